@@ -13,3 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 DATA = Path(os.environ.get("ALPORT_DATA") or ROOT / "data" / "synthetic")
 """Where scenarios keep their tables; the build points it at its own staging folder."""
+
+
+class Problem(ValueError):
+    """Bad input, told to a person: which file, row, column or parameter, what was found, what is allowed."""

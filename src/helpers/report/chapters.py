@@ -1,0 +1,217 @@
+"""The chapters: what each reads and writes, and the content key that says whether it must run again.
+
+Only the standard library is imported here, because asking "has anything changed?" must cost nothing.
+"""
+
+import ast
+import contextlib
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from helpers import ROOT
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A notebook with the files of the scenario's data folder that it reads and writes.
+
+    A name ending in `/` stands for every file below that folder. Whoever reads a file runs after the
+    chapter that writes it: this table is the whole graph of the build.
+    """
+
+    stem: str
+    title: str
+    about: str
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+
+RAW = (
+    "screening.csv",
+    "adie.csv",
+    "randomisation.csv",
+    "infusions.csv",
+    "labs.csv",
+    "events.csv",
+    "treatments.csv",
+    "disposition.csv",
+)
+ANALYSIS = ("adsl.csv", "adlb.csv", "adtte.csv")
+
+CHAPTERS = (
+    Chapter("00-plan", "Plan", "What the trial registered, how we read it, and every assumption we add."),
+    Chapter(
+        "01-screening",
+        "Screening",
+        "The children who come to the clinic, before anyone is selected.",
+        writes=("scenario.json", "screening.csv"),
+    ),
+    Chapter(
+        "02-eligibility",
+        "Eligibility",
+        "All 23 criteria against all screened children: who enters, and why the others do not.",
+        reads=("scenario.json", "screening.csv"),
+        writes=("adie.csv",),
+    ),
+    Chapter(
+        "03-follow-up",
+        "Follow-up",
+        "Randomisation, infusions, visits, laboratory values, adverse events and drop-out.",
+        reads=("scenario.json", "screening.csv", "adie.csv"),
+        writes=(*RAW[2:], "truth/"),
+    ),
+    Chapter(
+        "04-analysis-data",
+        "Analysis data",
+        "The analysis tables, the children at baseline, what they received, and adverse events.",
+        reads=("scenario.json", *RAW),
+        writes=(*ANALYSIS, "adae.csv"),
+    ),
+    Chapter(
+        "05-longitudinal",
+        "Longitudinal",
+        "Protein, red cells and kidney function by arm over the visits.",
+        reads=("scenario.json", *ANALYSIS),
+    ),
+    Chapter(
+        "06-remission",
+        "Remission",
+        "The primary endpoint first and alone, then the secondary ones.",
+        reads=("scenario.json", *ANALYSIS),
+    ),
+    Chapter(
+        "07-time-to-remission",
+        "Time to remission",
+        "When remission comes, by arm.",
+        reads=("scenario.json", *ANALYSIS),
+    ),
+)
+
+
+def digest(*parts: bytes | str) -> str:
+    """SHA-256 of the parts, each with its length, so that no two lists of parts meet."""
+    whole = hashlib.sha256()
+    for part in parts:
+        part = part.encode() if isinstance(part, str) else part
+        whole.update(len(part).to_bytes(8, "big") + part)
+    return whole.hexdigest()
+
+
+def below(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted by its path; none where there is no such folder."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def notebook_source(raw: bytes) -> tuple[str, str]:
+    """What decides a notebook's result, as canonical text, and its code cells joined.
+
+    Left out: outputs, execution counts, and the names of kernel and language that editors rewrite.
+    """
+    notebook = json.loads(raw)
+    cells = []
+    for cell in notebook["cells"]:
+        source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+        metadata = {k: v for k, v in cell.get("metadata", {}).items() if k not in ("papermill", "execution")}
+        cells.append([cell["cell_type"], cell.get("id", ""), metadata, source])
+    code = "\n".join(source for kind, _, _, source in cells if kind == "code")
+    return json.dumps(cells, ensure_ascii=False, sort_keys=True), code
+
+
+def _imported(source: str, package: str) -> list[str]:
+    """Dotted names of `helpers` that a source text may import, from its syntax; sorted."""
+    tree = None
+    # magics are no Python, but a line of Python may begin like one
+    for text in (source, re.sub(r"(?m)^(\s*)[%!?].*$", r"\1pass", source)):
+        with contextlib.suppress(SyntaxError):
+            tree = tree or ast.parse(text)
+    if tree is None:
+        return []
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, base] if base else above)
+            names.add(base)
+            names.update(f"{base}.{alias.name}" for alias in node.names)
+    return sorted(name for name in names if name == "helpers" or name.startswith("helpers."))
+
+
+class Sources:
+    """The project's sources as they are now: digests and imports, remembered by content in `memo`."""
+
+    def __init__(self, memo: dict[str, list]):
+        self.memo = memo
+        self.used: dict[str, list] = {}
+        self._digests: dict[Path, str] = {}
+
+    def digest(self, path: Path) -> str:
+        """Digest of a file's bytes, read once; "absent" where there is no such file."""
+        if path not in self._digests:
+            self._digests[path] = digest(path.read_bytes()) if path.is_file() else "absent"
+        return self._digests[path]
+
+    def _remember(self, label: str, work) -> list:
+        if label not in self.used:
+            self.used[label] = self.memo[label] if label in self.memo else work()
+        return self.used[label]
+
+    def notebook(self, path: Path) -> tuple[str, list[str]]:
+        """Digest of a notebook's source, and the modules of `helpers` that it names."""
+
+        def work():
+            source, code = notebook_source(path.read_bytes())
+            return [digest(source), _imported(code, "")]
+
+        source, imports = self._remember(f"notebook {self.digest(path)}", work)
+        return source, imports
+
+    def closure(self, names: Iterable[str]) -> list[Path]:
+        """The files of `helpers` that importing these names runs, packages included, sorted."""
+        found, queue = set(), list(names)
+        while queue:
+            parts = queue.pop().split(".")
+            for depth in range(1, len(parts) + 1):
+                place = ROOT / "src" / Path(*parts[:depth])
+                for path in (place.with_suffix(".py"), place / "__init__.py"):
+                    if path not in found and path.is_file():
+                        found.add(path)
+                        package = ".".join(parts[: depth if path.name == "__init__.py" else depth - 1])
+                        queue += self._remember(
+                            f"module {package} {self.digest(path)}",
+                            lambda path=path, package=package: _imported(path.read_text("utf-8"), package),
+                        )
+        return sorted(found)
+
+    def tree(self, paths: Iterable[Path]) -> str:
+        """Digest of files with their names relative to the project."""
+        parts = []
+        for path in paths:
+            parts += [path.relative_to(ROOT).as_posix(), self.digest(path)]
+        return digest(*parts)
+
+    def chapter(self, chapter: Chapter, scenario: Iterable[Path], inputs: dict[str, str]) -> str:
+        """The content key of a chapter: same key, same result.
+
+        Notebook source, scenario files, lock, Python, the helper modules that the notebook imports, those
+        that run it, the reference data, and the digests of the files that it reads.
+        """
+        source, imports = self.notebook(ROOT / "notebooks" / f"{chapter.stem}.ipynb")
+        runners = ["helpers.report.kernels", "helpers.study.scenario"]
+        return digest(
+            source,
+            sys.version,
+            self.digest(ROOT / "requirements.lock"),
+            self.tree(scenario),
+            self.tree(self.closure([*imports, *runners])),
+            self.tree(below(ROOT / "data" / "reference")),
+            json.dumps(inputs, sort_keys=True),
+        )

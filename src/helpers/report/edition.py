@@ -1,0 +1,263 @@
+"""One scenario's report in the making: what stands, what must be made again, and how it is published.
+
+Everything is staged in `.cache/build/<scenario>/` and goes to `reports/<scenario>/` and
+`data/synthetic/<scenario>/` only when it is complete. A record is written after what it records, so that a
+build which is stopped at any moment is taken up where it stood.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from helpers import ROOT
+from helpers.report.chapters import CHAPTERS, Chapter, Sources, below, digest
+from helpers.report.kernels import execute
+
+CACHE = ROOT / ".cache"
+STAGING = CACHE / "build"
+REPORTS = ROOT / "reports"
+TABLES = ROOT / "data" / "synthetic"
+FAILED = REPORTS / "failed"
+
+
+class Trouble(Exception):
+    """Something that the person at the keyboard can mend: its text is all that is shown."""
+
+    def __init__(self, text: str, code: int = 1):
+        super().__init__(text)
+        self.code = code
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> dict:
+    """A file's JSON object; empty where the file is absent or spoilt."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def digests(folder: Path, files: list[Path]) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): digest(path.read_bytes()) for path in files}
+
+
+class Edition:
+    """One scenario's report in the making: what stands of it, and what must be made again."""
+
+    def __init__(self, name: str, sources: Sources):
+        self.name, self.sources = name, sources
+        self.stage = STAGING / name
+        self.report = self.stage / "report"
+        self.data = self.stage / "data" / name
+        self.settings = [ROOT / "scenarios" / f"{name.partition('+')[0]}.yaml"]
+        if "+" in name:
+            self.settings.append(TABLES / name / "overrides.json")
+            staged = self.data / "overrides.json"
+            if self.settings[1].is_file() and not staged.is_file():
+                write(staged, self.settings[1].read_bytes())
+        code = sources.closure(["helpers.report.pages", "helpers.report.build"])
+        self.page_code = sources.tree([*code, *below(ROOT / "src/helpers/report/templates")])
+        self.done: set[str] = set()
+        self.running: set[str] = set()
+        self.failed = self.ran = False
+        self.seconds: dict[str, float] = {}
+
+    def notebook(self, chapter: Chapter) -> Path:
+        return self.stage / "chapters" / f"{chapter.stem}.ipynb"
+
+    def draft(self, chapter: Chapter) -> Path:
+        return self.stage / "chapters" / f"{chapter.stem}.draft.ipynb"
+
+    def files(self, names: tuple[str, ...]) -> list[Path]:
+        """The staged files behind names of the chapter table; a name ending in / is a folder."""
+        found = []
+        for name in names:
+            path = self.data / name
+            found += below(path) if name.endswith("/") else [path] if path.is_file() else []
+        return found
+
+    def key(self, chapter: Chapter) -> str:
+        inputs = digests(self.data, self.files(chapter.reads))
+        return self.sources.chapter(chapter, self.settings, inputs)
+
+    def executed(self, chapter: Chapter, key: str) -> bool:
+        """Whether the chapter's notebook and tables are those of this key."""
+        record = read_json(self.notebook(chapter).with_suffix(".json"))
+        if record.get("key") != key or not self.notebook(chapter).is_file():
+            return False
+        self.seconds[chapter.stem] = record["seconds"]
+        return record["notebook"] == digest(self.notebook(chapter).read_bytes()) and record[
+            "writes"
+        ] == digests(self.data, self.files(chapter.writes))
+
+    def page_key(self, chapter: Chapter) -> str:
+        return digest(self.page_code, self.name, self.notebook(chapter).read_bytes())
+
+    def rendered(self, chapter: Chapter) -> bool:
+        record = read_json(self.report / "keys" / f"{chapter.stem}.json")
+        if not record or record["key"] != self.page_key(chapter):
+            return False
+        there = [self.report / name for name in record["files"] if (self.report / name).is_file()]
+        return digests(self.report, there) == record["files"]
+
+    def run(self, chapter: Chapter, key: str, manager) -> None:
+        """Execute a chapter; its record is written last. Raises CellFailed."""
+        final = self.notebook(chapter)
+        record, draft = final.with_suffix(".json"), self.draft(chapter)
+        record.unlink(missing_ok=True)
+        for path in self.files(chapter.writes):
+            path.unlink()
+        final.parent.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(parents=True, exist_ok=True)
+        source = ROOT / "notebooks" / f"{chapter.stem}.ipynb"
+        parameters = {} if self.name == "base" else {"scenario": self.name}
+        seconds = execute(source, draft, parameters, manager)
+        absent = [name for name in chapter.writes if not self.files((name,))]
+        if absent:
+            raise Trouble(f"{chapter.stem} did not write {', '.join(absent)}")
+        os.replace(draft, final)
+        self.seconds[chapter.stem] = seconds
+        made = {
+            "key": key,
+            "notebook": digest(final.read_bytes()),
+            "writes": digests(self.data, self.files(chapter.writes)),
+            "seconds": seconds,
+        }
+        write(record, json.dumps(made).encode())
+
+    def render(self, chapter: Chapter) -> None:
+        """Make a chapter's page and the files beside it; the record is written last."""
+        from helpers.report import pages
+
+        record = self.report / "keys" / f"{chapter.stem}.json"
+        record.unlink(missing_ok=True)
+        shutil.rmtree(self.report / "exhibits" / chapter.stem, ignore_errors=True)
+        key = self.page_key(chapter)
+        content = json.loads(self.notebook(chapter).read_bytes())
+        shown = read_json(self.notebook(chapter).with_suffix(".json"))["key"]
+        files, results = pages.chapter_page(content, chapter, CHAPTERS, self.name, shown)
+        for name, body in files.items():
+            write(self.report / name, body)
+        made = {"key": key, "files": {name: digest(body) for name, body in files.items()}, "results": results}
+        write(record, json.dumps(made).encode())
+
+    def finish(self) -> None:
+        """Make what stands on all chapters together: results.json and the scenario's index page."""
+        records = {one.stem: read_json(self.report / "keys" / f"{one.stem}.json") for one in CHAPTERS}
+        whole = [read_json(self.notebook(one).with_suffix(".json"))["key"] for one in CHAPTERS]
+        key = digest(
+            self.page_code, self.sources.tree(self.settings), *whole, json.dumps(records, sort_keys=True)
+        )
+        kept = self.report / "keys" / "index.json"
+        own = ("results.json", "index.html")
+        if read_json(kept) != {"key": key, "files": digests(self.report, [self.report / n for n in own
+                               if (self.report / n).is_file()])}:  # fmt: skip
+            from helpers.report import pages
+
+            results = {stem: record["results"] for stem, record in records.items()}
+            write(self.report / "results.json", pages.results_file(results))
+            index = pages.scenario_index(self.name, about(self.name), CHAPTERS, digest(*whole))
+            write(self.report / "index.html", index)
+            made = {"key": key, "files": digests(self.report, [self.report / name for name in own])}
+            write(kept, json.dumps(made).encode())
+        self.publish([name for record in records.values() for name in record["files"]] + list(own))
+
+    def publish(self, names: list[str]) -> None:
+        """Put staged pages and tables in their places: all copied beside first, then renamed one by one."""
+        tables = self.files(tuple(name for one in CHAPTERS for name in one.writes))
+        tables += self.files(("overrides.json",))
+        target = {TABLES / self.name / path.relative_to(self.data): path for path in tables}
+        target |= {REPORTS / self.name / name: self.report / name for name in names}
+        new = {final: staged for final, staged in target.items() if not same(final, staged)}
+        place(new)
+        kept = self.stage / "published.json"
+        names = sorted(final.relative_to(ROOT).as_posix() for final in target)
+        old = read_json(kept).get("files", [])
+        if old != names:
+            write(kept, json.dumps({"files": names}).encode())
+        stale = {ROOT / name for name in old} | set(below(REPORTS / self.name))
+        for path in sorted(stale - set(target)):
+            path.unlink(missing_ok=True)
+            tidy(path.parent)
+        for chapter in CHAPTERS:
+            clear_failed(self.name, chapter)
+
+
+def same(one: Path, other: Path) -> bool:
+    return one.is_file() and one.read_bytes() == other.read_bytes()
+
+
+def place(files: dict[Path, Path]) -> None:
+    """Copy staged files to their places; nothing is replaced before all have been copied."""
+    beside = {}
+    try:
+        for final, staged in files.items():
+            root = REPORTS if final.is_relative_to(REPORTS) else TABLES
+            beside[final] = root / ".new" / final.relative_to(root)
+            beside[final].parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(staged, beside[final])
+        for final, copy in beside.items():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(copy, final)
+    finally:
+        for root in (REPORTS, TABLES):
+            shutil.rmtree(root / ".new", ignore_errors=True)
+
+
+def tidy(folder: Path) -> None:
+    """Remove a folder and those above it, inside the project's built ones, as long as they are empty."""
+    while folder not in (REPORTS, TABLES) and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def clear_failed(name: str, chapter: Chapter) -> None:
+    for suffix in (".ipynb", ".html"):
+        (FAILED / name / f"{chapter.stem}{suffix}").unlink(missing_ok=True)
+    tidy(FAILED / name)
+
+
+def about(name: str) -> str:
+    """One sentence on a scenario: its file's description, and what a derived one changes."""
+    import yaml
+
+    scenario, plus, _ = name.partition("+")
+    found = yaml.safe_load((ROOT / "scenarios" / f"{scenario}.yaml").read_text("utf-8")) or {}
+    text = str(found.get("description", "")).strip()
+    if plus:
+        changed = read_json(TABLES / name / "overrides.json").get("overrides", {})
+        text += " Changed: " + ", ".join(f"{key} = {value}" for key, value in sorted(changed.items())) + "."
+    return text
+
+
+def overall_index(sources: Sources) -> None:
+    """`reports/index.html`, over all scenarios that have a report."""
+    names = [path.parent.name for path in sorted(REPORTS.glob("*/index.html"))]
+    names = [name for name in names if (ROOT / "scenarios" / f"{name.partition('+')[0]}.yaml").is_file()]
+    names.sort(key=lambda name: (name != "base", name))
+    settings = [ROOT / "scenarios" / f"{name.partition('+')[0]}.yaml" for name in names]
+    code = sources.tree(
+        [*sources.closure(["helpers.report.pages"]), *below(ROOT / "src/helpers/report/templates")]
+    )
+    key = digest(code, *names, sources.tree(settings))
+    staged, kept = STAGING / "index.html", STAGING / "index.json"
+    if read_json(kept) != {"key": key} or not staged.is_file():
+        from helpers.report import pages
+
+        write(staged, pages.overall_index([(name, about(name)) for name in names]))
+        write(kept, json.dumps({"key": key}).encode())
+    if not same(REPORTS / "index.html", staged):
+        place({REPORTS / "index.html": staged})

@@ -1,0 +1,264 @@
+"""The closed register of parameters: every gap that the registration leaves, and every assumption.
+
+One row a parameter: default, unit, range or choices, group, reason, source. The source is a row id of
+`data/reference/targets.csv`, a reference, or the word "assumption". Nothing else in the project holds a
+tunable number; a scenario file names the few that it changes (`scenario.load`).
+"""
+
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+GROUPS = {
+    "trial": "The trial as designed",
+    "reading": "How we read the registration's gaps",
+    "clinic": "The clinic before selection",
+    "facts": "Facts that the criteria ask for",
+    "measurement": "Measurement",
+    "course": "Course on stable treatment",
+    "effect": "The assumed effect of hUC-MSC",
+    "conduct": "Conduct: visits, samples, events, drop-out",
+}
+
+
+def P(default: Any, unit: str, low: Any, high: Any, group: str, reason: str, source: str = "assumption") -> Any:
+    limits = {} if low is None else {"ge": low, "le": high}
+    return Field(
+        default, **limits, json_schema_extra={"unit": unit, "group": group, "reason": reason, "source": source}
+    )
+
+
+def choice(default: str, group: str, reason: str, source: str = "assumption") -> Any:
+    return P(default, "", None, None, group, reason, source)
+
+
+def share(default: float, group: str, reason: str, source: str = "assumption") -> Any:
+    return P(default, "proportion", 0.0, 1.0, group, reason, source)
+
+
+def prevalence(default: float, what: str, source: str = "assumption") -> Any:
+    return P(default, "proportion", 0.0, 1.0, "facts", f"Share of clinic children with {what}.", source)
+
+
+class Parameters(BaseModel):
+    """Every parameter at its default; frozen, typed, closed. Raises pydantic's ValidationError."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    # fmt: off
+    # --- the trial as designed -------------------------------------------------------------------
+    seed: int = P(6731192, "", 0, 2**32 - 1, "trial", "Any whole number; the digits of the registration number. All randomness comes from it.")
+    n_randomised: int = P(40, "children", 2, 2000, "trial", "Target recruitment of the registration.", "TR03")
+    max_screened: int = P(20000, "children", 10, 1000000, "trial", "Screening ends with an explanation when so many children did not yield enough eligible ones.")
+    recruitment_start: date = P(date(2025, 1, 1), "date", date(2000, 1, 1), date(2100, 1, 1), "trial", "Registered start of the trial.", "TR03")
+    screened_per_month: float = P(5.0, "children/month", 0.1, 1000.0, "trial", "About 80 children screened within 16 months of the registered four years.")
+    block_sizes: tuple[int, ...] = P((4, 6), "children", None, None, "trial", "Permuted blocks of random size; the registration gives no allocation method.")
+    cells_per_kg: float = P(2e6, "cells/kg", 1e4, 1e8, "trial", "Dose of one infusion.", "TR01")
+    infusion_gap: int = P(14, "days", 1, 90, "trial", "Days between the two infusions.", "TR01")
+    days_to_randomisation: int = P(7, "days", 0, 90, "trial", "From consent and screening samples to randomisation: results must be back.")
+    days_to_infusion: int = P(7, "days", 0, 60, "trial", "From randomisation to the planned first infusion: cells are prepared to order.")
+    window_to_week_8: int = P(3, "days", 0, 6, "trial", "Half-width of the visit window up to week 8.")
+    window_to_month_6: int = P(7, "days", 0, 15, "trial", "Half-width of the visit window from month 3 to month 6.")
+    window_after_month_6: int = P(14, "days", 0, 30, "trial", "Half-width of the visit window after month 6.")
+    alpha: float = P(0.05, "", 0.001, 0.5, "trial", "Two-sided level of the primary test; none is registered.")
+
+    # --- readings of the registration ---------------------------------------------------------------
+    remission_definition: Literal["fall", "threshold alone", "KDIGO"] = choice("fall", "reading", "fall: at least the stated fall from baseline, complete where also below the threshold; threshold alone: below it; KDIGO: complete, or the stated fall and at most the KDIGO upper limit.", "DF03")
+    remission_threshold: float = P(0.2, "mg/mg", 0.01, 5.0, "reading", "UPCR below which remission is complete; baselines below it are not evaluable.", "DF01")
+    remission_fall: float = P(0.5, "proportion", 0.05, 0.95, "reading", "Least fall of UPCR from baseline that counts as remission.", "DF03")
+    kdigo_upper: float = P(2.0, "mg/mg", 0.2, 10.0, "reading", "Upper limit of partial remission where the KDIGO definition is chosen.", "DF02")
+    confirm_days: int = P(28, "days", 0, 366, "reading", "A remission counts as confirmed when it holds at every attended visit up to the first at least so many days later by target day; 0 = at the next attended visit.")
+    sustained_visits: int = P(2, "visits", 1, 11, "reading", "Least number of attended visits to month 12, all in remission, for sustained remission.")
+    haematuria_limit: float = P(8.3, "/uL", 1.0, 100.0, "reading", "Urine red cells at or below it are normal: upper reference limit of flow cytometry at 1 to 12 years.", "DF09")
+    haematuria_cells: Literal["all", "dysmorphic"] = choice("all", "reading", "Which red cells 'urine abnormal red blood cell count' means.")
+    protein24_limit: float = P(4.0, "mg/m2/h", 0.5, 40.0, "reading", "24-hour protein below it is normal.", "DF05")
+    egfr_improvement: float = P(0.2, "proportion", 0.01, 1.0, "reading", "Least rise of eGFR that counts as improvement: beyond the reference change value of 19 %.", "CV07")
+    egfr_evaluable: float = P(90.0, "mL/min/1.73m2", 60.0, 150.0, "reading", "Improvement can be judged only from a baseline eGFR below it; a rise from 105 may be hyperfiltration.")
+    gfr_method: Literal["bedside Schwartz", "U25 creatinine", "U25 cystatin C", "U25 mean"] = choice("bedside Schwartz", "reading", "The equation behind 'glomerular filtration rate'.", "EQ01")
+    ckd_rule: Literal["GFR above 60", "stage I to III"] = choice("GFR above 60", "reading", "The two halves of I4 contradict each other: the number rules, stage III (30 to 59) is not enrolled.", "TR04")
+    proteinuria_by: Literal["either", "UPCR", "dipstick"] = choice("either", "reading", "What makes proteinuria positive: UPCR at the threshold or above, dipstick 1+ and above, or either.", "TR05")
+    proteinuria_upcr: float = P(0.2, "mg/mg", 0.01, 5.0, "reading", "UPCR at which proteinuria is positive.", "DF01")
+    combined_haematuria: Literal["with GFR below normal", "never enough"] = choice("with GFR below normal", "reading", "I3 and E2 read together: without proteinuria, haematuria is enough only where the GFR is below normal.")
+    gfr_normal: float = P(90.0, "mL/min/1.73m2", 60.0, 150.0, "reading", "GFR from which it counts as normal in I3 and E2 (CKD stage I).", "KDIGO 2012 CKD stages")
+    age_reading: Literal["completed years", "to the 12th birthday"] = choice("completed years", "reading", "'12 years old' lasts until the 13th birthday, or ends at the 12th.")
+    heterozygous_counts: bool = choice(True, "reading", "Whether one heterozygous COL4A3/4 variant makes Alport syndrome: contested.")
+    infection_days: int = P(7, "days", 0, 60, "reading", "'Within 1 week before treatment', counted to the day; day 7 itself counts as within.", "NCT06731192, inclusion 5")
+    recent_months: int = P(3, "months", 0, 24, "reading", "Calendar months back from consent in E12 and E13.", "NCT06731192, exclusions 12 and 13")
+    cell_product_months: int = P(12, "months", 0, 60, "reading", "Calendar months back from consent in E14.", "NCT06731192, exclusion 14")
+    exactly_counts_as_within: bool = choice(True, "reading", "Whether an event exactly the stated months or days ago lies within them.")
+    blood_loss_limit: float = P(200.0, "mL", 0.0, 2000.0, "reading", "Blood loss above it excludes, the limit itself does not.", "NCT06731192, exclusion 12")
+    autoimmune_rule: Literal["and", "or"] = choice("and", "reading", "'Autoimmune diseases and regular use of immunosuppressants': both, or either.")
+    baseline_samples: Literal["eligibility", "separate", "mean of both"] = choice("eligibility", "reading", "Baseline is the last value before the first infusion: the eligibility sample itself, a separate sample on the day of the first infusion, or the geometric mean of both.")
+
+    # --- the clinic before selection --------------------------------------------------------------
+    share_x_linked: float = share(0.770, "clinic", "X-linked disease (COL4A5).", "NH01")
+    share_recessive: float = share(0.119, "clinic", "Autosomal recessive disease (COL4A3/4).", "NH02")
+    share_dominant: float = share(0.071, "clinic", "Autosomal dominant disease (heterozygous COL4A3/4).", "NH03")
+    share_digenic: float = share(0.040, "clinic", "Digenic disease.", "NH04")
+    male_share: float = share(0.594, "clinic", "Boys in the clinic; the autosomal and digenic forms have as many girls as boys.", "NH05")
+    age_mean: float = P(8.6, "years", 0.0, 18.0, "clinic", "Mean of the normal distribution of age before truncation.", "NH14a")
+    age_sd: float = P(4.1, "years", 0.1, 20.0, "clinic", "Its standard deviation.", "NH14a")
+    age_min: float = P(2.0, "years", 0.0, 18.0, "clinic", "Youngest child that the clinic sees.")
+    age_max: float = P(16.0, "years", 0.0, 18.0, "clinic", "Oldest child that the clinic sees.")
+    height_shift: float = P(0.4, "SD", -3.0, 3.0, "clinic", "Chinese children are taller than WHO's medians.", "Li Hui 2009 medians against WHO 2007 in growth_lms.csv")
+    height_weight_correlation: float = P(0.7, "", -0.99, 0.99, "clinic", "Correlation of height and weight z-scores.")
+    upcr_median_3_5: float = P(0.4, "mg/mg", 0.01, 10.0, "clinic", "Untreated median UPCR of boys with X-linked and all children with recessive disease at 4 years, before the factor upcr_level.", "NH38a")
+    upcr_median_6_8: float = P(1.0, "mg/mg", 0.01, 10.0, "clinic", "The same at 7 years.", "NH38b")
+    upcr_median_9_12: float = P(1.8, "mg/mg", 0.01, 10.0, "clinic", "The same at 10.5 years.", "NH38c")
+    upcr_level: float = P(1.4, "ratio", 0.1, 10.0, "clinic", "Factor on those medians: boys must come out at the published 1.6 mg/mg.", "NH13")
+    upcr_log_sd: float = P(1.4, "log units", 0.0, 3.0, "clinic", "Spread of the true log UPCR between children of the same genotype, sex and age.", "NH13")
+    upcr_ratio_girl: float = P(0.25, "ratio", 0.01, 2.0, "clinic", "UPCR of girls with X-linked disease against boys.", "NH38a")
+    upcr_ratio_dominant: float = P(0.15, "ratio", 0.01, 2.0, "clinic", "UPCR in autosomal dominant disease.", "NH38a")
+    upcr_ratio_digenic: float = P(0.5, "ratio", 0.01, 2.0, "clinic", "UPCR in digenic disease.")
+    upcr_max: float = P(15.0, "mg/mg", 1.0, 50.0, "clinic", "Largest true UPCR.")
+    gfr_mean: float = P(107.0, "mL/min/1.73m2", 60.0, 140.0, "clinic", "Mean true GFR in mild disease and in severe disease at the youngest age.", "NH23")
+    gfr_sd: float = P(15.4, "mL/min/1.73m2", 0.0, 40.0, "clinic", "True spread: the published 17.4 less the measurement error of creatinine.", "NH23")
+    gfr_age_slope: float = P(-0.8, "mL/min/1.73m2/year", -10.0, 5.0, "clinic", "Difference of mean GFR per year of age in severe disease (boys with X-linked, all with recessive disease).", "NH24")
+    gfr_upcr_slope: float = P(-2.0, "mL/min/1.73m2 per log unit", -20.0, 5.0, "clinic", "Difference of mean GFR per log unit of true UPCR above 1 mg/mg.", "NH26")
+    rbc_median: float = P(150.0, "/uL", 1.0, 10000.0, "clinic", "Median of the true urine red cell count in boys with X-linked and all children with recessive disease.", "NH37")
+    rbc_log_sd: float = P(1.0, "log units", 0.0, 3.0, "clinic", "Its spread between children.", "NH37")
+    rbc_ratio_girl: float = P(0.6, "ratio", 0.01, 2.0, "clinic", "Red cells of girls with X-linked disease against boys.")
+    rbc_ratio_dominant: float = P(0.5, "ratio", 0.01, 2.0, "clinic", "Red cells in dominant disease.")
+    no_haematuria_girl: float = share(0.05, "clinic", "Girls with X-linked disease who have no haematuria.", "NH07")
+    rbc_normal_median: float = P(2.5, "/uL", 0.1, 10.0, "clinic", "Median red cells where there is no haematuria.", "DF10")
+    dysmorphic_share: float = share(0.75, "clinic", "Share of the red cells that are dysmorphic: glomerular bleeding.")
+    ras_prevalence: float = share(0.87, "clinic", "On RAS inhibition among children with untreated UPCR of 0.2 and above.", "NH22")
+    ras_prevalence_mild: float = share(0.40, "clinic", "On RAS inhibition among the other children.", "NH35")
+    ras_mean_years: float = P(2.0, "years", 0.05, 15.0, "clinic", "Mean time since the start of RAS inhibition, exponential.")
+    ras_recent: float = share(0.05, "clinic", "Share of those on RAS inhibition who started within the last 90 days.")
+    ras_effect: float = P(0.65, "ratio", 0.1, 1.5, "clinic", "UPCR on full RAS inhibition against none.", "NH20a")
+    ras_half_life: float = P(28.0, "days", 1.0, 365.0, "clinic", "Half-life of the onset of that effect; after 12 weeks it is nearly complete.", "NH20a")
+
+    # --- facts that the criteria ask for -------------------------------------------------------------
+    missing_answer: float = share(0.003, "facts", "Any one question of the case report form left unanswered.")
+    variant_uncertain: float = prevalence(0.04, "only a variant of uncertain significance")
+    variant_none: float = prevalence(0.02, "no variant found")
+    variant_untested: float = prevalence(0.04, "no genetic test yet")
+    variant_likely: float = prevalence(0.30, "a likely pathogenic rather than a pathogenic variant")
+    biopsy_done: float = share(0.35, "facts", "Kidney biopsy done.")
+    biopsy_diagnostic: float = share(0.85, "facts", "Biopsy diagnostic of Alport syndrome, where done.")
+    infection_recent: float = prevalence(0.15, "an infection within the last 28 days")
+    virology_positive: float = prevalence(0.002, "each one of HBsAg, HCV, HIV or syphilis test positive")
+    virology_missing: float = share(0.01, "facts", "Each one of the four screening tests not done.")
+    anti_hbs_positive: float = prevalence(0.80, "antibodies against HBsAg after vaccination, which pass")
+    allergic_state: float = prevalence(0.03, "an allergic state")
+    consent_given: float = share(0.85, "facts", "Families who sign.")
+    other_renal: float = prevalence(0.02, "another renal disease")
+    severe_allergy: float = prevalence(0.01, "a severe allergic reaction in the past")
+    allergies_mean: float = P(0.08, "allergies", 0.0, 5.0, "facts", "Mean number of foods, and again of drugs, that a child is allergic to (Poisson).")
+    stem_cell_allergy: float = prevalence(0.001, "an allergy to stem cells or ingredients")
+    organ_dysfunction: float = prevalence(0.003, "each one of severe heart, liver, lung or other organ dysfunction, or a tumour")
+    malformation: float = prevalence(0.015, "a malformation of the urinary system")
+    imaging_missing: float = share(0.02, "facts", "Urinary tract not imaged.")
+    autoimmune: float = prevalence(0.01, "an autoimmune disease")
+    immunosuppressant: float = prevalence(0.04, "regular use of immunosuppressants")
+    infection_uncontrolled: float = prevalence(0.003, "a serious infection not under control")
+    surgery_recent: float = prevalence(0.02, "surgery within the last 6 months")
+    trauma_recent: float = prevalence(0.01, "acute trauma within the last 6 months")
+    blood_loss_recent: float = prevalence(0.01, "any noted blood loss within the last 6 months")
+    blood_loss_median: float = P(120.0, "mL", 1.0, 2000.0, "facts", "Median of a noted blood loss; log-SD 0.6.")
+    other_study: float = prevalence(0.03, "taking part in another study within the last 6 months")
+    cell_product: float = prevalence(0.005, "a cell product within the last 24 months")
+    investigator_unsuitable: float = prevalence(0.02, "a reason for the investigator to judge them unsuitable")
+
+    # --- measurement -----------------------------------------------------------------------------------
+    upcr_noise: float = P(0.35, "log units", 0.0, 2.0, "measurement", "SD of independent visit noise of log UPCR at 0.8 mg/mg.", "CV06")
+    upcr_noise_power: float = P(-0.3, "", -1.0, 1.0, "measurement", "The noise changes with UPCR to this power: it is larger at low UPCR.", "CV01")
+    upcr_noise_min: float = P(0.2, "log units", 0.0, 2.0, "measurement", "Least noise.", "CV02")
+    upcr_noise_max: float = P(0.6, "log units", 0.0, 2.0, "measurement", "Largest noise.", "CV01")
+    upcr_wander: float = P(0.25, "log units", 0.0, 2.0, "measurement", "SD of a slow deviation of log UPCR, autocorrelated in days.", "CV03")
+    upcr_wander_half_life: float = P(42.0, "days", 0.1, 1000.0, "measurement", "Half-life of that autocorrelation.")
+    upcr_limit: float = P(0.03, "mg/mg", 0.0, 0.19, "measurement", "Limit of quantification of UPCR.")
+    urine_creatinine_median: float = P(80.0, "mg/dL", 5.0, 400.0, "measurement", "Median urine creatinine; the dipstick reads concentration.")
+    urine_creatinine_log_sd: float = P(0.5, "log units", 0.0, 2.0, "measurement", "Its spread from sample to sample.")
+    collection_cv: float = P(0.20, "log units", 0.0, 1.0, "measurement", "Error of a 24-hour collection on top of biology.", "CV12")
+    incomplete_collection: float = share(0.10, "measurement", "24-hour collections of which a part is lost.", "CV12")
+    incomplete_factor: float = P(0.6, "ratio", 0.05, 1.0, "measurement", "What such a collection still holds.")
+    rbc_noise: float = P(0.8, "log units", 0.0, 3.0, "measurement", "SD of visit noise of log red cells.", "CV13")
+    gross_haematuria: float = share(0.02, "measurement", "Chance of an episode of gross haematuria at a visit of a child with haematuria.", "NH10")
+    gross_factor: float = P(30.0, "ratio", 1.0, 1000.0, "measurement", "Rise of the red cells in such an episode.")
+    creatinine_cv: float = P(0.0687, "log units", 0.0, 0.5, "measurement", "Within-child and analytical variation of serum creatinine, 6.4 % and 2.5 %.", "CV07")
+    cystatin_cv: float = P(0.0662, "log units", 0.0, 0.5, "measurement", "Within-child and analytical variation of cystatin C, 6.4 % and 1.7 %.", "CV08")
+    bun_median: float = P(4.8, "mmol/L", 1.0, 20.0, "measurement", "Median serum urea nitrogen at a GFR of 105.")
+    bun_cv: float = P(0.14, "log units", 0.0, 1.0, "measurement", "Its within-child variation.", "CV10")
+
+    # --- course on stable treatment --------------------------------------------------------------------
+    upcr_drift: float = P(0.05, "log units/year", -1.0, 1.0, "course", "Mean yearly drift of log UPCR.", "NH19")
+    upcr_drift_sd: float = P(0.25, "log units/year", 0.0, 2.0, "course", "Its spread between children.")
+    gfr_slope_severe: float = P(-2.5, "mL/min/1.73m2/year", -20.0, 5.0, "course", "Mean slope of GFR in boys with X-linked and all children with recessive disease.", "NH26")
+    gfr_slope_severe_sd: float = P(4.0, "mL/min/1.73m2/year", 0.0, 20.0, "course", "Its spread.", "NH26")
+    gfr_slope_mild: float = P(0.0, "mL/min/1.73m2/year", -20.0, 5.0, "course", "Mean slope of GFR in the others.", "NH25")
+    gfr_slope_mild_sd: float = P(2.5, "mL/min/1.73m2/year", 0.0, 20.0, "course", "Its spread.", "NH27")
+    ras_change_placebo: float = P(0.10, "per year", 0.0, 5.0, "course", "Rate at which RAS inhibition is started or raised in the placebo arm.", "TR02")
+    ras_change_msc: float = P(0.10, "per year", 0.0, 5.0, "course", "The same in the hUC-MSC arm; physicians are not blinded.", "TR02")
+    ras_raise_effect: float = P(0.80, "ratio", 0.1, 1.5, "course", "UPCR after RAS inhibition is raised in a child who has it; ras_effect applies to a start.")
+    ras_gfr_dip: float = P(-3.0, "mL/min/1.73m2", -30.0, 0.0, "course", "Acute change of GFR when RAS inhibition is started or raised.")
+    rescue_rate: float = P(0.02, "per year", 0.0, 5.0, "course", "Rate of rescue treatment (calcineurin inhibitor, steroid, SGLT2 inhibitor).")
+    rescue_effect: float = P(0.6, "ratio", 0.1, 1.5, "course", "UPCR after rescue treatment.")
+
+    # --- the assumed effect ---------------------------------------------------------------------------
+    upcr_effect: float = P(0.65, "ratio", 0.05, 2.0, "effect", "UPCR on hUC-MSC against placebo at full effect. No human result in Alport syndrome exists.", "MS07")
+    upcr_effect_sd: float = P(0.3, "log units", 0.0, 2.0, "effect", "Spread of the individual log effect among responders.")
+    responder_share: float = share(1.0, "effect", "Share of treated children in whom there is an effect at all.")
+    effect_half_life: float = P(21.0, "days", 0.5, 365.0, "effect", "Half-life of the onset, from the first infusion.")
+    effect_waning: float = P(0.0, "per year", 0.0, 10.0, "effect", "Rate at which the effect fades after the last infusion; 0 = it stays.", "MS02a")
+    rbc_effect: float = P(0.85, "ratio", 0.05, 2.0, "effect", "Red cells on hUC-MSC against placebo at full effect.")
+    gfr_slope_effect: float = P(0.5, "mL/min/1.73m2/year", -10.0, 20.0, "effect", "Difference of the GFR slope.")
+    fever_msc: float = share(0.08, "effect", "Fever within 24 h of an infusion of hUC-MSC; 15 % of children over two infusions.", "MS05a")
+    fever_placebo: float = share(0.025, "effect", "The same after saline; 5 % of children.", "MS05b")
+
+    # --- conduct -----------------------------------------------------------------------------------------
+    infusion_not_given: float = share(0.02, "conduct", "Each infusion not given though planned.", "DO05")
+    visit_missed: float = share(0.05, "conduct", "Each visit missed by a child still in the trial.", "DO07")
+    sample_missing: float = share(0.02, "conduct", "Each spot urine or blood sample missing at an attended visit.", "DO04")
+    collection_missing: float = share(0.15, "conduct", "Each 24-hour collection missing at an attended visit.", "DO07")
+    dropout: float = share(0.10, "conduct", "Drop-out within 12 months.", "DO07")
+    dropout_early: float = share(0.01, "conduct", "Children who leave between randomisation and the first visit, on top.")
+    dropout_observed: float = P(1.0, "hazard ratio", 0.1, 20.0, "conduct", "Hazard of drop-out per doubling of the last observed UPCR against baseline (missing at random).")
+    dropout_unobserved: float = P(1.0, "hazard ratio", 0.1, 20.0, "conduct", "Hazard of drop-out per doubling of the true current UPCR against baseline (missing not at random).")
+    infection_rate: float = P(1.5, "per year", 0.0, 20.0, "conduct", "Infections of a child.")
+    infection_days_ill: float = P(10.0, "days", 1.0, 60.0, "conduct", "Length of an infection or of fever's effect on the urine.")
+    illness_upcr: float = P(1.5, "ratio", 1.0, 10.0, "conduct", "Rise of UPCR during infection or fever.", "MS05a")
+    illness_rbc: float = P(3.0, "ratio", 1.0, 100.0, "conduct", "Rise of red cells during infection or fever.", "MS05a")
+    serious_share: float = share(0.03, "conduct", "Share of infections that are serious.")
+    other_event_rate: float = P(0.8, "per year", 0.0, 20.0, "conduct", "Other adverse events of a child.")
+    # fmt: on
+
+    @model_validator(mode="after")
+    def consistent(self) -> "Parameters":
+        """Refuse parameters that contradict each other; each message names them."""
+        shares = ["share_x_linked", "share_recessive", "share_dominant", "share_digenic"]
+        total = sum(getattr(self, name) for name in shares)
+        problems = []
+        if abs(total - 1) > 1e-9:
+            problems.append(f"{', '.join(shares)} add up to {total:.6g}; they must add up to 1")
+        elif self.share_x_linked and not 0 <= self.male_share_x_linked <= 1:
+            problems.append(
+                f"male_share {self.male_share:g} can't be reached with share_x_linked {self.share_x_linked:g} "
+                "while half the other children are boys"
+            )
+        for low, high in (
+            ("age_min", "age_max"),
+            ("upcr_noise_min", "upcr_noise_max"),
+            ("upcr_limit", "remission_threshold"),
+        ):
+            if getattr(self, low) > getattr(self, high):
+                problems.append(f"{low} {getattr(self, low):g} is above {high} {getattr(self, high):g}")
+        if self.age_min == self.age_max:
+            problems.append(f"age_min and age_max are both {self.age_min:g}; age_max must be larger")
+        for names in (("variant_uncertain", "variant_none", "variant_untested"),):
+            if sum(getattr(self, name) for name in names) > 1:
+                problems.append(f"{', '.join(names)} add up to more than 1")
+        if not self.block_sizes or any(size < 2 or size % 2 or size > 20 for size in self.block_sizes):
+            problems.append(
+                f"block_sizes is {list(self.block_sizes)}; allowed: even numbers from 2 to 20, at least one"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def male_share_x_linked(self) -> float:
+        """Share of boys in X-linked disease that gives `male_share` over all forms."""
+        return (self.male_share - 0.5 * (1 - self.share_x_linked)) / self.share_x_linked

@@ -1,0 +1,286 @@
+"""Scenarios: which parameters a study runs with, and where its tables live.
+
+`load("base", upcr_effect=0.8)` is the first call of every chapter. It reads `scenarios/base.yaml` (only
+what differs from the defaults of `parameters.Parameters`), lays the changes over it, validates once, and
+returns a `Study`. Changed parameters never touch the scenario's own folder: the study is then called
+`base+<hash>`.
+"""
+
+import difflib
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pandas as pd
+import yaml
+from pydantic import ValidationError
+
+from helpers import DATA, ROOT, Problem
+from helpers.study import tables
+from helpers.study.parameters import GROUPS, Parameters
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+DERIVED = re.compile(r"([a-z0-9][a-z0-9-]*)\+[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Parameters in force, the scenario they come from, and the folder of this study's tables."""
+
+    name: str
+    scenario: str
+    description: str
+    parameters: Parameters
+    scenario_parameters: Parameters
+    shown: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return DATA / self.name
+
+    def read(self, table: str) -> pd.DataFrame:
+        """The checked table; raises Problem if it is absent, wrong, or made with other parameters."""
+        path = self.folder / f"{table}.csv"
+        if not path.exists():
+            raise Problem(f"{self._where(path)} does not exist. {self._advice()}")
+        self._check_origin()
+        return tables.read(table, path)
+
+    def write(self, table: str, frame: pd.DataFrame) -> pd.DataFrame:
+        """Check and write a table; the folder then says with which parameters it was made."""
+        if table == tables.FIRST:
+            self._write_json("scenario.json", self._resolved())
+            if self.overrides:
+                self._write_json("overrides.json", {"scenario": self.scenario, "overrides": self.overrides})
+        else:
+            self._check_origin()
+        return tables.write(table, frame, self.folder / f"{table}.csv")
+
+    def write_truth(self, name: str, frame: pd.DataFrame) -> None:
+        """The simulated truth, kept beside the data and read by no analysis."""
+        tables.write_text(self.folder / "truth" / f"{name}.csv", tables.to_csv(frame))
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        mine, theirs = plain(self.parameters), plain(self.scenario_parameters)
+        return {name: value for name, value in mine.items() if value != theirs[name]}
+
+    def register(self, names: tuple[str, ...] | None = None) -> pd.DataFrame:
+        """The register of parameters, one row each; those that differ from the default come first."""
+        mine, theirs = plain(self.parameters), plain(self.scenario_parameters)
+        default = plain(Parameters())
+        rows = []
+        for name, field in Parameters.model_fields.items():
+            if names and name not in names:
+                continue
+            extra = field.json_schema_extra
+            rows.append(
+                {
+                    "parameter": name,
+                    "value": text(mine[name]),
+                    "scenario": text(theirs[name]),
+                    "default": text(default[name]),
+                    "unit": extra["unit"],
+                    "allowed": allowed(name),
+                    "group": GROUPS[extra["group"]],
+                    "reason": extra["reason"],
+                    "source": extra["source"],
+                }
+            )
+        frame = pd.DataFrame(rows)
+        changed = (frame["value"] != frame["default"]) | (frame["scenario"] != frame["default"])
+        return pd.concat([frame[changed], frame[~changed]], ignore_index=True)
+
+    def _repr_html_(self) -> str:
+        frame = self.register(self.shown or ("seed", "n_randomised"))
+        frame = frame[["parameter", "value", "scenario", "unit", "allowed", "source"]]
+        frame.columns = ["parameter", "value in force", f"scenario {self.scenario}", "unit", "range", "source"]
+        html = frame.to_html(index=False, border=0, classes="parameters")
+        caption = f"<caption>Study <b>{self.name}</b>: {self.description}</caption>"
+        return html.replace("<thead>", f"{caption}<thead>", 1)
+
+    def __repr__(self) -> str:
+        changed = ", ".join(f"{name} = {text(value)}" for name, value in self.overrides.items())
+        return f"<Study {self.name}{': ' + changed if changed else ''}>"
+
+    def _resolved(self) -> dict[str, Any]:
+        return {
+            "study": self.name,
+            "scenario": self.scenario,
+            "description": self.description,
+            "parameters": plain(self.parameters),
+        }
+
+    def _write_json(self, name: str, content: dict[str, Any]) -> None:
+        tables.write_text(self.folder / name, json.dumps(content, indent=1) + "\n")
+
+    def _check_origin(self) -> None:
+        path = self.folder / "scenario.json"
+        if not path.exists():
+            raise Problem(f"{self._where(path)} does not exist. {self._advice()}")
+        found = json.loads(path.read_text(encoding="utf-8"))["parameters"]
+        wanted = plain(self.parameters)
+        differ = [n for n in wanted if found.get(n) != wanted[n]] + [n for n in found if n not in wanted]
+        if differ:
+            which = "; ".join(
+                f"{n} was {text(found.get(n))}, is now {text(wanted.get(n))}" for n in differ[:5]
+            )
+            raise Problem(f"{self._where(self.folder)} was made with other parameters ({which}). {self._advice()}")
+
+    def _where(self, path: Path) -> str:
+        return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+    def _advice(self) -> str:
+        changed = " ".join(f"{name}={text(value)}" for name, value in self.overrides.items())
+        settings = f' SET="{changed}"' if changed else ""
+        return (
+            f"Run `make report SCENARIO={self.scenario}{settings}`, "
+            "or the chapters before this one with the same parameters."
+        )
+
+
+def load(scenario: str = "base", **changes: Any) -> Study:
+    """Read a scenario, lay `changes` over it (None = the scenario's value), validate once.
+
+    Raises Problem for an unknown scenario, a malformed file, or an unknown, mistyped, out-of-range or
+    contradictory parameter.
+    """
+    if DERIVED.fullmatch(scenario):
+        path = DATA / scenario / "overrides.json"
+        if not path.exists():
+            raise Problem(f"data/synthetic/{scenario}/ does not exist; scenarios: {', '.join(scenarios())}")
+        found = json.loads(path.read_text(encoding="utf-8"))
+        scenario, changes = found["scenario"], {**found["overrides"], **given(changes)}
+        shown = tuple(changes)
+    else:
+        shown = tuple(changes)
+    description, values = read_scenario(scenario)
+    theirs = validate(values, f"scenarios/{scenario}.yaml")
+    mine = validate({**values, **given(changes)}, "parameters") if given(changes) else theirs
+    study = Study(scenario, scenario, description, mine, theirs, shown)
+    if study.overrides:
+        text_ = json.dumps(study.overrides, sort_keys=True)
+        name = f"{scenario}+{hashlib.sha256(text_.encode()).hexdigest()[:8]}"
+        study = Study(name, scenario, description, mine, theirs, shown)
+    return study
+
+
+def derive_folder(scenario: str, overrides: dict[str, Any]) -> str:
+    """Name of the study `scenario` with `overrides`; its folder then holds what `load(name)` needs."""
+    study = load(scenario, **overrides)
+    if study.overrides:
+        study._write_json("overrides.json", {"scenario": study.scenario, "overrides": study.overrides})
+    return study.name
+
+
+def scenarios() -> list[str]:
+    """Names of the scenario files, base first."""
+    names = sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
+    return sorted(names, key=lambda name: name != "base")
+
+
+def read_scenario(name: str) -> tuple[str, dict[str, Any]]:
+    """Description and parameters of `scenarios/<name>.yaml`; raises Problem."""
+    path = ROOT / "scenarios" / f"{name}.yaml"
+    if not isinstance(name, str) or not NAME.fullmatch(name) or not path.is_file():
+        raise Problem(f"unknown scenario {name!r}; there are: {', '.join(scenarios())}")
+    where = f"scenarios/{name}.yaml"
+    try:
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)
+    except UnicodeDecodeError:
+        raise Problem(f"{where} is not a text file (UTF-8)") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        cause = getattr(error, "problem", None) or "not readable as YAML"
+        raise Problem(f"{where}{place}: {cause}; allowed: one `name: value` per line") from None
+    if not isinstance(found, dict) or not isinstance(found.get("description"), str):
+        raise Problem(f"{where}: allowed are `name: value` lines, one of them `description: <a sentence>`")
+    description = found.pop("description")
+    return description, found
+
+
+class UniqueKeys(yaml.SafeLoader):
+    """YAML's safe loader keeps the last of two equal keys without a word; this one refuses them."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(problem=f"{key.value} is given twice", problem_mark=key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def validate(values: dict[str, Any], where: str) -> Parameters:
+    """Parameters from plain values; every fault in one Problem that names parameter, found and allowed."""
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    for name in ("recruitment_start",):
+        if isinstance(values.get(name), str):
+            try:
+                values[name] = date.fromisoformat(values[name])
+            except ValueError:
+                pass
+    try:
+        return Parameters(**{str(name): value for name, value in values.items()})
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors():
+            name = str(fault["loc"][0]) if fault["loc"] else ""
+            if fault["type"] == "extra_forbidden":
+                lines.append(f"{name} is no parameter{suggestion(name)}")
+            elif name:
+                lines.append(f"{name}: found {text(values[name])!r} ({kind(values[name])}), allowed: {allowed(name)}")
+            else:
+                lines.append(str(fault["ctx"]["error"]))
+        raise Problem(f"{where}: " + "; ".join(dict.fromkeys(lines))) from None
+
+
+def given(changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if value is not None or name not in Parameters.model_fields}
+
+
+def plain(parameters: Parameters) -> dict[str, Any]:
+    """Parameters as JSON holds them: dates as text, tuples as lists."""
+    return parameters.model_dump(mode="json")
+
+
+def text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(text(v) for v in value) + "]"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def kind(value: Any) -> str:
+    names = {bool: "yes or no", int: "whole number", float: "number", str: "text", dict: "a mapping", type(None): "empty"}
+    return names.get(type(value), "a list" if isinstance(value, (list, tuple)) else type(value).__name__)
+
+
+def allowed(name: str) -> str:
+    """The values that a parameter may take, in words."""
+    field = Parameters.model_fields[name]
+    limits = {}
+    for item in field.metadata:
+        for side in ("ge", "le"):
+            if hasattr(item, side):
+                limits[side] = getattr(item, side)
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(repr(value) for value in get_args(field.annotation))
+    if field.annotation is bool:
+        return "true or false"
+    if limits:
+        what = {int: "a whole number", float: "a number", date: "a date"}[field.annotation]
+        return f"{what} from {text(limits['ge'])} to {text(limits['le'])}"
+    return "a list of even numbers from 2 to 20"
+
+
+def suggestion(name: str) -> str:
+    close = difflib.get_close_matches(name, Parameters.model_fields, n=1)
+    return f" (did you mean {close[0]}?)" if close else "; the plan chapter lists all"

@@ -1,0 +1,414 @@
+"""The trial as it happens, for one trial or many at once: screen, select, randomise, treat, follow.
+
+Arrays are (trials, children) or (trials, children, visits); the visits are baseline and the eleven of the
+protocol, on the nominal day after the planned last infusion. Selection without ragged arrays: children are
+drawn in blocks, the criteria applied, and consecutive eligible ones reshaped to (trials, children). Trials
+come in chunks that share their random streams; the cohort of the chapters is the first trial of chunk 0.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from helpers import Problem
+from helpers.study import kidney
+from helpers.study.parameters import Parameters
+from helpers.study.protocol import VISITS
+from helpers.trial import eligibility, simulate
+from helpers.trial.simulate import Streams
+
+CHUNK = 512
+"""Trials simulated together; their arrays stay near the processor."""
+
+DAYS = np.array([v.day for v in VISITS])
+YEAR = 365.25
+LAST_DAY = int(DAYS[-1])
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """Eligible children of all trials of a chunk, (trials, children), with what screening recorded of them.
+
+    child: latent values; recorded: columns of `screening`; consent: day of consent, counted from the start of
+    recruitment; number: position among the screened; screened: children screened, by trial.
+    """
+
+    child: dict[str, NDArray]
+    recorded: dict[str, NDArray]
+    consent: NDArray
+    number: NDArray
+    screened: NDArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.consent.shape
+
+
+def columns(p: Parameters, recorded: dict[str, NDArray], consent: NDArray) -> dict[str, NDArray]:
+    """Columns of `screening` with dates instead of days before consent; consent: days from the start."""
+    day = np.datetime64(p.recruitment_start, "D") + consent.astype("timedelta64[D]")
+    out = {"consent_date": day}
+    for name, values in recorded.items():
+        if not name.endswith("_ago"):
+            out[name] = values
+            continue
+        target = f"{name[:-4]}_date" if name != "ras_since_ago" else "ras_since"
+        dates = np.full(day.shape, np.datetime64("NaT"), "datetime64[D]")
+        at = np.flatnonzero(~np.isnan(values))
+        dates[at] = day[at] - values[at].astype("timedelta64[D]")
+        out[target] = dates
+    return out
+
+
+def screen(p: Parameters, trials: int = 1, chunk: int = 0, needed: bool = True) -> tuple[Enrolled, dict, NDArray]:
+    """Screen until `n_randomised` children are eligible in each trial of the chunk.
+
+    Returns (enrolled, columns, values): the last two hold every screened child of the first trial, in the
+    coding of `tables.to_arrays("screening", ...)` and as (23, children). needed=False leaves out what the
+    criteria don't read (weight, 24-hour protein, ...) where many trials ask for UPCR only. Raises Problem
+    when `max_screened` children did not yield enough eligible ones for a trial.
+    """
+    wanted = trials * p.n_randomised
+    kept: list[dict] = []
+    first: list[tuple[dict, NDArray]] = []
+    found, drawn, clock = 0, 0, 0.0
+    last_complete = 0
+    counts = np.zeros(len(eligibility.IDS), int)
+    while found < wanted:
+        size = min(simulate.BLOCK, p.max_screened) if trials == 1 else simulate.BLOCK
+        streams = Streams(p.seed, chunk, drawn // simulate.BLOCK)
+        recorded, child = simulate.clinic(p, size, streams, everything=needed)
+        gaps = streams("days between children").standard_exponential(size) * (30.4375 / p.screened_per_month)
+        times = clock + np.cumsum(gaps)
+        clock = times[-1]
+        consent = np.floor(times)
+        cols = columns(p, recorded, consent)
+        values = eligibility.evaluate(cols, p)
+        counts += (values < 0).sum(axis=1)
+        at = np.flatnonzero(eligibility.status(values) == eligibility.ELIGIBLE)
+        if found < p.n_randomised:
+            first.append((cols, values))
+        kept.append(
+            {
+                "child": {k: v[at] for k, v in child.items()},
+                "recorded": {k: recorded[k][at] for k in recorded},
+                "consent": consent[at],
+                "number": drawn + at,
+            }
+        )
+        complete = (found + at.size) // p.n_randomised
+        if complete > found // p.n_randomised:
+            last_complete = drawn + int(at[complete * p.n_randomised - found - 1])
+        found += at.size
+        drawn += size
+        if found < wanted and drawn - last_complete >= p.max_screened:
+            raise _hopeless(p, found, drawn, counts)
+
+    def gather(pick) -> NDArray:
+        return np.concatenate([pick(k) for k in kept])[:wanted].reshape(trials, p.n_randomised)
+
+    number = gather(lambda k: k["number"])
+    starts = np.concatenate([[-1], number[:-1, -1]])
+    enrolled = Enrolled(
+        {k: gather(lambda part, k=k: part["child"][k]) for k in kept[0]["child"]},
+        {k: gather(lambda part, k=k: part["recorded"][k]) for k in kept[0]["recorded"]},
+        gather(lambda k: k["consent"]),
+        number,
+        number[:, -1] - starts,
+    )
+    last = int(number[0, -1]) + 1
+    if last > p.max_screened:
+        raise _hopeless(p, int((number[0] < p.max_screened).sum()), drawn, counts)
+    cols = {k: np.concatenate([c[k] for c, _ in first])[:last] for k in first[0][0]}
+    return enrolled, cols, np.concatenate([v for _, v in first], axis=1)[:, :last]
+
+
+def _hopeless(p: Parameters, found: int, drawn: int, counts: NDArray) -> Problem:
+    worst = np.argsort(-counts, kind="stable")[:3]
+    why = ", ".join(f"{eligibility.IDS[k]} failed by {100 * counts[k] / drawn:.0f} %" for k in worst)
+    return Problem(
+        f"screening is hopeless: of {drawn} children screened {found} were eligible and n_randomised is "
+        f"{p.n_randomised} ({why}); change the parameters behind these criteria, or raise max_screened "
+        f"(now {p.max_screened})"
+    )
+
+
+def randomise(p: Parameters, trials: int, streams: Streams) -> tuple[NDArray, NDArray]:
+    """Permuted blocks of random size, 1:1: (arm, block), each (trials, children); arm 0 placebo, 1 hUC-MSC."""
+    n, sizes = p.n_randomised, np.array(p.block_sizes)
+    blocks = -(-n // int(sizes.min()))
+    drawn = sizes[streams("block sizes").integers(len(sizes), size=(trials, blocks))]
+    ends = np.cumsum(drawn, axis=1)
+    slots = n + int(sizes.max())
+    slot = np.arange(slots)
+    block = (slot[None, :, None] >= ends[:, None, :]).sum(axis=2)
+    block = np.minimum(block, blocks - 1)
+    size = np.take_along_axis(drawn, block, axis=1)
+    start = np.take_along_axis(ends, block, axis=1) - size
+    order = np.argsort(block + streams("allocation").random((trials, slots)), axis=1)
+    arm = np.empty((trials, slots), np.int8)
+    np.put_along_axis(arm, order, ((slot - start) < size / 2).astype(np.int8), axis=1)
+    return arm[:, :n], block[:, :n]
+
+
+@dataclass
+class Followed:
+    """What happens after randomisation; days count from the planned last infusion unless named otherwise.
+
+    arm (trials, children); delay: days by which the first infusion was postponed; given (trials, children, 2);
+    attended (trials, children, 12): baseline and eleven visits; left: day of leaving (inf = stays);
+    infections: flat arrays (child index, first day); fevers (trials, children, 2): within 24 h of an infusion;
+    ras_day, rescue_day: day of the change or inf; effect: individual log ratio of UPCR at full effect; ill,
+    level (true current log UPCR), upcr (trials, children, 12).
+    """
+
+    p: Parameters
+    enrolled: Enrolled
+    streams: Streams
+    arm: NDArray
+    block: NDArray
+    delay: NDArray
+    given: NDArray
+    infections: tuple[NDArray, NDArray]
+    fevers: NDArray
+    ras_day: NDArray
+    rescue_day: NDArray
+    effect: NDArray
+    ill: NDArray
+    level: NDArray
+    upcr: NDArray
+    attended: NDArray
+    left: NDArray
+
+
+def grid(p: Parameters) -> NDArray:
+    """Nominal days of baseline and the eleven visits, counted from the planned last infusion."""
+    return np.concatenate([[-p.infusion_gap], DAYS]).astype(float)
+
+
+def consent_day(p: Parameters, delay: NDArray) -> NDArray:
+    """Day of consent counted from the planned last infusion (negative)."""
+    return -(p.infusion_gap + p.days_to_infusion + p.days_to_randomisation + delay)
+
+
+def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
+    """Randomise, treat and follow every child of every trial: the path of UPCR and who is seen when."""
+    shape = enrolled.shape
+    days = grid(p)
+    arm, block = randomise(p, shape[0], streams)
+    where, begins = _infections(p, shape, streams)
+    delay = _postponed(p, shape, where, begins)
+    begins = begins - delay.ravel()[where] - p.infusion_gap
+    given = streams("infusion given").random((*shape, 2)) >= p.infusion_not_given
+    effect = _individual_effect(p, arm, given, streams)
+    ras_day, rescue_day = _changes(p, arm, streams)
+    fevers = _fevers(p, arm, given, streams)
+    ill = _ill(p, shape, days, where, begins, fevers)
+
+    level = _level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill)
+    upcr = simulate.upcr_reported(p, level, streams("UPCR noise").standard_normal(level.shape))
+    attended = streams("visit missed").random(level.shape, dtype=np.float32) >= p.visit_missed
+    attended[..., 0] = True
+    left = _drop_out(p, streams, days, level, upcr, attended)
+    attended &= days <= left[..., None]
+    upcr[~attended] = np.nan
+    upcr[streams("urine sample missing").random(level.shape, dtype=np.float32) < p.sample_missing] = np.nan
+    if p.baseline_samples == "eligibility":
+        upcr[..., 0] = enrolled.recorded["upcr"]
+    elif p.baseline_samples == "mean of both":
+        pair = np.log(np.stack([upcr[..., 0], enrolled.recorded["upcr"]]))
+        upcr[..., 0] = np.exp(np.where(np.isnan(pair[0]), pair[1], np.where(np.isnan(pair[1]), pair[0], pair.mean(0))))
+    return Followed(
+        p, enrolled, streams, arm, block, delay, given, (where, begins), fevers, ras_day, rescue_day, effect, ill, level,
+        upcr, attended, left,
+    )  # fmt: skip
+
+
+def _infections(p: Parameters, shape: tuple[int, int], streams: Streams) -> tuple[NDArray, NDArray]:
+    """Flat (child index, first day after the planned first infusion) of all infections from 30 days before on."""
+    span = 30 + 60 + p.infusion_gap + LAST_DAY
+    counts = streams("infections").poisson(p.infection_rate * span / YEAR, shape).ravel()
+    where = np.repeat(np.arange(counts.size), counts)
+    return where, np.floor(streams("infection days").random(where.size) * span) - 30
+
+
+def _postponed(p: Parameters, shape: tuple[int, int], where: NDArray, begins: NDArray) -> NDArray:
+    """Days by which the first infusion waits until no infection ended within `infection_days` before it."""
+    delay = np.zeros(shape[0] * shape[1])
+    near = np.flatnonzero(begins <= 60)
+    where, begins = where[near], begins[near]
+    clear = begins + p.infection_days_ill + p.infection_days
+    while (hit := np.flatnonzero((begins <= delay[where]) & (delay[where] < clear))).size:
+        np.maximum.at(delay, where[hit], clear[hit])
+    return delay.reshape(shape)
+
+
+def _individual_effect(p: Parameters, arm: NDArray, given: NDArray, streams: Streams) -> NDArray:
+    """Log ratio of UPCR at full effect: responders only, in proportion to the infusions given."""
+    responds = streams("responder").random(arm.shape) < p.responder_share
+    own = np.log(p.upcr_effect) + p.upcr_effect_sd * streams("individual effect").standard_normal(arm.shape)
+    return np.where((arm == 1) & responds, own, 0.0) * given.mean(axis=-1)
+
+
+def time_course(p: Parameters, days: NDArray) -> NDArray:
+    """Share of the full effect on a day: onset from the first infusion, fading after the last."""
+    onset = 1 - np.exp2(-np.maximum(days + p.infusion_gap, 0) / p.effect_half_life)
+    return onset * np.exp(-p.effect_waning * np.maximum(days, 0) / YEAR)
+
+
+def _changes(p: Parameters, arm: NDArray, streams: Streams) -> tuple[NDArray, NDArray]:
+    """Days on which RAS inhibition is started or raised, and rescue treatment begins; inf = never."""
+    rate = np.where(arm == 1, p.ras_change_msc, p.ras_change_placebo)
+    with np.errstate(divide="ignore"):
+        ras = streams("RAS change").standard_exponential(arm.shape) / rate * YEAR
+        rescue = streams("rescue").standard_exponential(arm.shape) / np.float64(p.rescue_rate) * YEAR
+    ras, rescue = np.floor(ras) + 1, np.floor(rescue) + 1
+    return np.where(ras <= LAST_DAY, ras, np.inf), np.where(rescue <= LAST_DAY, rescue, np.inf)
+
+
+def _fevers(p: Parameters, arm: NDArray, given: NDArray, streams: Streams) -> NDArray:
+    chance = np.where(arm == 1, p.fever_msc, p.fever_placebo)[..., None]
+    return (streams("fever").random(given.shape) < chance) & given
+
+
+def _ill(p, shape, days, where, begins, fevers) -> NDArray:
+    """Whether an infection or fever still weighs on the urine at a visit: (trials, children, 12) bool."""
+    ill = np.zeros((shape[0] * shape[1], days.size), bool)
+    at = np.searchsorted(days, begins)
+    hit = at < days.size
+    hit[hit] = days[at[hit]] < begins[hit] + p.infection_days_ill
+    ill[where[hit], at[hit]] = True
+    ill = ill.reshape(*shape, days.size)
+    for k, day in enumerate((-p.infusion_gap, 0)):
+        soon = (days > day) & (days < day + p.infection_days_ill)
+        if soon.any():
+            ill[..., soon] |= fevers[..., k, None]
+    return ill
+
+
+def _level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill) -> NDArray:
+    """True current log UPCR with its slow wander: (trials, children, 12)."""
+    child = enrolled.child
+    shape = enrolled.shape
+    drift = p.upcr_drift + p.upcr_drift_sd * streams("UPCR drift").standard_normal(shape)
+    level = child["log_upcr_untreated"][..., None] + drift[..., None] * (np.maximum(days, 0) / YEAR)
+    level += effect[..., None] * time_course(p, days)
+    # on RAS inhibition for long: the whole effect; only recent starters are still moving
+    ras = np.where(np.isnan(child["ras_days"]), 0.0, np.log(p.ras_effect))
+    level += ras[..., None]
+    recent = np.nonzero(child["ras_days"] < 12 * p.ras_half_life)
+    since = (child["ras_days"][recent] - consent_day(p, delay[recent]))[:, None] + days
+    level[recent] -= np.log(p.ras_effect) * (1 - simulate.ras_onset(p, since))
+    changed = np.nonzero(np.isfinite(ras_day))
+    ratio = np.where(np.isnan(child["ras_days"][changed]), p.ras_effect, p.ras_raise_effect)
+    level[changed] += np.log(ratio)[:, None] * simulate.ras_onset(p, days - ras_day[changed][:, None])
+    rescued = np.nonzero(np.isfinite(rescue_day))
+    level[rescued] += np.log(p.rescue_effect) * simulate.ras_onset(p, days - rescue_day[rescued][:, None])
+    level[ill] += np.log(p.illness_upcr)
+
+    wander = child["wander"]
+    z = streams("UPCR wander").standard_normal(level.shape)
+    gap = days[0] - consent_day(p, delay)
+    for k in range(days.size):
+        rho = np.exp2(-(gap if k == 0 else days[k] - days[k - 1]) / p.upcr_wander_half_life)
+        wander = rho * wander + p.upcr_wander * np.sqrt(1 - rho * rho) * z[..., k]
+        level[..., k] += wander
+    return level
+
+
+def _drop_out(p, streams, days, level, upcr, attended) -> NDArray:
+    """Day of leaving the trial; inf = stays to month 12.
+
+    A constant hazard that gives `dropout` within 12 months, times dropout_observed per doubling of the last
+    observed UPCR and dropout_unobserved per doubling of the true current one, both against baseline.
+    """
+    shape = level.shape[:2]
+    patience = streams("drop-out").standard_exponential(shape)
+    early = streams("early drop-out").random(shape) < p.dropout_early
+    rate = -np.log1p(-min(p.dropout, 0.9999)) / LAST_DAY
+    if p.dropout_observed == 1 and p.dropout_unobserved == 1:
+        with np.errstate(divide="ignore"):
+            left = np.floor(patience / np.float64(rate)) + 1
+    else:
+        left = np.full(shape, np.inf)
+        used, seen = np.zeros(shape), np.zeros(shape)
+        starts = np.concatenate([[0.0], days[1:-1]])
+        for k, start in enumerate(starts):
+            length = days[k + 1] - start
+            true = (level[..., k] - level[..., 0]) / np.log(2)
+            hazard = rate * p.dropout_observed**seen * p.dropout_unobserved**true
+            used_next = used + hazard * length
+            now = np.isinf(left) & (used_next > patience)
+            left[now] = np.floor(start + (patience - used)[now] / hazard[now]) + 1
+            used = used_next
+            observed = np.log2(upcr[..., k + 1] / upcr[..., 0])
+            seen = np.where(attended[..., k + 1], observed, seen)
+    left = np.where(left <= LAST_DAY, left, np.inf)
+    return np.where(early, 1.0, left)
+
+
+def serum_and_cells(f: Followed) -> dict[str, NDArray]:
+    """The other measures at the twelve visits, (trials, children, 12), NaN where not taken; true GFR as `gfr`.
+
+    Includes 24-hour protein, dipstick grade, red cells, creatinine, cystatin C, BUN, height, weight.
+    """
+    p, streams, child = f.p, f.streams, f.enrolled.child
+    days, shape = grid(p), f.level.shape
+    severe = child["severe"]
+    z = streams("GFR slope").standard_normal(f.arm.shape)
+    slope = np.where(severe, p.gfr_slope_severe, p.gfr_slope_mild)
+    slope = slope + np.where(severe, p.gfr_slope_severe_sd, p.gfr_slope_mild_sd) * z
+    slope = slope + np.where(f.arm == 1, p.gfr_slope_effect, 0.0) * f.given.mean(axis=-1)
+    gfr = child["gfr"][..., None] + slope[..., None] * np.maximum(days, 0) / YEAR
+    gfr += p.ras_gfr_dip * (days >= f.ras_day[..., None])
+    gfr = np.maximum(gfr, 5.0)
+
+    age = child["age"][..., None] + (days - consent_day(p, f.delay)[..., None]) / YEAR
+    male = np.broadcast_to(child["male"][..., None], shape)
+    height = simulate.report("height", kidney.growth("height", age, male, np.broadcast_to(child["height_z"][..., None], shape)))
+    weight = simulate.report("weight", kidney.growth("weight", age, male, np.broadcast_to(child["weight_z"][..., None], shape)))
+
+    log_rbc = child["log_rbc"][..., None] + np.where(f.arm == 1, np.log(p.rbc_effect), 0.0)[..., None] * (
+        f.given.mean(axis=-1)[..., None] * time_course(p, days)
+    )
+    log_rbc = log_rbc + f.ill * np.log(p.illness_rbc)
+    without = np.broadcast_to(child["without_haematuria"][..., None], shape)
+    rbc = simulate.rbc_reported(
+        p, log_rbc, streams("red cell noise").standard_normal(shape), streams("gross haematuria").random(shape), without
+    )
+    serum = streams("serum").standard_normal((*shape, 3))
+    concentration = p.urine_creatinine_median * np.exp(
+        p.urine_creatinine_log_sd * streams("urine creatinine").standard_normal(shape)
+    )
+    spot = simulate.upcr_reported(p, f.level, streams("UPCR noise").standard_normal(shape))
+    values = {
+        "protein_24h": simulate.protein_reported(
+            p, f.level, age, height, weight,
+            streams("24-h protein").standard_normal((*shape, 2)), streams("collection").random(shape),
+        ),
+        "dipstick": simulate.dipstick_reported(spot, concentration).astype(float),
+        "rbc": rbc,
+        "rbc_dysmorphic": simulate.report("rbc_dysmorphic", rbc * p.dysmorphic_share),
+        "creatinine": simulate.creatinine_reported(p, gfr, height, serum[..., 0]),
+        "cystatin_c": simulate.cystatin_reported(p, gfr, age, male, serum[..., 1]),
+        "bun": simulate.bun_reported(p, gfr, serum[..., 2]),
+        "height": height,
+        "weight": weight,
+    }  # fmt: skip
+    lost = {
+        "urine": streams("urine sample missing").random(shape, dtype=np.float32) < p.sample_missing,
+        "blood": streams("blood sample missing").random(shape, dtype=np.float32) < p.sample_missing,
+        "collection": streams("collection missing").random(shape, dtype=np.float32) < p.collection_missing,
+    }
+    samples = {
+        "urine": ("rbc", "rbc_dysmorphic"),
+        "blood": ("creatinine", "cystatin_c", "bun"),
+        "collection": ("protein_24h",),
+    }
+    for sample, names in samples.items():
+        for name in names:
+            values[name] = np.where(lost[sample], np.nan, values[name])
+    for name in values:
+        values[name] = np.where(f.attended, values[name], np.nan)
+    return {**values, "gfr": gfr}

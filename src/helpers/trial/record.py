@@ -1,0 +1,294 @@
+"""What the site writes down: the arrays of one trial as the raw tables of the codebook, and the truth.
+
+One trial at a time (the first of the chunk). Actual days lie within the visit windows; every other number
+comes from `conduct`. The truth is for the plan's own checks and goes to `truth/`, which no analysis reads.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from helpers.study import tables
+from helpers.study.parameters import Parameters
+from helpers.study.protocol import ARMS, BASELINE, SCREENING, VISITS
+from helpers.trial import conduct, simulate
+from helpers.trial.conduct import Enrolled, Followed
+
+LEAVING = ("family's wish", "moved away", "adverse event", "lost to follow-up")
+
+
+def identifiers(numbers: NDArray) -> NDArray:
+    """USUBJID from the position among the screened, counted from 0."""
+    return np.array([f"AS-{number + 1:04d}" for number in np.asarray(numbers).ravel()], object)
+
+
+def screening(columns: dict[str, NDArray]) -> pd.DataFrame:
+    """Table `screening` of the children whose columns `conduct.screen` returned."""
+    ids = identifiers(np.arange(columns["consent_date"].size))
+    return tables.to_frame("screening", {"usubjid": ids, **columns})
+
+
+def screening_truth(p: Parameters, children: int) -> pd.DataFrame:
+    """Latent values of the first `children` screened."""
+    parts, block = [], 0
+    while block * simulate.BLOCK < children:
+        size = min(children - block * simulate.BLOCK, simulate.BLOCK)
+        _, child = simulate.clinic(p, size, simulate.Streams(p.seed, 0, block))
+        parts.append(pd.DataFrame(child))
+        block += 1
+    frame = pd.concat(parts, ignore_index=True)
+    frame.insert(0, "usubjid", identifiers(np.arange(children)))
+    return frame
+
+
+def trial(p: Parameters, enrolled: Enrolled, screened: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Raw tables of the first trial and the truth of its children.
+
+    screened: table `screening`, whose values stand in `labs` as visit 0. Returns ({name: table}, truth).
+    """
+    first = Enrolled(
+        {k: v[:1] for k, v in enrolled.child.items()},
+        {k: v[:1] for k, v in enrolled.recorded.items()},
+        enrolled.consent[:1],
+        enrolled.number[:1],
+        enrolled.screened[:1],
+    )
+    f = conduct.follow(p, first, simulate.Streams(p.seed, 0))
+    writer = _Writer(p, f, screened)
+    made = {
+        "randomisation": writer.randomisation(),
+        "infusions": writer.infusions(),
+        "visits": writer.visits(),
+        "labs": writer.labs(),
+        "events": writer.events(),
+        "treatments": writer.treatments(),
+        "disposition": writer.disposition(),
+    }
+    return made, writer.truth()
+
+
+class _Writer:
+    """Dates and identifiers shared by the tables of one trial."""
+
+    def __init__(self, p: Parameters, f: Followed, screened: pd.DataFrame) -> None:
+        self.p, self.f = p, f
+        self.n = p.n_randomised
+        self.arm, self.left = f.arm[0], f.left[0]
+        self.ids = identifiers(f.enrolled.number)
+        self.screened = screened.set_index("usubjid").loc[self.ids]
+        self.consent = self.screened["consent_date"].to_numpy("datetime64[D]")
+        self.zero = self.consent - conduct.consent_day(p, f.delay[0]).astype("timedelta64[D]")
+        """The planned day of the last infusion: time zero of every child."""
+        self.randomised = self.consent + np.timedelta64(p.days_to_randomisation, "D")
+        self.measures = {k: v[0] for k, v in conduct.serum_and_cells(f).items()}
+        nominal = conduct.grid(p)
+        width = np.array([self._window(v.day) for v in VISITS])
+        jitter = np.floor(f.streams("visit days").random((self.n, len(VISITS))) * (2 * width + 1)) - width
+        self.day = np.concatenate([np.full((self.n, 1), nominal[0]), nominal[1:] + jitter], axis=1)
+        self.day = np.where(np.isfinite(self.left)[:, None], np.minimum(self.day, self.left[:, None]), self.day)
+        self.seen = f.attended[0]
+
+    def _window(self, day: int) -> int:
+        p = self.p
+        return p.window_to_week_8 if day <= 56 else p.window_to_month_6 if day <= 183 else p.window_after_month_6
+
+    def _date(self, days: NDArray, child: NDArray | None = None) -> NDArray:
+        """Calendar days of days from time zero; NaN and inf give no date."""
+        zero = self.zero if child is None else self.zero[child]
+        finite = np.isfinite(days)
+        out = zero + np.where(finite, days, 0).astype("timedelta64[D]")
+        return np.where(finite, out, np.datetime64("NaT")).astype("datetime64[ns]")
+
+    def randomisation(self) -> pd.DataFrame:
+        frame = pd.DataFrame(
+            {
+                "usubjid": self.ids,
+                "randomisation_date": self.randomised.astype("datetime64[ns]"),
+                "sequence": np.arange(1.0, self.n + 1),
+                "block": self.f.block[0] + 1.0,
+                "arm": np.array(ARMS, object)[self.arm],
+            }
+        )
+        return frame
+
+    def infusions(self) -> pd.DataFrame:
+        p, f = self.p, self.f
+        weight = self.measures["weight"][:, 0]
+        rows = []
+        for k, day in enumerate((-p.infusion_gap, 0)):
+            given = f.given[0, :, k] & (self.left >= day)
+            postponed = (f.delay[0] > 0) & (k == 0)
+            planned = day - (f.delay[0] if k == 0 else 0)
+            cells = np.where(given & (self.arm == 1), np.rint(weight * p.cells_per_kg / 1e5) * 1e5, np.nan)
+            cells = np.where(given & (self.arm == 0), 0.0, cells)
+            reason = np.where(given, np.where(postponed, "postponed: recent infection", None), "not given: family's wish")
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "usubjid": self.ids,
+                        "infusion": k + 1.0,
+                        "planned_date": self._date(planned * np.ones(self.n)),
+                        "date": self._date(np.where(given, day, np.nan)),
+                        "given": np.where(given, "yes", "no").astype(object),
+                        "product": np.where(given, np.array(ARMS, object)[self.arm], None),
+                        "cells": cells,
+                        "reason": reason.astype(object),
+                    }
+                )
+            )
+        return pd.concat(rows).sort_values(["usubjid", "infusion"], kind="stable", ignore_index=True)
+
+    def visits(self) -> pd.DataFrame:
+        p = self.p
+        separate = p.baseline_samples != "eligibility"
+        rows = [
+            pd.DataFrame(
+                {
+                    "usubjid": self.ids,
+                    "visit_no": float(SCREENING),
+                    "visit": "Screening",
+                    "planned_date": self.consent.astype("datetime64[ns]"),
+                    "date": self.consent.astype("datetime64[ns]"),
+                    "attended": "yes",
+                    "reason": None,
+                }
+            )
+        ]
+        names = [(BASELINE, "Baseline", -p.infusion_gap)] if separate else []
+        names += [(v.number, v.name, v.day) for v in VISITS]
+        for number, name, day in names:
+            k = number - BASELINE
+            seen = self.seen[:, k]
+            gone = ~seen & (self.left < day)
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "usubjid": self.ids,
+                        "visit_no": float(number),
+                        "visit": name,
+                        "planned_date": self._date(np.full(self.n, float(day))),
+                        "date": self._date(np.where(seen, self.day[:, k], np.nan)),
+                        "attended": np.where(seen, "yes", "no").astype(object),
+                        "reason": np.where(seen, None, np.where(gone, "left the trial", "missed")),
+                    }
+                )
+            )
+        return pd.concat(rows).sort_values(["usubjid", "visit_no"], kind="stable", ignore_index=True)
+
+    def labs(self) -> pd.DataFrame:
+        p = self.p
+        values = {"upcr": self._spot_upcr(), **{k: v for k, v in self.measures.items() if k in tables.UNITS}}
+        rows = []
+        for test, unit in tables.UNITS.items():
+            screening = self.screened[test]
+            if test == "dipstick":
+                grades = {name: float(k) for k, name in enumerate(tables.DIPSTICK)}
+                screening = screening.map(grades)
+            rows.append((SCREENING, self.consent.astype("datetime64[ns]"), test, screening.to_numpy(float), unit))
+            start = 0 if p.baseline_samples != "eligibility" else 1
+            for k in range(start, values[test].shape[1]):
+                dates = self._date(self.day[:, k])
+                rows.append((k + BASELINE, dates, test, values[test][:, k], unit))
+        frame = pd.concat(
+            [
+                pd.DataFrame(
+                    {"usubjid": self.ids, "visit_no": float(number), "date": date, "test": test, "value": value, "unit": unit}
+                )
+                for number, date, test, value, unit in rows
+            ]
+        ).dropna(subset="value")
+        limit = simulate.upcr_limit(p)
+        below = (frame["test"] == "upcr") & (frame["value"] <= limit)
+        frame["qualifier"] = np.where(below, "<", None)
+        frame["order"] = frame["test"].map({name: k for k, name in enumerate(tables.UNITS)})
+        frame = frame.sort_values(["usubjid", "visit_no", "order"], kind="stable", ignore_index=True)
+        return frame.drop(columns="order")
+
+    def _spot_upcr(self) -> NDArray:
+        """UPCR as measured at baseline and the visits, before `conduct` chose what counts as baseline."""
+        upcr = self.f.upcr[0].copy()
+        noise = self.f.streams("UPCR noise").standard_normal(self.f.level.shape)
+        lost = self.f.streams("urine sample missing").random(self.f.level.shape, dtype=np.float32) < self.p.sample_missing
+        upcr[:, 0] = np.where(lost[0, :, 0], np.nan, simulate.upcr_reported(self.p, self.f.level, noise)[0, :, 0])
+        return upcr
+
+    def _last_day(self) -> NDArray:
+        """Last contact: the day of leaving, or the last visit's day."""
+        last = np.where(self.seen, self.day, -np.inf).max(axis=1)
+        return np.where(np.isfinite(self.left), self.left, np.maximum(last, float(VISITS[-1].day)))
+
+    def events(self) -> pd.DataFrame:
+        p, f = self.p, self.f
+        where, begins = f.infections
+        last = self._last_day()
+        rows = []
+        start = -p.infusion_gap - f.delay[0] - p.days_to_infusion
+        keep = (begins >= start[where]) & (begins <= last[where])
+        serious = f.streams("serious infection").random(where.size) < p.serious_share
+        for child, day, bad in zip(where[keep], begins[keep], serious[keep], strict=True):
+            rows.append((child, "infection", day, day + p.infection_days_ill - 1, bad, False))
+        for child, k in zip(*np.nonzero(f.fevers[0]), strict=True):
+            day = -p.infusion_gap if k == 0 else 0
+            if last[child] >= day:
+                rows.append((child, "fever", day, day + 1, False, True))
+        counts = f.streams("other events").poisson(p.other_event_rate * (conduct.LAST_DAY + p.infusion_gap) / conduct.YEAR, self.n)
+        child = np.repeat(np.arange(self.n), counts)
+        days = np.floor(f.streams("other event days").random(child.size) * (conduct.LAST_DAY + p.infusion_gap)) - p.infusion_gap
+        rows += [(c, "other", d, d + 3, False, d in (-p.infusion_gap, 0)) for c, d in zip(child, days, strict=True) if d <= last[c]]
+        rows.sort(key=lambda row: (row[0], row[2], row[1]))
+        frame = pd.DataFrame(rows, columns=["child", "event", "start", "end", "serious", "within"])
+        child = frame["child"].to_numpy(int)
+        number = frame.groupby("child").cumcount() + 1
+        out = pd.DataFrame(
+            {
+                "usubjid": self.ids[child],
+                "event_no": number.astype(float),
+                "event": frame["event"].astype(object),
+                "start_date": self._date(frame["start"].to_numpy(float), child),
+                "end_date": self._date(frame["end"].to_numpy(float), child),
+                "serious": np.where(frame["serious"].astype(bool), "yes", "no").astype(object),
+                "within_24h": np.where(frame["within"].astype(bool), "yes", "no").astype(object),
+            }
+        )
+        return out.sort_values(["usubjid", "event_no"], kind="stable", ignore_index=True)
+
+    def treatments(self) -> pd.DataFrame:
+        f, last = self.f, self._last_day()
+        on = self.screened["ras_inhibitor"].to_numpy(object) == "yes"
+        rows = []
+        for name, day in (("RAS inhibitor", f.ras_day[0]), ("rescue", f.rescue_day[0])):
+            child = np.flatnonzero(day <= last)
+            change = np.where(on[child] & (name == "RAS inhibitor"), "raised", "started").astype(object)
+            rows.append(
+                pd.DataFrame(
+                    {"usubjid": self.ids[child], "date": self._date(day[child], child), "treatment": name, "change": change}
+                )
+            )
+        return pd.concat(rows).sort_values(["usubjid", "date", "treatment"], kind="stable", ignore_index=True)
+
+    def disposition(self) -> pd.DataFrame:
+        left = np.isfinite(self.left)
+        which = self.f.streams("reason for leaving").integers(len(LEAVING), size=self.n)
+        return pd.DataFrame(
+            {
+                "usubjid": self.ids,
+                "status": np.where(left, "left", "completed").astype(object),
+                "reason": np.where(left, np.array(LEAVING, object)[which], None),
+                "date": self._date(self._last_day()),
+            }
+        )
+
+    def truth(self) -> pd.DataFrame:
+        """Latent values of each randomised child: individual effect, noise-free path, why values are missing."""
+        f = self.f
+        frame = pd.DataFrame({"usubjid": self.ids, "arm": np.array(ARMS, object)[self.arm]})
+        for name, values in f.enrolled.child.items():
+            frame[name] = values[0]
+        frame["upcr_log_effect"] = f.effect[0]
+        frame["left_day"] = np.where(np.isfinite(self.left), self.left, np.nan)
+        for k, day in enumerate(conduct.grid(self.p)):
+            frame[f"log_upcr_day_{day:g}"] = f.level[0, :, k]
+        for k, day in enumerate(conduct.grid(self.p)):
+            frame[f"gfr_day_{day:g}"] = self.measures["gfr"][:, k]
+        return frame
+

@@ -1,0 +1,130 @@
+"""Fixtures that several tests share."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from helpers import ROOT
+
+MINIATURE_CHAPTERS = '''CHAPTERS = (
+    Chapter("a-clinic", "Clinic", "Who comes.", writes=("scenario.json", "clinic.csv")),
+    Chapter("b-visits", "Visits", "Who is seen.", reads=("clinic.csv",), writes=("visits.csv", "truth/")),
+    Chapter("c-words", "Words", "What is meant."),
+)
+'''
+"""A small graph in place of the real one: b reads what a writes, c stands alone."""
+
+FIRST = """
+import json
+from helpers import DATA
+from helpers.study import names
+folder = DATA / scenario
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "scenario.json").write_text(json.dumps({"scenario": scenario}))
+(folder / "clinic.csv").write_text("child\\n" + "\\n".join(names.CHILDREN) + "\\n")
+"""
+SECOND = """
+from helpers import DATA
+folder = DATA / scenario
+(folder / "truth").mkdir(exist_ok=True)
+rows = (folder / "clinic.csv").read_text()
+(folder / "visits.csv").write_text(rows.upper())
+(folder / "truth" / "known.csv").write_text("known\\n1\\n")
+"""
+SHOWN = '''
+import pandas as pd
+from matplotlib.figure import Figure
+from helpers.report.exhibits import Exhibit, Result, say
+frame = pd.DataFrame({"visit": ["week 2", "week 4"], "mean": [1 / 3, 2.0], "n": [3, 4]})
+say("We saw **{n}** children; $x^2$.", n=Result("b.n", 7))
+'''
+TABLE = '''
+Exhibit("means", "Means by <visit>", frame, population="all", n=7, units={"mean": "mg/mg"}, digits={"mean": 1},
+        columns={name: name for name in frame} | {"visit": "Visit"}, results=[Result("b.mean", 1 / 3, "mg/mg", 2)])
+'''
+FIGURE = '''
+figure = Figure(figsize=(4, 2))
+figure.subplots().plot(frame["mean"])
+Exhibit("course", "The course", frame, population="all", n=7, figure=figure, alt="the means rise to 2")
+'''
+
+
+class Miniature:
+    """A copy of the project in its own folder, with three tiny chapters, built by its own source."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "scenarios", folder / "scenarios")
+        for name in ("requirements.lock", "pyproject.toml", "Makefile"):
+            shutil.copy(ROOT / name, folder / name)
+        (folder / "notebooks").mkdir()
+        chapters = folder / "src/helpers/report/chapters.py"
+        text, found = re.subn(
+            r"CHAPTERS = \(\n.*?\n\)\n", MINIATURE_CHAPTERS, chapters.read_text("utf-8"), flags=re.S
+        )
+        assert found == 1
+        chapters.write_text(text, "utf-8")
+        (folder / "src/helpers/study/names.py").write_text('CHILDREN = ["ann", "ben"]\n')
+        self.notebook("a-clinic", "# Clinic\n\nSee [visits](b-visits.ipynb).\n\n## Who", FIRST, "print('written')")
+        self.notebook("b-visits", "# Visits\n\n## All\n\n$$\\frac{a}{b}$$", SECOND, SHOWN, TABLE, FIGURE)
+        self.notebook("c-words", "# Words\n\n## Meant\n\n<script>no()</script>", "import random; 1 + 1")
+
+    def notebook(self, stem: str, words: str, *code: str) -> None:
+        """Write a chapter: words, the parameters cell, code cells."""
+        plain = {"metadata": {}, "outputs": [], "execution_count": None, "cell_type": "code"}
+        cells = [{"cell_type": "markdown", "id": "words", "metadata": {}, "source": words}]
+        cells.append({**plain, "id": "given", "metadata": {"tags": ["parameters"]}, "source": 'scenario = "base"'})
+        cells += [{**plain, "id": f"code-{k}", "source": text.strip()} for k, text in enumerate(code)]
+        spec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+        content = {"cells": cells, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5}
+        (self.folder / "notebooks" / f"{stem}.ipynb").write_text(json.dumps(content))
+
+    def command(self, *arguments: str, **environment: str):
+        """Command line and environment of a build of this copy."""
+        values = {**os.environ, "PYTHONPATH": str(self.folder / "src"), **environment}
+        return [sys.executable, "-m", "helpers.report.build", *arguments], values
+
+    def build(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+        command, values = self.command(*arguments, **environment)
+        return subprocess.run(
+            command, env=values, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
+        command, values = self.command(*arguments, **environment)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=values, cwd=self.folder, stdout=pipe, stderr=pipe, text=True)
+
+    def published(self) -> dict[str, bytes]:
+        """All files that a reader may open, by their paths."""
+        found = {}
+        for root in ("reports", "data/synthetic"):
+            for path in sorted((self.folder / root).rglob("*")):
+                if path.is_file():
+                    found[path.relative_to(self.folder).as_posix()] = path.read_bytes()
+        return found
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory) -> Miniature:
+    """A miniature project whose base report is built; tests copy it or only read it."""
+    made = Miniature(tmp_path_factory.mktemp("mini") / "a project")
+    done = made.build()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return made
+
+
+@pytest.fixture
+def miniature(built_once, tmp_path) -> Miniature:
+    """A copy of the built miniature project, to be spoilt."""
+    shutil.copytree(built_once.folder, tmp_path / "p", symlinks=True)
+    copy = object.__new__(Miniature)
+    copy.folder = tmp_path / "p"
+    return copy
