@@ -12,12 +12,12 @@ import pytest
 
 from helpers import ROOT
 
-MINIATURE_CHAPTERS = '''CHAPTERS = (
+MINIATURE_CHAPTERS = """CHAPTERS = (
     Chapter("a-clinic", "Clinic", "Who comes.", writes=("scenario.json", "clinic.csv")),
     Chapter("b-visits", "Visits", "Who is seen.", reads=("clinic.csv",), writes=("visits.csv", "truth/")),
     Chapter("c-words", "Words", "What is meant."),
 )
-'''
+"""
 """A small graph in place of the real one: b reads what a writes, c stands alone."""
 
 FIRST = """
@@ -37,22 +37,22 @@ rows = (folder / "clinic.csv").read_text()
 (folder / "visits.csv").write_text(rows.upper())
 (folder / "truth" / "known.csv").write_text("known\\n1\\n")
 """
-SHOWN = '''
+SHOWN = """
 import pandas as pd
 from matplotlib.figure import Figure
 from helpers.report.exhibits import Exhibit, Result, say
 frame = pd.DataFrame({"visit": ["week 2", "week 4"], "mean": [1 / 3, 2.0], "n": [3, 4]})
 say("We saw **{n}** children; $x^2$.", n=Result("b.n", 7))
-'''
-TABLE = '''
+"""
+TABLE = """
 Exhibit("means", "Means by <visit>", frame, population="all", n=7, units={"mean": "mg/mg"}, digits={"mean": 1},
         columns={name: name for name in frame} | {"visit": "Visit"}, results=[Result("b.mean", 1 / 3, "mg/mg", 2)])
-'''
-FIGURE = '''
+"""
+FIGURE = """
 figure = Figure(figsize=(4, 2))
 figure.subplots().plot(frame["mean"])
 Exhibit("course", "The course", frame, population="all", n=7, figure=figure, alt="the means rise to 2")
-'''
+"""
 
 
 class Miniature:
@@ -72,7 +72,9 @@ class Miniature:
         assert found == 1
         chapters.write_text(text, "utf-8")
         (folder / "src/helpers/study/names.py").write_text('CHILDREN = ["ann", "ben"]\n')
-        self.notebook("a-clinic", "# Clinic\n\nSee [visits](b-visits.ipynb).\n\n## Who", FIRST, "print('written')")
+        self.notebook(
+            "a-clinic", "# Clinic\n\nSee [visits](b-visits.ipynb).\n\n## Who", FIRST, "print('written')"
+        )
         self.notebook("b-visits", "# Visits\n\n## All\n\n$$\\frac{a}{b}$$", SECOND, SHOWN, TABLE, FIGURE)
         self.notebook("c-words", "# Words\n\n## Meant\n\n<script>no()</script>", "import random; 1 + 1")
 
@@ -80,7 +82,9 @@ class Miniature:
         """Write a chapter: words, the parameters cell, code cells."""
         plain = {"metadata": {}, "outputs": [], "execution_count": None, "cell_type": "code"}
         cells = [{"cell_type": "markdown", "id": "words", "metadata": {}, "source": words}]
-        cells.append({**plain, "id": "given", "metadata": {"tags": ["parameters"]}, "source": 'scenario = "base"'})
+        cells.append(
+            {**plain, "id": "given", "metadata": {"tags": ["parameters"]}, "source": 'scenario = "base"'}
+        )
         cells += [{**plain, "id": f"code-{k}", "source": text.strip()} for k, text in enumerate(code)]
         spec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
         content = {"cells": cells, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5}

@@ -89,7 +89,9 @@ class Adam:
         self.arm = raw.randomisation.set_index("usubjid").loc[self.ids, "arm"].to_numpy(object)
         planned = raw.infusions.set_index(["infusion", "usubjid"])["planned_date"]
         given = raw.infusions.set_index(["infusion", "usubjid"])["date"]
-        self.given = np.stack([given.loc[k].reindex(self.ids).to_numpy("datetime64[D]") for k in (1, 2)], axis=1)
+        self.given = np.stack(
+            [given.loc[k].reindex(self.ids).to_numpy("datetime64[D]") for k in (1, 2)], axis=1
+        )
         self.zero = planned.loc[2].reindex(self.ids).to_numpy("datetime64[D]")
         self.values, self.dates, self.base, self.base_date, self.base_type = self._pivot()
         self.rescue = self._first_change("rescue")
@@ -175,7 +177,9 @@ class Adam:
             both = has & ~np.isnan(screening)
             with np.errstate(divide="ignore"):
                 mean = (
-                    np.exp((np.log(screening) + np.log(later)) / 2) if code in RATIO_SCALE else (screening + later) / 2
+                    np.exp((np.log(screening) + np.log(later)) / 2)
+                    if code in RATIO_SCALE
+                    else (screening + later) / 2
                 )
             value = np.where(both, mean, np.where(has, later, screening))
             kind = np.where(both, "AVERAGE", "SINGLE").astype(object)
@@ -294,7 +298,9 @@ class Adam:
                             "BASE": base,
                             "ABLFL": "Y" if k < 0 else None,
                             "ANL01FL": "Y",
-                            "DTYPE": np.where(self.base_type[code] == "AVERAGE", "AVERAGE", None) if k < 0 else None,
+                            "DTYPE": np.where(self.base_type[code] == "AVERAGE", "AVERAGE", None)
+                            if k < 0
+                            else None,
                             "AVALCAT1": None if k < 0 or category is None else category[:, k],
                             "LOQFL": below[:, k + 1] if code == "PROTCRT" else None,
                         }
@@ -310,7 +316,9 @@ class Adam:
         after = frame["ABLFL"].isna()
         frame["CHG"] = (frame["AVAL"] - frame["BASE"]).where(after)
         with np.errstate(divide="ignore", invalid="ignore"):
-            percent = np.where(frame["BASE"] > 0, 100 * (frame["AVAL"] - frame["BASE"]) / frame["BASE"], np.nan)
+            percent = np.where(
+                frame["BASE"] > 0, 100 * (frame["AVAL"] - frame["BASE"]) / frame["BASE"], np.nan
+            )
         frame["PCHG"] = pd.Series(percent, index=frame.index).where(after)
         return frame.drop(columns=["child", "order"])
 
@@ -343,7 +351,9 @@ class Adam:
                 rows.append(self._time_to(f"{name}{kind}", f"Time to {adverb} {words}", e, index, dates))
         return pd.concat(rows, ignore_index=True)
 
-    def _time_to(self, code: str, words: str, e: derive.Endpoint, index: NDArray, dates: NDArray) -> pd.DataFrame:
+    def _time_to(
+        self, code: str, words: str, e: derive.Endpoint, index: NDArray, dates: NDArray
+    ) -> pd.DataFrame:
         start = (self._first_infusion() - self.zero) / np.timedelta64(1, "D")
         left, right = derive.interval(index, e.state, DAYS, start)
         last = derive.last_seen(e.state)
@@ -358,7 +368,9 @@ class Adam:
             np.where(
                 ~e.evaluable,
                 "not evaluable at baseline",
-                np.where(last >= 0, "censored at the last assessment", "censored at time zero: no assessment"),
+                np.where(
+                    last >= 0, "censored at the last assessment", "censored at time zero: no assessment"
+                ),
             ),
         )
         end = self.raw.disposition.set_index("usubjid").loc[self.ids, "date"].to_numpy("datetime64[D]")

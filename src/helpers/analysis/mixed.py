@@ -12,6 +12,7 @@ Satterthwaite (1946) in the form of Fai & Cornelius (1996); Kenward & Roger (199
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import statsmodels.api as sm
@@ -19,7 +20,6 @@ from scipy import stats
 
 SE_METHODS = ("asymptotic", "kenward-roger", "kenward-roger-linear")
 UNSTRUCTURED = "unstructured"
-EXPONENTIAL = "child effect + exponential correlation in days + nugget"
 RANDOM_SLOPE = "random intercept and slope"
 
 
@@ -80,8 +80,8 @@ class MixedFit:
         kept, aliased = self._inner["kept"], ~self._inner["kept"]
         gap = weights[aliased] - weights[kept] @ self._inner["alias"]
         if np.abs(gap).max(initial=0.0) > 1e-6 * max(1.0, np.abs(weights).max()):
-            lacking = ", ".join(np.array(self.names)[aliased])
-            return Contrast(message=f"not estimable: the data don't identify {lacking}")
+            lacking = [name for name, gone in zip(self.names, aliased, strict=True) if gone]
+            return Contrast(message=f"not estimable: the data don't identify {_listed(lacking)}")
         w = weights[kept]
         estimate = float(w @ self.coefficients[kept])
         variance = w @ self._inner["vcov"] @ w
@@ -159,6 +159,13 @@ class _Unstructured:
         self.n = n_visits
         self.rows, self.columns = np.tril_indices(n_visits, -1)
 
+    def lacks(self, mask, n_columns):
+        if not (mask[:, :, None] & mask[:, None, :]).any(axis=0).all():
+            return "two visits were never attended by the same child"
+        if len(mask) - n_columns / self.n < self.n:
+            return f"{len(mask)} children are too few for {self.n} visits"
+        return ""
+
     def start(self, residuals):
         seen = ~np.isnan(residuals)
         filled = np.where(seen, residuals, 0.0)
@@ -216,57 +223,83 @@ class _Unstructured:
 
 
 class _Exponential:
-    """S = b^2 + e^2 exp(-|d_s - d_t| / r) + u^2 1(s = t): theta = (b, e, u, log r), SDs free of sign."""
+    """S = b^2 + e^2 exp(-|d_s - d_t| / r) + u^2 1(s = t), or some of its terms.
 
-    saturated, name = False, EXPONENTIAL
+    theta holds the SDs (free of sign) of the terms in `terms`, then log r if "e" is one of them; "E" stands for e with r
+    fixed at 20 times the longest gap, which is nearly linear in time.
+    """
 
-    def __init__(self, days):
+    saturated = False
+    words: ClassVar = {
+        "b": "child effect",
+        "e": "exponential correlation in days",
+        "E": "exponential correlation in days (range at its upper bound)",
+        "u": "nugget",
+    }
+    # Every way in which terms of the whole model can vanish and leave a proper covariance.
+    reduced = ("be", "bu", "eu", "e", "u", "Eu", "bEu")
+
+    def __init__(self, days, terms="beu"):
         self.gap = np.abs(days[:, None] - days[None, :])
+        self.longest = max(self.gap.max(), 1.0)
+        self.shortest = self.gap[self.gap > 0].min(initial=self.longest)
+        self.terms = terms
+        self.name = " + ".join(self.words[term] for term in terms)
+
+    def lacks(self, mask, n_columns):
+        return ""
 
     def start(self, residuals):
-        sd = np.sqrt(max(np.nanvar(residuals), np.finfo(float).tiny) / 3)
-        longest = self.gap.max(initial=1.0)
-        return [np.array([sd, sd, sd, np.log(share * longest)]) for share in (0.05, 0.2, 0.6)]
+        sds = [np.sqrt(max(np.nanvar(residuals), np.finfo(float).tiny) / len(self.terms))] * len(self.terms)
+        if "e" not in self.terms:
+            return [np.array(sds)]
+        return [np.array([*sds, np.log(share * self.longest)]) for share in (0.05, 0.2, 0.6)]
+
+    def _range(self, theta):
+        return np.exp(np.clip(theta[-1], -50, 50)) if "e" in self.terms else 20 * self.longest
 
     def _parts(self, theta):
-        x = self.gap / np.exp(np.clip(theta[3], -50, 50))
-        return np.ones_like(x), np.exp(-x), np.eye(len(x)), x
+        fade = np.exp(-self.gap / self._range(theta))
+        shapes = {"b": np.ones_like(fade), "e": fade, "E": fade, "u": np.eye(len(fade))}
+        return [shapes[term] for term in self.terms]
 
     def value(self, theta):
-        return sum(theta[k] ** 2 * part for k, part in enumerate(self._parts(theta)[:3]))
+        return sum(sd**2 * part for sd, part in zip(theta, self._parts(theta), strict=False))
 
     def first(self, theta):
-        one, fade, eye, x = self._parts(theta)
-        b, e, u = theta[:3]
-        return np.stack([2 * b * one, 2 * e * fade, 2 * u * eye, e**2 * fade * x])
+        out = [2 * sd * part for sd, part in zip(theta, self._parts(theta), strict=False)]
+        if "e" in self.terms:
+            x, k = self.gap / self._range(theta), self.terms.index("e")
+            out.append(theta[k] ** 2 * np.exp(-x) * x)
+        return np.stack(out)
 
     def second(self, theta):
-        one, fade, eye, x = self._parts(theta)
-        e = theta[1]
-        out = np.zeros((4, 4, *x.shape))
-        out[0, 0], out[1, 1], out[2, 2] = 2 * one, 2 * fade, 2 * eye
-        out[1, 3] = out[3, 1] = 2 * e * fade * x
-        out[3, 3] = e**2 * fade * (x**2 - x)
+        out = np.zeros((len(theta), len(theta), *self.gap.shape))
+        for k, part in enumerate(self._parts(theta)):
+            out[k, k] = 2 * part
+        if "e" in self.terms:
+            x, k = self.gap / self._range(theta), self.terms.index("e")
+            out[k, -1] = out[-1, k] = 2 * theta[k] * np.exp(-x) * x
+            out[-1, -1] = theta[k] ** 2 * np.exp(-x) * (x**2 - x)
         return out
 
     def parameters(self, theta):
-        sds = zip(("SD child", "SD exponential", "SD nugget"), map(float, np.abs(theta[:3])), strict=True)
-        return {**dict(sds), "range (days)": float(np.exp(np.clip(theta[3], -50, 50)))}
+        names = {"b": "SD child", "e": "SD exponential", "E": "SD exponential", "u": "SD nugget"}
+        sds = {names[term]: float(abs(sd)) for term, sd in zip(self.terms, theta, strict=False)}
+        return {**sds, "range (days)": float(self._range(theta))} if "e" in self.terms.lower() else sds
 
     def trouble(self, theta, scale):
+        zero = [
+            self.words[term] for term, sd in zip(self.terms, theta, strict=False) if abs(sd) < 1e-3 * scale
+        ]
+        if zero:
+            return f"{' and '.join(zero)} estimated as zero"
+        if "e" in self.terms and not self.shortest / 20 < self._range(theta) < 20 * self.longest:
+            return "the range of the exponential correlation is not identified"
         return ""
 
     def boundary(self, theta, scale):
-        names = ("child", "exponential", "nugget")
-        zero = [name for name, sd in zip(names, np.abs(theta[:3]), strict=True) if sd < 1e-3 * scale]
-        reach, gaps = np.exp(np.clip(theta[3], -50, 50)), self.gap[self.gap > 0]
-        if "exponential" not in zero and len(gaps) and not gaps.min() / 20 < reach < 20 * gaps.max():
-            zero.append("exponential component's separate")
-        return (
-            f"boundary: the {' and '.join(zero)} variance is estimated as zero or not separable"
-            if zero
-            else ""
-        )
+        return ""
 
 
 class _RandomSlope:
@@ -280,9 +313,12 @@ class _RandomSlope:
         units[0, 0, 0] = units[1, 1, 0] = units[2, 1, 1] = 1
         self.units = units
 
+    def lacks(self, mask, n_columns):
+        return "" if (mask.sum(axis=1) > 1).any() else "no child has two visits: no slope"
+
     def start(self, residuals):
         variance = max(np.nanvar(residuals), np.finfo(float).tiny)
-        spread = max(np.std(self.z[:, 1]), np.finfo(float).tiny)
+        spread = np.std(self.z[:, 1])
         sd = np.sqrt(variance)
         return [np.array([0.7 * sd, 0.0, 0.3 * sd / spread, np.log(0.5 * sd)])]
 
@@ -320,7 +356,7 @@ class _RandomSlope:
 
     def boundary(self, theta, scale):
         g = self._factor(theta) @ self._factor(theta).T
-        units = np.array([1.0, max(np.abs(self.z[:, 1]).max(), 1e-300)])
+        units = np.array([1.0, np.abs(self.z[:, 1]).max()])
         smallest = np.linalg.eigvalsh(g * np.outer(units, units))[0]
         if smallest > 1e-6 * scale**2:
             return ""
@@ -335,24 +371,34 @@ def mmrm(y, baseline, arm, days, covariates=None) -> MixedFit:
     centred at its mean over the children analysed, so that intercept[v] is the control mean at the average baseline.
 
     Rule for the covariance, fixed beforehand: unstructured if every two visits were both attended by at least one
-    child, the fit converged within 100 steps to a maximum, and the estimated correlation matrix has no eigenvalue
-    below 1e-6; otherwise child effect + exponential correlation in days + nugget. `structure` names the one used and
-    `message` the reason.
+    child, there are at least as many children as visits after taking off the coefficients of one visit, the fit
+    converged within 100 steps to a maximum, and the estimated correlation matrix has no eigenvalue below 1e-6; otherwise
+    child effect + exponential correlation in days + nugget, less those of the three that are estimated as zero (of the
+    models that remain, the one with the highest restricted likelihood). `structure` names what was used, `message` why.
     """
     y, arm = _response(y, arm)
     days = np.asarray(days, float)
     if days.shape != (y.shape[1],) or not (np.isfinite(days).all() and (np.diff(days) > 0).all()):
         raise ValueError(f"days must be {y.shape[1]} increasing numbers")
     x, names = visit_design(y, baseline, arm, covariates)
-    fit = _fit(y, x, names, lambda visits: _Unstructured(int(visits.sum())), pairs=True)
-    if fit.converged:
+    fit = _fit(y, x, names, lambda visits: _Unstructured(int(visits.sum())))
+    if fit.converged or not fit.structure:
         return fit
-    second = _fit(y, x, names, lambda visits: _Exponential(days[visits]))
-    reason = f"unstructured covariance not used: {fit.message}"
-    second.message = "; ".join(
-        part for part in (reason, second.message if second.message != fit.message else "") if part
-    )
-    return second
+    why = f"unstructured covariance not used: {fit._inner['why']}"
+    whole = _fit(y, x, names, lambda visits: _Exponential(days[visits]))
+    if not whole.converged:
+        tries = [
+            _fit(y, x, names, lambda visits, t=t: _Exponential(days[visits], t)) for t in _Exponential.reduced
+        ]
+        best = max(tries, key=lambda attempt: attempt.reml if attempt.converged else -np.inf)
+        highest = max([whole, *tries], key=lambda attempt: attempt._inner.get("height", -np.inf))
+        if best.converged and best.reml > highest._inner.get("height", -np.inf) - 0.5:
+            why, whole = f"{why}; of the simpler model: {whole._inner['why']}", best
+        else:
+            # A model that runs away with a higher likelihood: a lesser one that happens to stop would mislead.
+            whole, why = highest, f"{why}; nor any simpler one"
+    whole.message = f"{why}; {whole.message}" if whole.message else why
+    return whole
 
 
 def visit_design(y, baseline, arm, covariates=None):
@@ -442,7 +488,7 @@ def _response(y, arm):
     return y, arm.astype(float)
 
 
-def _fit(y, x, names, build, pairs=False):
+def _fit(y, x, names, build):
     """Fit by REML; `build(visits)` makes the covariance structure for the visits that have data."""
     usable = ~np.isnan(y) & ~np.isnan(x).any(axis=2)
     lost = int((~np.isnan(y)).any(axis=1).sum() - usable.any(axis=1).sum())
@@ -453,8 +499,8 @@ def _fit(y, x, names, build, pairs=False):
     blank = MixedFit(names, "", coefficients=np.full(len(names), np.nan), n_children=int(rows.sum()))
     blank.covariance, blank.n_values = np.full((y.shape[1],) * 2, np.nan), int(usable.sum())
 
-    def failed(why):
-        blank.message = "; ".join([*notes, why])
+    def failed(why, height=-np.inf):
+        blank.message, blank._inner = "; ".join([*notes, why]), {"why": why, "height": height}
         return blank
 
     if not rows.any():
@@ -463,25 +509,25 @@ def _fit(y, x, names, build, pairs=False):
     seen_x = np.where(mask[..., None], x[rows][:, visits], 0.0)
     seen_y = np.where(mask, y[rows][:, visits], 0.0)
     kept, alias = _independent(seen_x[mask])
-    model = build(visits)
-    blank.structure = model.name
     if mask.sum() - kept.sum() < 2:
         return failed(f"{int(mask.sum())} measurements for {int(kept.sum())} coefficients: too few to fit")
-    if pairs and not (mask[:, :, None] & mask[:, None, :]).any(axis=0).all():
-        return failed("two visits were never attended by the same child")
     data = _Data(seen_y, seen_x[..., kept], mask)
     residuals = seen_y - seen_x[..., kept] @ np.linalg.lstsq(data.x[mask], seen_y[mask], rcond=None)[0]
     scale = float(np.sqrt((residuals[mask] ** 2).sum() / (mask.sum() - kept.sum())))
     if scale <= 1e-9 * max(1e-300, float(np.abs(seen_y).max())):
         return failed("no variation left to model")
+    model = build(visits)
+    blank.structure = model.name
+    if model.lacks(mask, int(kept.sum())):
+        return failed(model.lacks(mask, int(kept.sum())))
     tries = [_maximise(model, data, start) for start in model.start(np.where(mask, residuals, np.nan))]
     theta, likelihood, steps, why = max(tries, key=lambda attempt: (not attempt[3], attempt[1]))
     why = why or model.trouble(theta, scale)
     if why:
-        return failed(why)
+        return failed(why, likelihood)
     aliased = [name for name, keep in zip(names, kept, strict=True) if not keep]
     if aliased:
-        notes.append("not identified by the data: " + ", ".join(aliased))
+        notes.append("not identified by the data: " + _listed(aliased))
     if model.boundary(theta, scale):
         notes.append(model.boundary(theta, scale))
     fit = blank
@@ -493,6 +539,11 @@ def _fit(y, x, names, build, pairs=False):
     fit._inner = {**state, "kept": kept, "alias": alias, "model": model, "theta": theta, "inverse": {}}
     fit._inner.update(expected=expected, observed=observed)
     return fit
+
+
+def _listed(names):
+    rest = len(names) - 6
+    return ", ".join(names[:6]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _independent(x):

@@ -38,10 +38,18 @@ SETTINGS = {
     "font.family": "DejaVu Sans", "font.size": 9.5, "axes.titlesize": 10, "axes.labelsize": 9.8,
     "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.fontsize": 9, "legend.frameon": False,
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK, "axes.labelcolor": INK,
-    "text.color": INK, "xtick.color": INK, "ytick.color": INK, "axes.titlelocation": "left",
+    "text.color": INK, "xtick.color": INK, "ytick.color": INK, "axes.titlelocation": "left", "axes.titley": 1.0,
     "text.parse_math": False, "axes.unicode_minus": True, "hatch.linewidth": 0.7, "figure.facecolor": "white",
     "savefig.facecolor": "white", "savefig.dpi": 150, "svg.hashsalt": "helpers",
 }  # fmt: skip
+
+
+# Whatever a reader or Jupyter has set, a figure is drawn from matplotlib's own defaults and `SETTINGS`.
+OWN = {
+    name: value
+    for name, value in mpl.rcParamsDefault.items()
+    if name not in ("backend", "backend_fallback", "interactive", "toolbar", "timezone")
+} | SETTINGS
 
 
 def style():
@@ -53,13 +61,11 @@ def style():
 
 
 def drawing(function):
-    """Run a drawing function under `SETTINGS`, settle its layout, and leave the session's settings as
-    found.
-    """
+    """Run a drawing function under `OWN` settings, settle its layout, leave the session's settings alone."""
 
     @wraps(function)
     def draw(*args, **kwargs):
-        with mpl.rc_context(SETTINGS):
+        with mpl.rc_context(OWN):
             fig = function(*args, **kwargs)
             # Ticks are made at the first drawing, with the settings then in force.
             fig.draw_without_rendering()

@@ -107,7 +107,9 @@ def _growth(measure: str, sex: str) -> tuple[NDArray, NDArray, NDArray, NDArray]
     with (ROOT / "data" / "reference" / "growth_lms.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             who = row["reference"].startswith("WHO")
-            cdc_older = row["reference"].startswith("CDC") and measure == "weight" and int(row["age_years"]) > 10
+            cdc_older = (
+                row["reference"].startswith("CDC") and measure == "weight" and int(row["age_years"]) > 10
+            )
             if row["measure"] == measure and row["sex"] == sex and (who or cdc_older):
                 rows.append([float(row[name]) for name in ("age_years", "L", "M", "S")])
     return tuple(np.array(sorted(rows)).T)

@@ -22,10 +22,14 @@ GROUPS = {
 }
 
 
-def P(default: Any, unit: str, low: Any, high: Any, group: str, reason: str, source: str = "assumption") -> Any:
+def P(
+    default: Any, unit: str, low: Any, high: Any, group: str, reason: str, source: str = "assumption"
+) -> Any:
     limits = {} if low is None else {"ge": low, "le": high}
     return Field(
-        default, **limits, json_schema_extra={"unit": unit, "group": group, "reason": reason, "source": source}
+        default,
+        **limits,
+        json_schema_extra={"unit": unit, "group": group, "reason": reason, "source": source},
     )
 
 

@@ -6,6 +6,7 @@ returns a `Study`. Changed parameters never touch the scenario's own folder: the
 `base+<hash>`.
 """
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -98,7 +99,14 @@ class Study:
     def _repr_html_(self) -> str:
         frame = self.register(self.shown or ("seed", "n_randomised"))
         frame = frame[["parameter", "value", "scenario", "unit", "allowed", "source"]]
-        frame.columns = ["parameter", "value in force", f"scenario {self.scenario}", "unit", "range", "source"]
+        frame.columns = [
+            "parameter",
+            "value in force",
+            f"scenario {self.scenario}",
+            "unit",
+            "range",
+            "source",
+        ]
         html = frame.to_html(index=False, border=0, classes="parameters")
         caption = f"<caption>Study <b>{self.name}</b>: {self.description}</caption>"
         return html.replace("<thead>", f"{caption}<thead>", 1)
@@ -129,7 +137,9 @@ class Study:
             which = "; ".join(
                 f"{n} was {text(found.get(n))}, is now {text(wanted.get(n))}" for n in differ[:5]
             )
-            raise Problem(f"{self._where(self.folder)} was made with other parameters ({which}). {self._advice()}")
+            raise Problem(
+                f"{self._where(self.folder)} was made with other parameters ({which}). {self._advice()}"
+            )
 
     def _where(self, path: Path) -> str:
         return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
@@ -212,7 +222,9 @@ class UniqueKeys(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    raise yaml.MarkedYAMLError(problem=f"{key.value} is given twice", problem_mark=key.start_mark)
+                    raise yaml.MarkedYAMLError(
+                        problem=f"{key.value} is given twice", problem_mark=key.start_mark
+                    )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -220,12 +232,9 @@ class UniqueKeys(yaml.SafeLoader):
 def validate(values: dict[str, Any], where: str) -> Parameters:
     """Parameters from plain values; every fault in one Problem that names parameter, found and allowed."""
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-    for name in ("recruitment_start",):
-        if isinstance(values.get(name), str):
-            try:
-                values[name] = date.fromisoformat(values[name])
-            except ValueError:
-                pass
+    if isinstance(values.get("recruitment_start"), str):
+        with contextlib.suppress(ValueError):
+            values["recruitment_start"] = date.fromisoformat(values["recruitment_start"])
     try:
         return Parameters(**{str(name): value for name, value in values.items()})
     except ValidationError as error:
@@ -235,14 +244,20 @@ def validate(values: dict[str, Any], where: str) -> Parameters:
             if fault["type"] == "extra_forbidden":
                 lines.append(f"{name} is no parameter{suggestion(name)}")
             elif name:
-                lines.append(f"{name}: found {text(values[name])!r} ({kind(values[name])}), allowed: {allowed(name)}")
+                lines.append(
+                    f"{name}: found {text(values[name])!r} ({kind(values[name])}), allowed: {allowed(name)}"
+                )
             else:
                 lines.append(str(fault["ctx"]["error"]))
         raise Problem(f"{where}: " + "; ".join(dict.fromkeys(lines))) from None
 
 
 def given(changes: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in changes.items() if value is not None or name not in Parameters.model_fields}
+    return {
+        name: value
+        for name, value in changes.items()
+        if value is not None or name not in Parameters.model_fields
+    }
 
 
 def plain(parameters: Parameters) -> dict[str, Any]:
@@ -259,7 +274,14 @@ def text(value: Any) -> str:
 
 
 def kind(value: Any) -> str:
-    names = {bool: "yes or no", int: "whole number", float: "number", str: "text", dict: "a mapping", type(None): "empty"}
+    names = {
+        bool: "yes or no",
+        int: "whole number",
+        float: "number",
+        str: "text",
+        dict: "a mapping",
+        type(None): "empty",
+    }
     return names.get(type(value), "a list" if isinstance(value, (list, tuple)) else type(value).__name__)
 
 

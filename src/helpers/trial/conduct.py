@@ -61,7 +61,9 @@ def columns(p: Parameters, recorded: dict[str, NDArray], consent: NDArray) -> di
     return out
 
 
-def screen(p: Parameters, trials: int = 1, chunk: int = 0, needed: bool = True) -> tuple[Enrolled, dict, NDArray]:
+def screen(
+    p: Parameters, trials: int = 1, chunk: int = 0, needed: bool = True
+) -> tuple[Enrolled, dict, NDArray]:
     """Screen until `n_randomised` children are eligible in each trial of the chunk.
 
     Returns (enrolled, columns, values): the last two hold every screened child of the first trial, in the
@@ -218,7 +220,9 @@ def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
         upcr[..., 0] = enrolled.recorded["upcr"]
     elif p.baseline_samples == "mean of both":
         pair = np.log(np.stack([upcr[..., 0], enrolled.recorded["upcr"]]))
-        upcr[..., 0] = np.exp(np.where(np.isnan(pair[0]), pair[1], np.where(np.isnan(pair[1]), pair[0], pair.mean(0))))
+        upcr[..., 0] = np.exp(
+            np.where(np.isnan(pair[0]), pair[1], np.where(np.isnan(pair[1]), pair[0], pair.mean(0)))
+        )
     return Followed(
         p, enrolled, streams, arm, block, delay, given, (where, begins), fevers, ras_day, rescue_day, effect, ill, level,
         upcr, attended, left,
@@ -366,8 +370,12 @@ def serum_and_cells(f: Followed) -> dict[str, NDArray]:
 
     age = child["age"][..., None] + (days - consent_day(p, f.delay)[..., None]) / YEAR
     male = np.broadcast_to(child["male"][..., None], shape)
-    height = simulate.report("height", kidney.growth("height", age, male, np.broadcast_to(child["height_z"][..., None], shape)))
-    weight = simulate.report("weight", kidney.growth("weight", age, male, np.broadcast_to(child["weight_z"][..., None], shape)))
+    height = simulate.report(
+        "height", kidney.growth("height", age, male, np.broadcast_to(child["height_z"][..., None], shape))
+    )
+    weight = simulate.report(
+        "weight", kidney.growth("weight", age, male, np.broadcast_to(child["weight_z"][..., None], shape))
+    )
 
     log_rbc = child["log_rbc"][..., None] + np.where(f.arm == 1, np.log(p.rbc_effect), 0.0)[..., None] * (
         f.given.mean(axis=-1)[..., None] * time_course(p, days)
@@ -375,7 +383,11 @@ def serum_and_cells(f: Followed) -> dict[str, NDArray]:
     log_rbc = log_rbc + f.ill * np.log(p.illness_rbc)
     without = np.broadcast_to(child["without_haematuria"][..., None], shape)
     rbc = simulate.rbc_reported(
-        p, log_rbc, streams("red cell noise").standard_normal(shape), streams("gross haematuria").random(shape), without
+        p,
+        log_rbc,
+        streams("red cell noise").standard_normal(shape),
+        streams("gross haematuria").random(shape),
+        without,
     )
     serum = streams("serum").standard_normal((*shape, 3))
     concentration = p.urine_creatinine_median * np.exp(

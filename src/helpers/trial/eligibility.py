@@ -13,9 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from helpers.study import kidney
+from helpers.study.codebook import DIPSTICK
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import EXCLUSION, INCLUSION
-from helpers.study.tables import DIPSTICK, code
+from helpers.study.tables import code
 
 Columns = dict[str, NDArray]
 Rule = Callable[[Columns, Parameters], NDArray]
@@ -92,17 +93,21 @@ def measured_gfr(c: Columns, p: Parameters) -> NDArray:
 def age_in_range(c: Columns, p: Parameters) -> NDArray:
     day, birth = c["consent_date"], c["birth_date"]
     old_enough = day >= birthday(birth, 3)
-    if p.age_reading == "completed years":
-        young_enough = day < birthday(birth, 13)
-    else:
-        young_enough = day <= birthday(birth, 12)
+    completed = p.age_reading == "completed years"
+    young_enough = day < birthday(birth, 13) if completed else day <= birthday(birth, 12)
     return known(old_enough & young_enough, birth)
 
 
 def diagnosis(c: Columns, p: Parameters) -> NDArray:
     variant, zygosity, gene = c["variant"], c["zygosity"], c["gene"]
-    v = {name: code("screening", "variant", name) for name in ("likely pathogenic", "uncertain significance", "none found")}
-    z = {n: code("screening", "zygosity", n) for n in ("hemizygous", "heterozygous", "homozygous", "compound heterozygous")}
+    v = {
+        name: code("screening", "variant", name)
+        for name in ("likely pathogenic", "uncertain significance", "none found")
+    }
+    z = {
+        n: code("screening", "zygosity", n)
+        for n in ("hemizygous", "heterozygous", "homozygous", "compound heterozygous")
+    }
     col4a5 = code("screening", "gene", "COL4A5")
     col4a34 = code("screening", "gene", "COL4A3/4")
     male = c["sex"] > 0
@@ -110,13 +115,14 @@ def diagnosis(c: Columns, p: Parameters) -> NDArray:
     one = (zygosity == z["heterozygous"]) & p.heterozygous_counts
     fits = np.where(
         gene == col4a5,
-        (male & (zygosity == z["hemizygous"]))
-        | (~male & ((zygosity == z["heterozygous"]) | two)),
+        (male & (zygosity == z["hemizygous"])) | (~male & ((zygosity == z["heterozygous"]) | two)),
         np.where(gene == col4a34, two | one, gene == code("screening", "gene", "two genes")),
     )
     genetic = np.where(fits, 1, -1)
     genetic = np.where((zygosity < 0) | (gene < 0), 0, genetic)
-    genetic = np.where(variant <= v["likely pathogenic"], genetic, np.where(variant == v["none found"], -1, 0))
+    genetic = np.where(
+        variant <= v["likely pathogenic"], genetic, np.where(variant == v["none found"], -1, 0)
+    )
     biopsy = np.where(c["biopsy"] == code("screening", "biopsy", "diagnostic"), 1, -1)
     return either(genetic, biopsy).astype(np.int8)
 
@@ -185,9 +191,13 @@ def no_autoimmunity(c: Columns, p: Parameters) -> NDArray:
 
 def no_recent_surgery(c: Columns, p: Parameters) -> NDArray:
     amount = known(c["blood_loss_ml"] > p.blood_loss_limit, c["blood_loss_ml"])
-    bleeding = both(within_months(c, p, "blood_loss", p.recent_months), np.where(c["blood_loss"] > 0, amount, 1))
+    bleeding = both(
+        within_months(c, p, "blood_loss", p.recent_months), np.where(c["blood_loss"] > 0, amount, 1)
+    )
     return -either(
-        within_months(c, p, "surgery", p.recent_months), within_months(c, p, "trauma", p.recent_months), bleeding
+        within_months(c, p, "surgery", p.recent_months),
+        within_months(c, p, "trauma", p.recent_months),
+        bleeding,
     )
 
 

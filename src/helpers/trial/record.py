@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from helpers.study import tables
+from helpers.study.codebook import DIPSTICK, UNITS
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, VISITS
 from helpers.trial import conduct, simulate
@@ -41,7 +42,9 @@ def screening_truth(p: Parameters, children: int) -> pd.DataFrame:
     return frame
 
 
-def trial(p: Parameters, enrolled: Enrolled, screened: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def trial(
+    p: Parameters, enrolled: Enrolled, screened: pd.DataFrame
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Raw tables of the first trial and the truth of its children.
 
     screened: table `screening`, whose values stand in `labs` as visit 0. Returns ({name: table}, truth).
@@ -85,12 +88,16 @@ class _Writer:
         width = np.array([self._window(v.day) for v in VISITS])
         jitter = np.floor(f.streams("visit days").random((self.n, len(VISITS))) * (2 * width + 1)) - width
         self.day = np.concatenate([np.full((self.n, 1), nominal[0]), nominal[1:] + jitter], axis=1)
-        self.day = np.where(np.isfinite(self.left)[:, None], np.minimum(self.day, self.left[:, None]), self.day)
+        self.day = np.where(
+            np.isfinite(self.left)[:, None], np.minimum(self.day, self.left[:, None]), self.day
+        )
         self.seen = f.attended[0]
 
     def _window(self, day: int) -> int:
         p = self.p
-        return p.window_to_week_8 if day <= 56 else p.window_to_month_6 if day <= 183 else p.window_after_month_6
+        return (
+            p.window_to_week_8 if day <= 56 else p.window_to_month_6 if day <= 183 else p.window_after_month_6
+        )
 
     def _date(self, days: NDArray, child: NDArray | None = None) -> NDArray:
         """Calendar days of days from time zero; NaN and inf give no date."""
@@ -121,7 +128,9 @@ class _Writer:
             planned = day - (f.delay[0] if k == 0 else 0)
             cells = np.where(given & (self.arm == 1), np.rint(weight * p.cells_per_kg / 1e5) * 1e5, np.nan)
             cells = np.where(given & (self.arm == 0), 0.0, cells)
-            reason = np.where(given, np.where(postponed, "postponed: recent infection", None), "not given: family's wish")
+            reason = np.where(
+                given, np.where(postponed, "postponed: recent infection", None), "not given: family's wish"
+            )
             rows.append(
                 pd.DataFrame(
                     {
@@ -177,14 +186,16 @@ class _Writer:
 
     def labs(self) -> pd.DataFrame:
         p = self.p
-        values = {"upcr": self._spot_upcr(), **{k: v for k, v in self.measures.items() if k in tables.UNITS}}
+        values = {"upcr": self._spot_upcr(), **{k: v for k, v in self.measures.items() if k in UNITS}}
         rows = []
-        for test, unit in tables.UNITS.items():
+        for test, unit in UNITS.items():
             screening = self.screened[test]
             if test == "dipstick":
-                grades = {name: float(k) for k, name in enumerate(tables.DIPSTICK)}
+                grades = {name: float(k) for k, name in enumerate(DIPSTICK)}
                 screening = screening.map(grades)
-            rows.append((SCREENING, self.consent.astype("datetime64[ns]"), test, screening.to_numpy(float), unit))
+            rows.append(
+                (SCREENING, self.consent.astype("datetime64[ns]"), test, screening.to_numpy(float), unit)
+            )
             start = 0 if p.baseline_samples != "eligibility" else 1
             for k in range(start, values[test].shape[1]):
                 dates = self._date(self.day[:, k])
@@ -192,7 +203,14 @@ class _Writer:
         frame = pd.concat(
             [
                 pd.DataFrame(
-                    {"usubjid": self.ids, "visit_no": float(number), "date": date, "test": test, "value": value, "unit": unit}
+                    {
+                        "usubjid": self.ids,
+                        "visit_no": float(number),
+                        "date": date,
+                        "test": test,
+                        "value": value,
+                        "unit": unit,
+                    }
                 )
                 for number, date, test, value, unit in rows
             ]
@@ -200,7 +218,7 @@ class _Writer:
         limit = simulate.upcr_limit(p)
         below = (frame["test"] == "upcr") & (frame["value"] <= limit)
         frame["qualifier"] = np.where(below, "<", None)
-        frame["order"] = frame["test"].map({name: k for k, name in enumerate(tables.UNITS)})
+        frame["order"] = frame["test"].map({name: k for k, name in enumerate(UNITS)})
         frame = frame.sort_values(["usubjid", "visit_no", "order"], kind="stable", ignore_index=True)
         return frame.drop(columns="order")
 
@@ -208,8 +226,13 @@ class _Writer:
         """UPCR as measured at baseline and the visits, before `conduct` chose what counts as baseline."""
         upcr = self.f.upcr[0].copy()
         noise = self.f.streams("UPCR noise").standard_normal(self.f.level.shape)
-        lost = self.f.streams("urine sample missing").random(self.f.level.shape, dtype=np.float32) < self.p.sample_missing
-        upcr[:, 0] = np.where(lost[0, :, 0], np.nan, simulate.upcr_reported(self.p, self.f.level, noise)[0, :, 0])
+        lost = (
+            self.f.streams("urine sample missing").random(self.f.level.shape, dtype=np.float32)
+            < self.p.sample_missing
+        )
+        upcr[:, 0] = np.where(
+            lost[0, :, 0], np.nan, simulate.upcr_reported(self.p, self.f.level, noise)[0, :, 0]
+        )
         return upcr
 
     def _last_day(self) -> NDArray:
@@ -231,10 +254,19 @@ class _Writer:
             day = -p.infusion_gap if k == 0 else 0
             if last[child] >= day:
                 rows.append((child, "fever", day, day + 1, False, True))
-        counts = f.streams("other events").poisson(p.other_event_rate * (conduct.LAST_DAY + p.infusion_gap) / conduct.YEAR, self.n)
+        counts = f.streams("other events").poisson(
+            p.other_event_rate * (conduct.LAST_DAY + p.infusion_gap) / conduct.YEAR, self.n
+        )
         child = np.repeat(np.arange(self.n), counts)
-        days = np.floor(f.streams("other event days").random(child.size) * (conduct.LAST_DAY + p.infusion_gap)) - p.infusion_gap
-        rows += [(c, "other", d, d + 3, False, d in (-p.infusion_gap, 0)) for c, d in zip(child, days, strict=True) if d <= last[c]]
+        days = (
+            np.floor(f.streams("other event days").random(child.size) * (conduct.LAST_DAY + p.infusion_gap))
+            - p.infusion_gap
+        )
+        rows += [
+            (c, "other", d, d + 3, False, d in (-p.infusion_gap, 0))
+            for c, d in zip(child, days, strict=True)
+            if d <= last[c]
+        ]
         rows.sort(key=lambda row: (row[0], row[2], row[1]))
         frame = pd.DataFrame(rows, columns=["child", "event", "start", "end", "serious", "within"])
         child = frame["child"].to_numpy(int)
@@ -261,7 +293,12 @@ class _Writer:
             change = np.where(on[child] & (name == "RAS inhibitor"), "raised", "started").astype(object)
             rows.append(
                 pd.DataFrame(
-                    {"usubjid": self.ids[child], "date": self._date(day[child], child), "treatment": name, "change": change}
+                    {
+                        "usubjid": self.ids[child],
+                        "date": self._date(day[child], child),
+                        "treatment": name,
+                        "change": change,
+                    }
                 )
             )
         return pd.concat(rows).sort_values(["usubjid", "date", "treatment"], kind="stable", ignore_index=True)
@@ -291,4 +328,3 @@ class _Writer:
         for k, day in enumerate(conduct.grid(self.p)):
             frame[f"gfr_day_{day:g}"] = self.measures["gfr"][:, k]
         return frame
-

@@ -57,7 +57,9 @@ def report(name: str, value: NDArray) -> NDArray:
     return np.rint(value * scale) / scale
 
 
-def clinic(p: Parameters, n: int, streams: Streams, everything: bool = True) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+def clinic(
+    p: Parameters, n: int, streams: Streams, everything: bool = True
+) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
     """`n` children as the clinic sees them, before any criterion.
 
     Returns (recorded, latent): `recorded` has the columns of the table `screening` in the coding of
@@ -91,7 +93,11 @@ def _true_children(p: Parameters, n: int, streams: Streams) -> dict[str, NDArray
     factor = np.where(
         girl_x,
         p.upcr_ratio_girl,
-        np.where(genotype == DOMINANT, p.upcr_ratio_dominant, np.where(genotype == DIGENIC, p.upcr_ratio_digenic, 1.0)),
+        np.where(
+            genotype == DOMINANT,
+            p.upcr_ratio_dominant,
+            np.where(genotype == DIGENIC, p.upcr_ratio_digenic, 1.0),
+        ),
     )
     untreated = np.interp(age, [4.0, 7.0, 10.5], medians) + np.log(p.upcr_level * factor)
     untreated += p.upcr_log_sd * streams("log UPCR").standard_normal(n)
@@ -109,9 +115,7 @@ def _true_children(p: Parameters, n: int, streams: Streams) -> dict[str, NDArray
     gfr += severe * p.gfr_age_slope * np.maximum(age - 4, 0) + p.gfr_upcr_slope * np.maximum(untreated, 0)
     gfr = np.maximum(gfr, 5.0)
 
-    rbc_factor = np.where(
-        girl_x, p.rbc_ratio_girl, np.where(genotype >= DOMINANT, p.rbc_ratio_dominant, 1.0)
-    )
+    rbc_factor = np.where(girl_x, p.rbc_ratio_girl, np.where(genotype >= DOMINANT, p.rbc_ratio_dominant, 1.0))
     log_rbc = np.log(p.rbc_median * rbc_factor) + p.rbc_log_sd * streams("log red cells").standard_normal(n)
     without = girl_x & (streams("no haematuria").random(n) < p.no_haematuria_girl)
     log_rbc = np.where(without, np.log(p.rbc_normal_median), log_rbc)
@@ -173,7 +177,13 @@ def dipstick_reported(upcr: NDArray, urine_creatinine: NDArray) -> NDArray:
 
 
 def protein_reported(
-    p: Parameters, level: NDArray, age: NDArray, height: NDArray, weight: NDArray, normals: NDArray, u: NDArray
+    p: Parameters,
+    level: NDArray,
+    age: NDArray,
+    height: NDArray,
+    weight: NDArray,
+    normals: NDArray,
+    u: NDArray,
 ) -> NDArray:
     """Reported 24-hour protein (mg/m2/h) of a UPCR level (log mg/mg), with collection error.
 
@@ -187,7 +197,9 @@ def protein_reported(
 def rbc_reported(p: Parameters, log_rbc: NDArray, noise: NDArray, u: NDArray, without: NDArray) -> NDArray:
     """Reported urine red cells (/uL) of a true log count; u: uniform, episodes of gross haematuria."""
     gross = (u < p.gross_haematuria) & ~without
-    return report("rbc", np.minimum(np.exp(log_rbc + p.rbc_noise * noise + gross * np.log(p.gross_factor)), 99999.0))
+    return report(
+        "rbc", np.minimum(np.exp(log_rbc + p.rbc_noise * noise + gross * np.log(p.gross_factor)), 99999.0)
+    )
 
 
 def creatinine_reported(p: Parameters, gfr: NDArray, height: NDArray, noise: NDArray) -> NDArray:
@@ -291,7 +303,9 @@ def _facts(p: Parameters, n: int, streams: Streams, child: dict[str, NDArray]) -
     # hemizygous, heterozygous, homozygous, compound heterozygous, two genes
     recessive = np.where(streams("homozygous").random(n) < 0.4, 2, 3)
     zygosity = np.select(
-        [genotype == X_LINKED, genotype == RECESSIVE, genotype == DOMINANT], [np.where(male, 0, 1), recessive, 1], 4
+        [genotype == X_LINKED, genotype == RECESSIVE, genotype == DOMINANT],
+        [np.where(male, 0, 1), recessive, 1],
+        4,
     )
     gene = np.select([genotype == X_LINKED, genotype == DIGENIC], [0, 2], 1)
     u = streams("biopsy").random((n, 2))
@@ -306,7 +320,9 @@ def _facts(p: Parameters, n: int, streams: Streams, child: dict[str, NDArray]) -
         "biopsy": biopsy.astype(np.int8),
         "ras_inhibitor": np.where(np.isnan(child["ras_days"]), -1, 1).astype(np.int8),
         "ras_since_ago": child["ras_days"],
-        "birth_ago": np.where(streams("birth date missing").random(n) < p.missing_answer, np.nan, child["age_days"]),
+        "birth_ago": np.where(
+            streams("birth date missing").random(n) < p.missing_answer, np.nan, child["age_days"]
+        ),
     }
     for name, yes, longest in (
         ("infection", p.infection_recent, 28),

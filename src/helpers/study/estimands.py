@@ -1,0 +1,148 @@
+"""Analysis sets, intercurrent events and estimands (ICH E9(R1)), as data that the plan chapter prints."""
+
+from dataclasses import dataclass
+
+ANALYSIS_SETS = (
+    (
+        "All randomised",
+        "RANDFL",
+        "Every child randomised, as randomised.",
+        "efficacy; not evaluable = no remission (supplementary)",
+    ),
+    (
+        "Evaluable for proteinuria",
+        "UPCRFL",
+        "All randomised with a baseline UPCR at the remission threshold or above: a fact from before randomisation.",
+        "primary endpoint",
+    ),
+    (
+        "Evaluable for haematuria",
+        "HEMFL",
+        "All randomised with baseline red cells above the laboratory's upper limit.",
+        "haematuria remission",
+    ),
+    (
+        "Evaluable for renal function",
+        "GFRFL",
+        "All randomised with a baseline eGFR below the stated limit.",
+        "renal function improvement",
+    ),
+    ("Safety", "SAFFL", "Every child with any infusion, as treated.", "adverse events"),
+    ("Per protocol", "PPROTFL", "Both infusions and no rescue treatment.", "supplementary"),
+)
+"""(name, flag in ADSL, definition, used for)."""
+
+INTERCURRENT_EVENTS = (
+    (
+        "One or both infusions not given",
+        "treatment policy",
+        "per protocol set",
+        "Outcomes count as observed.",
+    ),
+    (
+        "RAS inhibition started or raised",
+        "treatment policy",
+        "composite: no remission after",
+        "Outcomes count as observed; the main confounder, since physicians are not blinded.",
+    ),
+    (
+        "Rescue treatment (calcineurin inhibitor, steroid, SGLT2 inhibitor, another cell product)",
+        "composite",
+        "treatment policy",
+        "No remission after it.",
+    ),
+    ("Infection or fever at a visit", "treatment policy", "visit excluded", "Outcomes count as observed."),
+)
+"""(event, strategy, strategy of the supplementary estimand, what that means)."""
+
+MISSING_DATA = (
+    "Missed visits, missing collections and drop-out are not intercurrent events: the estimator handles them, "
+    "and the sensitivity analyses vary that handling."
+)
+
+
+@dataclass(frozen=True)
+class Estimand:
+    """The attributes of ICH E9(R1), with what is analysed beside it."""
+
+    name: str
+    role: str
+    population: str
+    treatment: str
+    variable: str
+    summary: str
+    missing: str
+    sensitivity: str
+    supplementary: str
+
+
+_TREATMENT = "hUC-MSC + conventional supportive treatment against saline + the same"
+
+ESTIMANDS = (
+    Estimand(
+        "Remission of proteinuria",
+        "primary",
+        "Children as selected by the criteria with a baseline UPCR of at least the threshold",
+        _TREATMENT,
+        "Confirmed remission by UPCR between week 2 and month 12 (yes or no)",
+        "Difference of proportions; two-sided Boschloo test, Miettinen-Nurminen interval",
+        "Undetermined = no remission",
+        "Observed cases; tipping point over the undetermined children",
+        "All randomised, not evaluable = no remission; per protocol set; rescue and RAS inhibition by the other strategy",
+    ),
+    Estimand(
+        "Remission of proteinuria at month 12",
+        "key secondary",
+        "As the primary",
+        _TREATMENT,
+        "In remission by UPCR at month 12 (yes or no)",
+        "Difference of proportions with interval, no p-value",
+        "Not assessed at month 12 = no remission",
+        "Observed cases",
+        "Remission by dipstick and by 24-hour protein",
+    ),
+    Estimand(
+        "Time to confirmed remission of proteinuria",
+        "supportive",
+        "As the primary",
+        _TREATMENT,
+        "Months from the planned last infusion to the first visit of a confirmed remission",
+        "Cumulative remission by arm (Kaplan-Meier, log-log band); log-rank test, supportive",
+        "Censored at the last assessment of UPCR",
+        "Censored at the end of observation; actual days; interval-censored estimate",
+        "First and sustained remission",
+    ),
+    Estimand(
+        "Course of UPCR",
+        "supportive",
+        "All randomised with a baseline UPCR",
+        _TREATMENT,
+        "Ratio of UPCR to baseline at the visits",
+        "Geometric mean ratio by arm and visit with interval",
+        "Available values at each visit",
+        "Mixed model for repeated measures",
+        "Visits with infection or fever excluded",
+    ),
+    Estimand(
+        "Remission of haematuria",
+        "secondary",
+        "Children with baseline urine red cells above the laboratory's limit",
+        _TREATMENT,
+        "Confirmed red cell count at or below the limit between week 2 and month 12 (yes or no)",
+        "Difference of proportions with interval, no p-value",
+        "Undetermined = no remission",
+        "Observed cases",
+        "Log red cells over the visits; haematuria is structural, remission is expected to be rare",
+    ),
+    Estimand(
+        "Renal function improvement",
+        "secondary",
+        "Children with a baseline eGFR below the stated limit",
+        _TREATMENT,
+        "Confirmed rise of eGFR by at least the stated share between week 2 and month 12 (yes or no)",
+        "Difference of proportions with interval, no p-value",
+        "Undetermined = no improvement",
+        "Observed cases; other eGFR equations",
+        "Slope of eGFR in all randomised: the main renal estimate",
+    ),
+)  # fmt: skip
