@@ -1,14 +1,16 @@
 """Linear models for repeated measures by REML: MMRM, random slopes, and ANCOVA beside them.
 
-Data are arrays on a common grid of visits: `y` (children, visits), NaN = not measured; `arm` (children,) is 0 for
-control and 1 for active, and every arm contrast is active minus control, in the unit of `y`. Model: y_i = X_i b + e_i,
-var(e_i) = S(theta) over the visits that child i attended, independent between children. Missing visits are ignored
-(valid when missing at random given what was seen). Fits never raise for what the data lack: `message` says in words
-what was left out, did not converge or lies on a boundary, and a contrast that cannot be estimated is NaN with its
-reason. Shapes that differ, infinite values or an arm that is not 0 or 1 raise one ValueError.
+Data are arrays on a common grid of visits: `y` (children, visits), NaN = not measured; `arm` (children,) is
+0 for control and 1 for active, and every arm contrast is active minus control, in the unit of `y`. Model:
+y_i = X_i b + e_i, var(e_i) = S(theta) over the visits that child i attended, independent between children.
+Missing visits are ignored (valid when missing at random given what was seen). Fits never raise for what the
+data lack: `message` says in words what was left out, did not converge or lies on a boundary, and a contrast
+that cannot be estimated is NaN with its reason. Shapes that differ, infinite values or an arm that is not 0
+or 1 raise one ValueError.
 
-Sources: Harville (1977), JASA 72:320-338 (REML); Jennrich & Schluchter (1986), Biometrics 42:805-820 (patterns, scoring);
-Satterthwaite (1946) in the form of Fai & Cornelius (1996); Kenward & Roger (1997), Biometrics 53:983-997.
+Sources: Harville (1977), JASA 72:320-338 (REML); Jennrich & Schluchter (1986), Biometrics 42:805-820
+(patterns, scoring); Satterthwaite (1946) in the form of Fai & Cornelius (1996); Kenward & Roger (1997),
+Biometrics 53:983-997.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +27,8 @@ RANDOM_SLOPE = "random intercept and slope"
 
 @dataclass(frozen=True)
 class Contrast:
-    """A linear combination of coefficients: t = estimate / se on df degrees of freedom; NaN with words in `message`."""
+    """A linear combination of coefficients: t = estimate / se on df degrees of freedom; NaN with words in
+    `message`."""
 
     estimate: float = np.nan
     se: float = np.nan
@@ -39,9 +42,9 @@ class Contrast:
 
 @dataclass
 class MixedFit:
-    """A fitted model. `names`, `coefficients` and contrasts run over the columns of the design (aliased ones NaN);
-    `covariance` (visits, visits) is S, NaN at visits without data; `reml` is the restricted log-likelihood;
-    `parameters` names the variance parameters."""
+    """A fitted model. `names`, `coefficients` and contrasts run over the columns of the design (aliased ones
+    NaN); `covariance` (visits, visits) is S, NaN at visits without data; `reml` is the restricted
+    log-likelihood; `parameters` names the variance parameters."""
 
     names: list
     structure: str
@@ -61,12 +64,13 @@ class MixedFit:
     ) -> Contrast:
         """Estimate of `weights` @ coefficients with Satterthwaite degrees of freedom.
 
-        `weights` (columns,) as an array, or a dict from column name to weight. `se`: "asymptotic", "kenward-roger"
-        (for the unstructured model with the second-derivative term in log-Cholesky parameters: R's mmrm
-        "Kenward-Roger"; other structures without it) or "kenward-roger-linear" (without it). `information` about the variance parameters is
-        "observed" (R's mmrm, lmerTest) or "expected" (pbkrtest, whose KR for random effects is "kenward-roger-linear"
-        here). For one contrast the Kenward-Roger degrees of freedom are Satterthwaite's with that information.
-        Raises ValueError for unknown names, methods or lengths.
+        `weights` (columns,) as an array, or a dict from column name to weight. `se`: "asymptotic",
+        "kenward-roger" (for the unstructured model with the second-derivative term in log-Cholesky
+        parameters: R's mmrm "Kenward-Roger"; other structures without it) or "kenward-roger-linear" (without
+        it). `information` about the variance parameters is "observed" (R's mmrm, lmerTest) or "expected"
+        (pbkrtest, whose KR for random effects is "kenward-roger-linear" here). For one contrast the
+        Kenward-Roger degrees of freedom are Satterthwaite's with that information. Raises ValueError for
+        unknown names, methods or lengths.
         """
         if se not in SE_METHODS:
             raise ValueError(f"se is {se!r}; it must be one of {', '.join(SE_METHODS)}")
@@ -91,7 +95,8 @@ class MixedFit:
         slope = self._inner["jacobian"].T @ (self._inner["spread"] @ np.outer(rotated, rotated).ravel())
         inverse = self._inverse(information)
         uncertainty = slope @ inverse @ slope
-        # No uncertainty about the variance (all of it on a boundary) means a known variance: the normal limit.
+        # No uncertainty about the variance (all of it on a boundary) means a known variance: the normal
+        # limit.
         df = float(2 * variance**2 / uncertainty) if uncertainty > 0 else np.inf
         if se != "asymptotic":
             second = se == "kenward-roger" and self.structure == UNSTRUCTURED
@@ -100,7 +105,7 @@ class MixedFit:
                 return Contrast(estimate, df=df, message="the Kenward-Roger variance is not positive")
         error = float(np.sqrt(variance))
         t = estimate / error
-        half = stats.t.isf((1 - level) / 2, df) * error
+        half = float(stats.t.isf((1 - level) / 2, df)) * error
         p = float(2 * stats.t.sf(abs(t), df))
         return Contrast(estimate, error, df, t, p, estimate - half, estimate + half, self.message)
 
@@ -151,7 +156,8 @@ class MixedFit:
 
 
 class _Unstructured:
-    """S = L L', L = diag(exp(a)) (unit lower triangle): any positive definite S, as R's mmrm parameterises it."""
+    """S = L L', L = diag(exp(a)) (unit lower triangle): any positive definite S, as R's mmrm parameterises
+    it."""
 
     saturated, name = True, UNSTRUCTURED
 
@@ -225,8 +231,8 @@ class _Unstructured:
 class _Exponential:
     """S = b^2 + e^2 exp(-|d_s - d_t| / r) + u^2 1(s = t), or some of its terms.
 
-    theta holds the SDs (free of sign) of the terms in `terms`, then log r if "e" is one of them; "E" stands for e with r
-    fixed at 20 times the longest gap, which is nearly linear in time.
+    theta holds the SDs (free of sign) of the terms in `terms`, then log r if "e" is one of them; "E" stands
+    for e with r fixed at 20 times the longest gap, which is nearly linear in time.
     """
 
     saturated = False
@@ -366,15 +372,17 @@ class _RandomSlope:
 def mmrm(y, baseline, arm, days, covariates=None) -> MixedFit:
     """MMRM: intercept, baseline and arm at each visit, unstructured covariance over visits, REML.
 
-    `y` (children, visits), `baseline` (children,) or None, `arm` (children,), `days` (visits,) increasing, `covariates`
-    (children, k), one coefficient each. Columns are intercept[v], baseline[v], arm[v] with v = 1, 2, ...; baseline is
-    centred at its mean over the children analysed, so that intercept[v] is the control mean at the average baseline.
+    `y` (children, visits), `baseline` (children,) or None, `arm` (children,), `days` (visits,) increasing,
+    `covariates` (children, k), one coefficient each. Columns are intercept[v], baseline[v], arm[v] with v =
+    1, 2, ...; baseline is centred at its mean over the children analysed, so that intercept[v] is the
+    control mean at the average baseline.
 
-    Rule for the covariance, fixed beforehand: unstructured if every two visits were both attended by at least one
-    child, there are at least as many children as visits after taking off the coefficients of one visit, the fit
-    converged within 100 steps to a maximum, and the estimated correlation matrix has no eigenvalue below 1e-6; otherwise
-    child effect + exponential correlation in days + nugget, less those of the three that are estimated as zero (of the
-    models that remain, the one with the highest restricted likelihood). `structure` names what was used, `message` why.
+    Rule for the covariance, fixed beforehand: unstructured if every two visits were both attended by at
+    least one child, there are at least as many children as visits after taking off the coefficients of one
+    visit, the fit converged within 100 steps to a maximum, and the estimated correlation matrix has no
+    eigenvalue below 1e-6; otherwise child effect + exponential correlation in days + nugget, less those of
+    the three that are estimated as zero (of the models that remain, the one with the highest restricted
+    likelihood). `structure` names what was used, `message` why.
     """
     y, arm = _response(y, arm)
     days = np.asarray(days, float)
@@ -395,7 +403,8 @@ def mmrm(y, baseline, arm, days, covariates=None) -> MixedFit:
         if best.converged and best.reml > highest._inner.get("height", -np.inf) - 0.5:
             why, whole = f"{why}; of the simpler model: {whole._inner['why']}", best
         else:
-            # A model that runs away with a higher likelihood: a lesser one that happens to stop would mislead.
+            # A model that runs away with a higher likelihood: a lesser one that happens to stop would
+            # mislead.
             whole, why = highest, f"{why}; nor any simpler one"
     whole.message = f"{why}; {whole.message}" if whole.message else why
     return whole
@@ -425,10 +434,11 @@ def visit_design(y, baseline, arm, covariates=None):
 
 
 def random_slope(y, times, arm) -> MixedFit:
-    """Random intercept and slope by REML: columns intercept, time, arm, time x arm; the last is the slope difference.
+    """Random intercept and slope by REML: columns intercept, time, arm, time x arm; the last is the slope
+    difference.
 
-    `y` (children, visits), `times` (visits,) in the unit of the slope (years for mL/min/1.73 m2 a year), `arm`
-    (children,). Equal to R's lmer(y ~ time * arm + (time | child)) with lmerTest's degrees of freedom.
+    `y` (children, visits), `times` (visits,) in the unit of the slope (years for mL/min/1.73 m2 a year),
+    `arm` (children,). Equal to R's lmer(y ~ time * arm + (time | child)) with lmerTest's degrees of freedom.
     """
     y, arm = _response(y, arm)
     times = np.asarray(times, float)
@@ -467,7 +477,8 @@ def ancova(y, baseline, arm, level: float = 0.95) -> Contrast:
 
 
 def time_weights(days) -> np.ndarray:
-    """Weights (visits,) that make a sum over visits the time average from first to last (trapezoidal rule)."""
+    """Weights (visits,) that make a sum over visits the time average from first to last (trapezoidal
+    rule)."""
     days = np.asarray(days, float)
     if days.ndim != 1 or len(days) == 0 or not np.isfinite(days).all() or not (np.diff(days) > 0).all():
         raise ValueError("days must be increasing numbers")
@@ -601,7 +612,7 @@ class _Data:
     def slopes(self, model, theta):
         """Score, expected and observed information about theta, and the state that contrasts need."""
         state = self.solve(model.value(theta))
-        a, pull, n = state["inverse_s"], state["pull"], len(self.upper[0])
+        a, pull = state["inverse_s"], state["pull"]
         size = a.shape[1]
         z = state["weighted"] @ state["half"]
         b = z @ z.transpose(0, 2, 1)
@@ -637,10 +648,11 @@ class _Data:
 
 
 def _maximise(model, data, theta):
-    """Fisher scoring far from the maximum, Newton on the observed information near it; steps halved until they climb.
+    """Fisher scoring far from the maximum, Newton on the observed information near it; steps halved until
+    they climb.
 
-    Where the observed information is not yet positive definite, its mean with the expected one serves instead (the
-    average information of Gilmour, Thompson & Cullis (1995), Biometrics 51:1440-1450).
+    Where the observed information is not yet positive definite, its mean with the expected one serves
+    instead (the average information of Gilmour, Thompson & Cullis (1995), Biometrics 51:1440-1450).
     Returns theta, restricted log-likelihood, steps taken, and words if it did not converge.
     """
 
@@ -664,7 +676,7 @@ def _maximise(model, data, theta):
             if step is None:
                 step, gain = _ascent(expected, score, ridge=1e-10)
             if step is None:
-                return theta, best, iteration, "the information matrix is not positive definite"
+                return theta, best, iteration, "these data do not determine the variances"
             newton = gain < 10.0
             tried = height(theta + step)
             if gain < 1e-12:

@@ -15,7 +15,8 @@ METHODS = ("boschloo", "fisher", "barnard")
 
 # Up to here a table of all outcomes is worth keeping (100 v 100 children); above it, only what was asked for.
 _KEPT_CELLS = 10_201
-# Nuisance grid: with 7-point interpolation around each peak the supremum is exact to about 1e-13 for 40 children.
+# Nuisance grid: with 7-point interpolation around each peak the supremum is exact to about 1e-13 for 40
+# children.
 _GRID = np.linspace(0.0, 1.0, 1001)
 _WINDOW = 7
 _TO_POLYNOMIAL = np.linalg.inv(np.vander(np.arange(_WINDOW) - _WINDOW // 2, increasing=True).astype(float))
@@ -24,11 +25,11 @@ _TO_POLYNOMIAL = np.linalg.inv(np.vander(np.arange(_WINDOW) - _WINDOW // 2, incr
 def boschloo(x0, n0, x1, n1):
     """Two-sided p-value of Boschloo's unconditional exact test.
 
-    Parameters: counts, scalars or arrays of any broadcastable shapes. Returns a float, or an array of that shape.
-    The statistic is Fisher's one-sided p-value, maximised over the common probability. Two-sided is **twice the
-    smaller one-sided p-value**, at most 1: the convention of `scipy.stats.boschloo_exact`. R's
-    `Exact::exact.test(method = "boschloo")` orders by Fisher's two-sided p-value instead; for arms of equal size
-    the two are the same, for unequal arms they can differ.
+    Parameters: counts, scalars or arrays of any broadcastable shapes. Returns a float, or an array of that
+    shape. The statistic is Fisher's one-sided p-value, maximised over the common probability. Two-sided is
+    **twice the smaller one-sided p-value**, at most 1: the convention of `scipy.stats.boschloo_exact`. R's
+    `Exact::exact.test(method = "boschloo")` orders by Fisher's two-sided p-value instead; for arms of equal
+    size the two are the same, for unequal arms they can differ.
     Raises ValueError for impossible counts; NaN where an arm is empty.
     Source: Boschloo (1970), Statistica Neerlandica 24:1-9.
     """
@@ -36,29 +37,34 @@ def boschloo(x0, n0, x1, n1):
 
 
 def fisher(x0, n0, x1, n1):
-    """Two-sided p-value of Fisher's exact test: all tables no more likely than the one seen, as in R and scipy.
+    """Two-sided p-value of Fisher's exact test: all tables no more likely than the one seen, as in R and
+    scipy.
 
-    Shapes, errors and NaN as in `boschloo`. Probabilities within 1e-7 of each other count as equal (R's rule).
+    Shapes, errors and NaN as in `boschloo`. Probabilities within 1e-7 of each other count as equal (R's
+    rule).
     """
     return _look_up(x0, n0, x1, n1, "fisher")
 
 
 def barnard(x0, n0, x1, n1):
-    """Two-sided p-value of Barnard's test with the pooled score statistic |z|, maximised over the common probability.
+    """Two-sided p-value of Barnard's test with the pooled score statistic |z|, maximised over the common
+    probability.
 
-    Shapes, errors and NaN as in `boschloo`. The supremum is found on a dense grid and refined at each peak, because
-    `scipy.stats.barnard_exact` can miss it (13/20 v 6/20 is 0.03848, not 0.0339). Equal to R's
+    Shapes, errors and NaN as in `boschloo`. The supremum is found on a dense grid and refined at each peak,
+    because `scipy.stats.barnard_exact` can miss it (13/20 v 6/20 is 0.03848, not 0.0339). Equal to R's
     `Exact::exact.test(method = "z-pooled")`. Source: Suissa & Shuster (1985), JRSS A 148:317-327.
     """
     return _look_up(x0, n0, x1, n1, "barnard")
 
 
 def exact_tables(n0: int, n1: int, method: str = "boschloo") -> np.ndarray:
-    """All two-sided p-values for arms of `n0` and `n1` children: array (n0 + 1, n1 + 1), indexed [x0, x1], read-only.
+    """All two-sided p-values for arms of `n0` and `n1` children: array (n0 + 1, n1 + 1), indexed [x0, x1],
+    read-only.
 
-    `method` is one of "boschloo", "fisher", "barnard". Kept in memory per (n0, n1, method), so that any number of
-    simulated trials is a look-up. The exact size of a test at a true probability is a sum over this table.
-    Raises ValueError for an unknown method, for negative sizes, and above 10,201 tables (100 v 100).
+    `method` is one of "boschloo", "fisher", "barnard". Kept in memory per (n0, n1, method), so that any
+    number of simulated trials is a look-up. The exact size of a test at a true probability is a sum over
+    this table. Raises ValueError for an unknown method, for negative sizes, and above 10,201 tables (100 v
+    100).
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
@@ -166,8 +172,8 @@ def _refined_maximum(curve):
 def clopper_pearson(x, n, level: float = 0.95):
     """Exact interval for one proportion: (lower, upper), each shaped like `x` and `n` broadcast together.
 
-    With no events the upper bound is `1 - ((1 - level) / 2) ** (1 / n)`, the exact "rule of three" (two-sided).
-    ValueError for impossible counts or a level outside (0, 1); NaN where n = 0.
+    With no events the upper bound is `1 - ((1 - level) / 2) ** (1 / n)`, the exact "rule of three"
+    (two-sided). ValueError for impossible counts or a level outside (0, 1); NaN where n = 0.
     Source: Clopper & Pearson (1934), Biometrika 26:404-413.
     """
     x, n = _one_arm(x, n, level)
@@ -209,10 +215,11 @@ def newcombe(x0, n0, x1, n1, level: float = 0.95):
 def miettinen_nurminen(x0, n0, x1, n1, level: float = 0.95):
     """Miettinen-Nurminen score interval for p1 - p0: (lower, upper), with the variance factor N / (N - 1).
 
-    Each bound is the difference at which the score statistic, with both probabilities at their maximum likelihood
-    under that difference (closed form of the cubic), equals the normal quantile; found by bisection in [-1, 1].
-    Counts: scalars or arrays of broadcastable shapes. ValueError for impossible counts or level; NaN for an empty arm.
-    Source: Miettinen & Nurminen (1985), Stat Med 4:213-226, equations 8 to 10; cubic as in Farrington & Manning (1990).
+    Each bound is the difference at which the score statistic, with both probabilities at their maximum
+    likelihood under that difference (closed form of the cubic), equals the normal quantile; found by
+    bisection in [-1, 1]. Counts: scalars or arrays of broadcastable shapes. ValueError for impossible counts
+    or level; NaN for an empty arm. Source: Miettinen & Nurminen (1985), Stat Med 4:213-226, equations 8 to
+    10; cubic as in Farrington & Manning (1990).
     """
     x0, n0, x1, n1 = _two_arms(x0, n0, x1, n1, level)
     size0, size1 = np.maximum(n0, 1), np.maximum(n1, 1)

@@ -1,13 +1,14 @@
 """Time to an event, right- or interval-censored, for one arm, for two, and for many trials at once.
 
-`time` is in any one unit, not negative, 0 = start; `event` is 1 for an event and 0 for censored (the opposite of
-ADTTE's CNSR); `arm` is 0 for control and 1 for active; all are one-dimensional, a child a row. Differences are
-active minus control. Children without a time (NaN) are left out and counted in the message. What cannot be
-estimated is NaN, and `message` (for tables `.attrs["message"]`) says why; an empty message means nothing to report.
-Shapes that differ, a negative time, an event or arm that is not 0 or 1 raise one ValueError that names it.
+`time` is in any one unit, not negative, 0 = start; `event` is 1 for an event and 0 for censored (the
+opposite of ADTTE's CNSR); `arm` is 0 for control and 1 for active; all are one-dimensional, a child a row.
+Differences are active minus control. Children without a time (NaN) are left out and counted in the message.
+What cannot be estimated is NaN, and `message` (for tables `.attrs["message"]`) says why; an empty message
+means nothing to report. Shapes that differ, a negative time, an event or arm that is not 0 or 1 raise one
+ValueError that names it.
 
-"At risk" at t means just before t. Kaplan-Meier intervals are on the log-log scale (Kalbfleisch & Prentice), and
-undefined (NaN) where the curve is exactly 1 or 0, as in R's survfit.
+"At risk" at t means just before t. Kaplan-Meier intervals are on the log-log scale (Kalbfleisch & Prentice),
+and undefined (NaN) where the curve is exactly 1 or 0, as in R's survfit.
 """
 
 from dataclasses import dataclass, field
@@ -33,7 +34,8 @@ class Estimate:
 
 @dataclass(frozen=True)
 class LogRank:
-    """Log-rank test: chi-squared on one degree of freedom, p; events seen and expected in (control, active)."""
+    """Log-rank test: chi-squared on one degree of freedom, p; events seen and expected in (control,
+    active)."""
 
     statistic: float = np.nan
     p: float = np.nan
@@ -58,15 +60,16 @@ class HazardRatio:
 
 @dataclass(frozen=True)
 class NPMLE:
-    """Interval-censored estimate. `table` has left, right, probability and survival (after `right`), a Turnbull
-    interval (left, right] a row; `right` is infinite for the mass beyond follow-up."""
+    """Interval-censored estimate. `table` has left, right, probability and survival (after `right`), a
+    Turnbull interval (left, right] a row; `right` is infinite for the mass beyond follow-up."""
 
     table: pd.DataFrame
     log_likelihood: float
     message: str = ""
 
     def survival(self, times) -> np.ndarray:
-        """Survival at `times`; inside an interval, where it is undetermined, the mass counts at its right end."""
+        """Survival at `times`; inside an interval, where it is undetermined, the mass counts at its right
+        end."""
         times = np.asarray(times, float)
         if self.table.empty:
             return np.full(times.shape, np.nan)
@@ -110,8 +113,9 @@ def kaplan_meier(time, event, level: float = 0.95) -> pd.DataFrame:
 def median(time, event, level: float = 0.95) -> Estimate:
     """Median time to the event, with the interval where the log-log band crosses one half, as R's survfit.
 
-    Where the curve lies on exactly 0.5 over an interval the median is the interval's midpoint. Limits that the
-    follow-up does not reach are NaN, and the message says so. Source: Brookmeyer & Crowley (1982), Biometrics 38:29-41.
+    Where the curve lies on exactly 0.5 over an interval the median is the interval's midpoint. Limits that
+    the follow-up does not reach are NaN, and the message says so. Source: Brookmeyer & Crowley (1982),
+    Biometrics 38:29-41.
     """
     table = kaplan_meier(time, event, level)
     message = table.attrs["message"]
@@ -138,7 +142,8 @@ def _first_at_half(time, curve):
 
 
 def at_risk_table(time, event, grid) -> pd.DataFrame:
-    """Counts at each time of `grid`: time, n_risk (just before), n_event and n_censor (cumulative, up to and at it)."""
+    """Counts at each time of `grid`: time, n_risk (just before), n_event and n_censor (cumulative, up to and
+    at it)."""
     time, event, message = _follow_up(time, event)
     grid = np.asarray(grid, float)
     reached = time[None, :] <= grid[:, None]
@@ -175,10 +180,10 @@ def logrank(time, event, arm) -> LogRank:
 def rmst(time, event, tau: float, level: float = 0.95) -> Estimate:
     """Restricted mean time to the event up to `tau`: area under Kaplan-Meier, in the unit of `time`.
 
-    SE by the Greenwood-type formula, sum over event times of (area from t to tau)^2 d / (n (n - d)), without small
-    sample factor, as R's survRM2 (lifelines' variance is that of min(T, tau), not the estimator's). Not estimable
-    where follow-up ends before tau with the last child censored. Source: Royston & Parmar (2013), BMC Med Res
-    Methodol 13:152. Raises ValueError also for tau not positive.
+    SE by the Greenwood-type formula, sum over event times of (area from t to tau)^2 d / (n (n - d)), without
+    small sample factor, as R's survRM2 (lifelines' variance is that of min(T, tau), not the estimator's).
+    Not estimable where follow-up ends before tau with the last child censored. Source: Royston & Parmar
+    (2013), BMC Med Res Methodol 13:152. Raises ValueError also for tau not positive.
     """
     time, event, message = _follow_up(time, event, level)
     _positive("tau", tau)
@@ -219,9 +224,10 @@ def cumulative_difference(
 ) -> Estimate:
     """Difference in cumulative incidence (1 - Kaplan-Meier) at one time.
 
-    `method="greenwood"`: Greenwood's variances added, normal interval and p. `method="log-log"`: each arm's log-log
-    interval combined by square-and-add (MOVER; Zou & Donner (2008), Stat Med 27:1693-1702), which respects -1 to 1,
-    without p. The SE is Greenwood's in both. Raises ValueError for another method, or `at` not positive.
+    `method="greenwood"`: Greenwood's variances added, normal interval and p. `method="log-log"`: each arm's
+    log-log interval combined by square-and-add (MOVER; Zou & Donner (2008), Stat Med 27:1693-1702), which
+    respects -1 to 1, without p. The SE is Greenwood's in both. Raises ValueError for another method, or `at`
+    not positive.
     """
     if method not in ("greenwood", "log-log"):
         raise ValueError(f"method is {method!r}; it must be 'greenwood' or 'log-log'")
@@ -271,9 +277,9 @@ def npmle(left, right, tolerance: float = 1e-10) -> NPMLE:
 
     `right` is infinite for children without the event at their last assessment (`left`). Turnbull's
     self-consistency (EM) on the innermost intervals; stops when no interval's directional derivative is above
-    `tolerance` per child (Gentleman & Geyer's condition, so the maximum is global). Rows with NaN are left out.
-    Raises ValueError for left not below right, or negative. Sources: Turnbull (1976), JRSS B 38:290-295; Gentleman & Geyer
-    (1994), Biometrika 81:618-623.
+    `tolerance` per child (Gentleman & Geyer's condition, so the maximum is global). Rows with NaN are left
+    out. Raises ValueError for left not below right, or negative. Sources: Turnbull (1976), JRSS B
+    38:290-295; Gentleman & Geyer (1994), Biometrika 81:618-623.
     """
     left, right, message = _intervals(left, right)
     if len(left) == 0:
@@ -302,8 +308,8 @@ def npmle_bootstrap(
 ) -> pd.DataFrame:
     """NPMLE survival on `grid` with a pointwise percentile band from `n_boot` resamples of the children.
 
-    Returns time, estimate, lower, upper, a row per grid point (meant for visit times, where survival is determined).
-    All resamples are one batched EM. Raises ValueError as `npmle`, and for n_boot below 1.
+    Returns time, estimate, lower, upper, a row per grid point (meant for visit times, where survival is
+    determined). All resamples are one batched EM. Raises ValueError as `npmle`, and for n_boot below 1.
     Source: Efron (1979); for the NPMLE at a few fixed visit times, where it is a multinomial likelihood.
     """
     _positive("n_boot", n_boot)
@@ -339,9 +345,11 @@ def _members(edges, patterns):
 
 
 def _self_consistent(edges, patterns, weights, tolerance, max_iterations):
-    """EM for a batch: `weights` (batch, patterns) -> mass (batch, cells) on (edges[k], edges[k+1]], and what is left.
+    """EM for a batch: `weights` (batch, patterns) -> mass (batch, cells) on (edges[k], edges[k+1]], and what
+    is left.
 
-    Mass is allowed only on the last cell of each resample's own innermost intervals, which makes it unique there.
+    Mass is allowed only on the last cell of each resample's own innermost intervals, which makes it unique
+    there.
     """
     members = _members(edges, patterns)
     has_left = weights @ (patterns[:, :1] == edges[None, :-1]) > 0
@@ -370,10 +378,12 @@ def _self_consistent(edges, patterns, weights, tolerance, max_iterations):
 
 
 def person_period(time, event, arm, grid, attended=None) -> pd.DataFrame:
-    """A row per child and visit at risk: child (row number), arm, period (index in `grid`), time, y (1 = event there).
+    """A row per child and visit at risk: child (row number), arm, period (index in `grid`), time, y (1 =
+    event there).
 
-    `time` must lie on `grid` (K,). `attended`, (children, K) booleans, leaves out visits that were missed: the row
-    after a gap then stands for a longer interval than its hazard says, which is why the model is a description.
+    `time` must lie on `grid` (K,). `attended`, (children, K) booleans, leaves out visits that were missed:
+    the row after a gap then stands for a longer interval than its hazard says, which is why the model is a
+    description.
     """
     grid = np.asarray(grid, float)
     time, event, arm, _ = _two_arms(time, event, arm, keep_missing=True)
@@ -395,13 +405,13 @@ def discrete_hazard_ratio(
 ) -> HazardRatio:
     """Hazard ratio of grouped times: complementary log-log regression on a person-period table.
 
-    `y` (0/1) and `arm` (0/1) have a row per child and visit at risk; `baseline` (rows, k) holds the columns of the
-    baseline hazard beside the intercept (log time, or visit indicators but one); a child's rows are independent given
-    survival so far. `firth` adds Jeffreys' penalty, half the log determinant of the expected information, so that the
-    ratio stays finite when an arm has no events; without it the fit equals a GLM. `interval` is "profile" (penalised
-    likelihood ratio, p likewise) or "wald". Raises ValueError for shapes, values, or another interval.
-    Sources: Prentice & Gloeckler (1978), Biometrics 34:57-67; Firth (1993), Biometrika 80:27-38; Heinze & Schemper
-    (2001), Biometrics 57:114-119.
+    `y` (0/1) and `arm` (0/1) have a row per child and visit at risk; `baseline` (rows, k) holds the columns
+    of the baseline hazard beside the intercept (log time, or visit indicators but one); a child's rows are
+    independent given survival so far. `firth` adds Jeffreys' penalty, half the log determinant of the
+    expected information, so that the ratio stays finite when an arm has no events; without it the fit equals
+    a GLM. `interval` is "profile" (penalised likelihood ratio, p likewise) or "wald". Raises ValueError for
+    shapes, values, or another interval. Sources: Prentice & Gloeckler (1978), Biometrics 34:57-67; Firth
+    (1993), Biometrika 80:27-38; Heinze & Schemper (2001), Biometrics 57:114-119.
     """
     if interval not in ("profile", "wald"):
         raise ValueError(f"interval is {interval!r}; it must be 'profile' or 'wald'")
@@ -454,7 +464,8 @@ def discrete_hazard_ratio(
 def _cloglog(x, y, firth, fixed=None, start=None):
     """Maximise the (penalised) likelihood, with the first coefficient free or fixed.
 
-    Returns coefficients, log-likelihood with penalty, expected information of all of them, and whether it converged.
+    Returns coefficients, log-likelihood with penalty, expected information of all of them, and whether it
+    converged.
     """
     free = slice(1, None) if fixed is not None else slice(None)
     beta = np.zeros(x.shape[1]) if start is None else start.copy()
@@ -499,8 +510,9 @@ def _cloglog(x, y, firth, fixed=None, start=None):
 def grouped_counts(last, event, n_periods: int):
     """Children at risk and events in each period, for any number of trials: two arrays (..., n_periods).
 
-    `last` (..., children): index of the period in which the child had the event or was censored; -1 = never at
-    risk. `event` (..., children): 0/1. At risk in period k means `last >= k`. Raises ValueError for shapes or values.
+    `last` (..., children): index of the period in which the child had the event or was censored; -1 = never
+    at risk. `event` (..., children): 0/1. At risk in period k means `last >= k`. Raises ValueError for
+    shapes or values.
     """
     last, event = np.asarray(last), _binary("event", event)
     if last.shape != event.shape:

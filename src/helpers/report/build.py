@@ -32,7 +32,7 @@ from helpers.report.edition import (
     read_json,
     write,
 )
-from helpers.report.kernels import CellFailed, Nursery, manager_class
+from helpers.report.kernels import CellFailed, Nursery, end_kernels, manager_class
 
 STARTED = time.perf_counter()
 WORKERS = 2
@@ -118,6 +118,8 @@ class Workshop:
         self.nursery = Nursery.start()
         for edition in editions:
             planned(lambda scenario, edition=edition: scenario.load(edition.name))
+        # jsonschema would build a grammar of web addresses, for a second, that no notebook needs
+        sys.modules["rfc3987_syntax"] = None
         import papermill  # noqa: F401
 
         # Papermill starts kernels in the current folder, which threads share
@@ -146,8 +148,7 @@ class Workshop:
             self.results.put((edition, chapter, time.perf_counter() - began, error))
 
     def close(self) -> None:
-        if self.nursery is not None:
-            self.nursery.close()
+        end_kernels(self.nursery)
 
 
 def environment() -> dict[str, str]:

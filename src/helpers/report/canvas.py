@@ -38,7 +38,8 @@ SETTINGS = {
     "font.family": "DejaVu Sans", "font.size": 9.5, "axes.titlesize": 10, "axes.labelsize": 9.8,
     "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.fontsize": 9, "legend.frameon": False,
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK, "axes.labelcolor": INK,
-    "text.color": INK, "xtick.color": INK, "ytick.color": INK, "axes.titlelocation": "left", "axes.titley": 1.0,
+    "text.color": INK, "xtick.color": INK, "ytick.color": INK, "axes.titlelocation": "left",
+    "axes.titley": 1.0,
     "text.parse_math": False, "axes.unicode_minus": True, "hatch.linewidth": 0.7, "figure.facecolor": "white",
     "savefig.facecolor": "white", "savefig.dpi": 150, "svg.hashsalt": "helpers",
 }  # fmt: skip
@@ -76,9 +77,7 @@ def drawing(function):
 
 
 def frame_of(data, columns):
-    """A copy of the frame with at least these columns; an empty one for None. Unknown arms raise
-    ValueError.
-    """
+    """A copy of the frame with at least these columns, empty for None; unknown arms raise ValueError."""
     data = pd.DataFrame(data)
     data = data.reindex(columns=[*data.columns, *(c for c in columns if c not in data.columns)])
     if "arm" in data:

@@ -36,6 +36,7 @@ RAW = (
     "adie.csv",
     "randomisation.csv",
     "infusions.csv",
+    "visits.csv",
     "labs.csv",
     "events.csv",
     "treatments.csv",
@@ -49,7 +50,7 @@ CHAPTERS = (
         "01-screening",
         "Screening",
         "The children who come to the clinic, before anyone is selected.",
-        writes=("scenario.json", "screening.csv"),
+        writes=("scenario.json", "screening.csv", "truth/screening.csv"),
     ),
     Chapter(
         "02-eligibility",
@@ -63,7 +64,7 @@ CHAPTERS = (
         "Follow-up",
         "Randomisation, infusions, visits, laboratory values, adverse events and drop-out.",
         reads=("scenario.json", "screening.csv", "adie.csv"),
-        writes=(*RAW[2:], "truth/"),
+        writes=(*RAW[2:], "truth/children.csv"),
     ),
     Chapter(
         "04-analysis-data",
@@ -116,7 +117,8 @@ def notebook_source(raw: bytes) -> tuple[str, str]:
     cells = []
     for cell in notebook["cells"]:
         source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
-        metadata = {k: v for k, v in cell.get("metadata", {}).items() if k not in ("papermill", "execution")}
+        metadata = cell.get("metadata", {}).items()
+        metadata = {k: v for k, v in metadata if k not in ("papermill", "execution") and v != []}
         cells.append([cell["cell_type"], cell.get("id", ""), metadata, source])
     code = "\n".join(source for kind, _, _, source in cells if kind == "code")
     return json.dumps(cells, ensure_ascii=False, sort_keys=True), code

@@ -249,10 +249,12 @@ def by_arm_over_time(
     labels = dict(zip(summary["month"], summary[named], strict=True)) if named else {}
     _visit_names(below, place, [str(labels.get(m, f"{m:g}")) for m in months])
     hidden = int((seen & ~kept).sum())
-    note = f"; {hidden} values at or below zero can't be drawn on a log axis" if hidden else ""
     below.set_xlabel(
-        f"visit, placed by months since the planned last infusion (square-root spacing){note}", labelpad=17
+        "visit, placed by months since the planned last infusion (square-root spacing)", labelpad=17
     )
+    if hidden:
+        note = f"{hidden} values at or below zero can't be drawn on a log axis"
+        below.annotate(note, (0, 0), (0, -84), xycoords="axes fraction", textcoords="offset points", va="top")
     count = {(r.arm, r.month): f"{r.n:.0f}" for r in summary.itertuples() if pd.notna(r.n)}
     rows = [(f"n {arm}", [count.get((arm, m), "–") for m in months], False) for arm in ARMS]
     rows_under(below, place, rows, start=52)
@@ -311,7 +313,12 @@ def small_multiples(lines, *, order, label, unit, log=False, threshold=None):
     kept = ticks[:: max(1, -(-len(ticks) // 4))]
     axes[0].set_yticks(kept, [f"{t:,.10g}".replace("-", "\u2212") for t in kept])
     # A layout engine takes more than a second for 40 panels.
-    left = 0.52 + max(text_width(t.get_text()) for t in axes[0].get_yticklabels())
+    name = wrap(with_unit(label, unit), max(1.1 * rows, 1.6), 9.8)
+    left = (
+        0.35
+        + 0.17 * (name.count("\n") + 1)
+        + max(text_width(t.get_text()) for t in axes[0].get_yticklabels())
+    )
     fig.subplots_adjust(
         left / WIDTH, 0.52 / tall, 1 - 0.12 / WIDTH, 1 - 0.52 / tall, wspace=0.12, hspace=0.24
     )
@@ -342,7 +349,5 @@ def small_multiples(lines, *, order, label, unit, log=False, threshold=None):
         )
     fig.legend(handles=handles, loc="upper center", ncols=3, handlelength=2.6, bbox_to_anchor=(0.5, 1))
     fig.supxlabel("months since the planned last infusion", size=9.8, y=0.06 / tall, va="bottom")
-    fig.supylabel(
-        wrap(with_unit(label, unit), max(1.1 * rows, 1.6), 9.8), size=9.8, x=0.07 / WIDTH, ha="left"
-    )
+    fig.supylabel(name, size=9.8, x=0.07 / WIDTH, ha="left")
     return fig

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from matplotlib.transforms import blended_transform_factory
 
 from helpers.report.canvas import (
@@ -99,6 +99,7 @@ def distribution(values, *, by=None, log=False, published=(), label, unit):
             ax=top,
         )
         top.set_ylabel("simulated children")
+        top.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         handles = [Patch(facecolor=SKY, label=f"simulated (n = {len(data):,})")]
     else:
         handles = []
@@ -287,7 +288,10 @@ def forest(frame, *, label, zero):
     ratio = zero == 1
     numbers = numbers.where(numbers > 0) if ratio else numbers
     known = np.isfinite(numbers["estimate"])
-    said = [f"{e:.2f} ({lo:.2f} to {up:.2f})".replace("-", "\u2212") for e, lo, up in numbers.to_numpy()]
+    said = [
+        f"{e:.2f} ({lo:.2f} to {up:.2f})".replace("-", "\u2212").replace("inf", "∞")
+        for e, lo, up in numbers.to_numpy()
+    ]
     right = [str(t) if k else "" for t, k in zip(frame.get("text", pd.Series(said)), known, strict=True)]
     extra = [c for c in frame.columns if c not in FOREST_COLUMNS]
     cells = {

@@ -5,10 +5,11 @@ Same manners as in `figures`: plain frames in, a matplotlib Figure out, no globa
 
 import numpy as np
 import pandas as pd
+from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from helpers.report.canvas import (
     ARM_STYLE,
@@ -86,23 +87,21 @@ def tiles(states, *, visits, order, arm_of):
         if not children:
             nothing(ax, "no child in this arm")
             continue
-        for row, child in enumerate(children):
-            for column, state in enumerate(table.loc[child]):
-                face, hatch, symbol = TILE[state]
-                ax.add_patch(
-                    Rectangle(
-                        (column - 0.47, row - 0.46),
-                        0.94,
-                        0.92,
-                        facecolor=face,
-                        hatch=hatch,
-                        linewidth=0.5,
-                        edgecolor="white" if hatch else RULE,
-                        linestyle=":" if state == "after drop-out" else "-",
-                    )
-                )
-                if symbol:
-                    ax.plot(column, row, symbol, color=INK, markersize=4.5 if symbol == "x" else 3)
+        drawn = table.loc[children].to_numpy()
+        for state, (face, hatch, symbol) in TILE.items():
+            places = np.argwhere(drawn == state)
+            squares = [Rectangle((column - 0.47, row - 0.46), 0.94, 0.92) for row, column in places]
+            look = {
+                "facecolor": face,
+                "hatch": hatch,
+                "edgecolor": "white" if hatch else RULE,
+                "linewidth": 0.5,
+            }
+            dots = ":" if state == "after drop-out" else "-"
+            ax.add_collection(PatchCollection(squares, linestyle=dots, **look))
+            if symbol:
+                size = 4.5 if symbol == "x" else 3
+                ax.plot(places[:, 1], places[:, 0], symbol, color=INK, markersize=size)
         ax.set(xlim=(-0.55, len(visits) - 0.45), ylim=(rows - 0.45, -0.55))
         ax.set_yticks(range(len(children)), [names[c] for c in children], size=SMALL)
         ax.set_xticks(range(len(visits)), [str(v) for v in visits], rotation=90)
@@ -177,18 +176,21 @@ def swimmer(children, events):
         cursor += len(part) + 1.3
     fig = Figure(figsize=(WIDTH, 0.2 * (cursor + 0.5) + 1.5), layout="constrained")
     ax = fig.add_subplot()
-    ends = pd.concat([children["start"], children["end"], events["month"]]).astype(float)
+    children[["start", "end"]] = children[["start", "end"]].astype(float)
+    ends = pd.concat([children["start"], children["end"], events["month"].astype(float)])
     ends = ends[np.isfinite(ends)]
     low, high = (ends.min(), max(ends.max(), ends.min() + 1)) if len(ends) else (0.0, 1.0)
     room = WIDTH - 0.25 - max(text_width(n, SMALL) for n in names.values())
     right = high + 0.15
+    for arm, part in children.groupby("arm"):
+        y = [lanes[child] for child in part["child"]]
+        color = ARM_STYLE[arm]["color"]
+        ax.barh(y, part["end"] - part["start"], left=part["start"], height=0.52, color=color, alpha=0.38)
     for row in children.itertuples():
         y = lanes[row.child]
-        ax.barh(
-            y, row.end - row.start, left=row.start, height=0.52, color=ARM_STYLE[row.arm]["color"], alpha=0.38
-        )
         if pd.notna(row.reason) and np.isfinite(row.end):
-            reason = wrap(str(row.reason), 3.2, SMALL).split("\n")[0]
+            first, *rest = wrap(str(row.reason), 4.5, SMALL).split("\n")
+            reason = first + " …" if rest else first
             ax.annotate(reason, (row.end, y), (7, 0), textcoords="offset points", va="center", size=SMALL)
             share = (0.16 + text_width(reason, SMALL)) / room
             right = max(right, (row.end - 1.02 * low * share) / (1 - share))
@@ -258,8 +260,9 @@ def recruitment(frame):
     for column in columns:
         ax.step(drawn["month"], drawn[column], where="post", solid_capstyle="butt", **look[column])
     ax.set_ylim(0, max(top * 1.06, 1))
-    ends = [frame[c].dropna().iloc[-1] for c in columns]
-    for column, end, place in zip(columns, ends, spread(ends, 0.065 * max(top, 1)), strict=True):
+    upwards = columns[::-1]
+    ends = [frame[c].dropna().iloc[-1] for c in upwards]
+    for column, end, place in zip(upwards, ends, spread(ends, 0.065 * max(top, 1)), strict=True):
         share = max(place, 0.03 * top) / ax.get_ylim()[1]
         ax.annotate(
             f"{column}: {end:,.0f}",
@@ -274,6 +277,7 @@ def recruitment(frame):
     handles = [Line2D([], [], label=c, **look[c]) for c in columns]
     legend_above(fig, handles, 3)
     ax.yaxis.set_major_locator(MaxNLocator(7, integer=True))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.set(
         ylabel="children, cumulative",
         xlabel="months since the first screening" if number else "calendar month",
@@ -338,7 +342,8 @@ def attrition(frame):
     left.set_xlabel("children who remain, criteria\napplied in protocol order")
     left.set_ylim(tall.sum(), 0)
     for ax in (alone, left):
-        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     legend_above(
         fig,
         [

@@ -174,6 +174,19 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
+ordinary: list[subprocess.Popen] = []
+"""Kernels that were started without the nursery."""
+
+
+def end_kernels(nursery: Nursery | None) -> None:
+    """End the nursery and every kernel of this build that still runs."""
+    for process in ordinary:
+        if process.poll() is None:
+            process.kill()
+    if nursery is not None:
+        nursery.close()
+
+
 def manager_class(nursery: Nursery | None, env: dict[str, str]):
     """A class of kernel managers whose kernels are forks of the nursery, with this environment."""
     from jupyter_client import AsyncKernelManager
@@ -187,7 +200,9 @@ def manager_class(nursery: Nursery | None, env: dict[str, str]):
                 argv = cmd[cmd.index("ipykernel_launcher") + 1 :]
                 forked = nursery.fork([*argv, *LAUNCH], own, os.getcwd())
             if forked is None:
-                return await super().launch_kernel([*cmd, *LAUNCH], env=own, **kwargs)
+                connection = await super().launch_kernel([*cmd, *LAUNCH], env=own, **kwargs)
+                ordinary.append(self.process)
+                return connection
             self.process = Forked(forked)
             self.pid = self.pgid = forked
             self.cwd = os.getcwd()
@@ -269,6 +284,8 @@ def normalise(notebook, before) -> None:
     for position, cell in enumerate(notebook.cells):
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+        if not cell.metadata.get("tags"):
+            cell.metadata.pop("tags", None)
         added = ADDED.intersection(cell.metadata.get("tags", ()))
         cell["id"] = f"{min(added)}-{position:02d}" if added else next(ids)
         if cell.cell_type != "code":

@@ -73,6 +73,9 @@ class _Renderer(IPythonRenderer):
     def latex_environment(self, name: str, body: str) -> str:
         return _formula(f"\\begin{{{name}}}{body}\\end{{{name}}}", "block")
 
+    def table(self, text: str) -> str:
+        return f'<div class="scroll"><table>\n{text}</table></div>\n'
+
     def link(self, text: str, url: str, title: str | None = None) -> str:
         return super().link(text, _moved(url), title)
 

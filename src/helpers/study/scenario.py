@@ -54,6 +54,7 @@ class Study:
     def write(self, table: str, frame: pd.DataFrame) -> pd.DataFrame:
         """Check and write a table; the folder then says with which parameters it was made."""
         if table == tables.FIRST:
+            tables.check(table, frame)
             self._write_json("scenario.json", self._resolved())
             if self.overrides:
                 self._write_json("overrides.json", {"scenario": self.scenario, "overrides": self.overrides})
@@ -159,7 +160,7 @@ def load(scenario: str = "base", **changes: Any) -> Study:
     Raises Problem for an unknown scenario, a malformed file, or an unknown, mistyped, out-of-range or
     contradictory parameter.
     """
-    if DERIVED.fullmatch(scenario):
+    if isinstance(scenario, str) and DERIVED.fullmatch(scenario):
         path = DATA / scenario / "overrides.json"
         if not path.exists():
             raise Problem(f"data/synthetic/{scenario}/ does not exist; scenarios: {', '.join(scenarios())}")

@@ -19,7 +19,7 @@ FIRST = "screening"
 
 def read(name: str, path: Path) -> pd.DataFrame:
     """Read and check a table; dates as datetime64, empty text as None. Raises Problem."""
-    if not path.exists():
+    if not path.is_file():
         raise Problem(f"{path} does not exist")
     try:
         raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
@@ -27,18 +27,16 @@ def read(name: str, path: Path) -> pd.DataFrame:
         raise Problem(f"{path} is not a text file (UTF-8)") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise Problem(f"{path} is not a readable CSV table: {error}") from None
+    short = raw.isna().any(axis=1)
+    if short.any():
+        raise Problem(f"{path.name} row {int(short.to_numpy().argmax()) + 2} ends before its last column")
     return check(name, typed(name, raw, path.name), path.name)
 
 
 def typed(name: str, raw: pd.DataFrame, where: str) -> pd.DataFrame:
     """Text columns to the codebook's kinds; raises Problem for a column or value that does not fit."""
     table = TABLES[name]
-    wanted = [c.name for c in table.columns]
-    missing = [c for c in wanted if c not in raw.columns]
-    extra = [c for c in raw.columns if c not in wanted]
-    if missing or extra:
-        parts = [f"lacks the column {c}" for c in missing] + [f"has an unknown column {c}" for c in extra]
-        raise Problem(f"{where} {', '.join(parts)}; columns: {', '.join(wanted)}")
+    _check_columns(name, raw, where)
     frame = {}
     for column in table.columns:
         values = raw[column.name].where(raw[column.name] != "", None)
@@ -58,6 +56,15 @@ def typed(name: str, raw: pd.DataFrame, where: str) -> pd.DataFrame:
     return pd.DataFrame(frame)
 
 
+def _check_columns(name: str, frame: pd.DataFrame, where: str) -> None:
+    wanted = [c.name for c in TABLES[name].columns]
+    missing = [c for c in wanted if c not in frame.columns]
+    extra = [c for c in frame.columns if c not in wanted]
+    if missing or extra:
+        parts = [f"lacks the column {c}" for c in missing] + [f"has an unknown column {c}" for c in extra]
+        raise Problem(f"{where} {', '.join(parts)}; columns: {', '.join(wanted)}")
+
+
 def _float(value: str | None) -> float:
     try:
         return float(value) if value is not None else float("nan")
@@ -71,12 +78,8 @@ def check(name: str, frame: pd.DataFrame, where: str = "") -> pd.DataFrame:
 
     table = TABLES[name]
     where = where or f"{name}.csv"
-    missing = [c.name for c in table.columns if c.name not in frame.columns]
-    if missing:
-        raise Problem(f"{where} lacks the column {', '.join(missing)}")
-    schema = pa.DataFrameSchema(
-        {column.name: _pandera_column(pa, column) for column in table.columns}, strict=True
-    )
+    _check_columns(name, frame, where)
+    schema = pa.DataFrameSchema({column.name: _pandera_column(pa, column) for column in table.columns})
     try:
         schema.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
@@ -86,7 +89,9 @@ def check(name: str, frame: pd.DataFrame, where: str = "") -> pd.DataFrame:
             first = group.iloc[0]
             row = "" if pd.isna(first["index"]) else f" row {int(first['index']) + 2},"
             expected = next((_allowed(c) for c in table.columns if c.name == column), str(rule))
-            lines.append(f"{row} column {column}: found {first['failure_case']!r}, allowed: {expected}")
+            found = first["failure_case"]
+            found = "nothing" if pd.isna(found) else f"{found:g}" if isinstance(found, float) else repr(found)
+            lines.append(f"{row} column {column}: found {found}, allowed: {expected}")
         raise Problem(f"{where}{';'.join(lines[:5])}") from None
     double = frame.duplicated(list(table.key))
     if double.any():
@@ -184,7 +189,7 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 def write(name: str, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Check a table and write it under its final name only when it is whole; returns what was written."""
-    frame = frame[[c.name for c in TABLES[name].columns]].reset_index(drop=True)
+    frame = frame[[c.name for c in TABLES[name].columns if c.name in frame]].reset_index(drop=True)
     check(name, frame, path.name)
     write_text(path, to_csv(frame))
     return frame

@@ -139,13 +139,13 @@ def _hopeless(p: Parameters, found: int, drawn: int, counts: NDArray) -> Problem
 def randomise(p: Parameters, trials: int, streams: Streams) -> tuple[NDArray, NDArray]:
     """Permuted blocks of random size, 1:1: (arm, block), each (trials, children); arm 0 placebo, 1 hUC-MSC."""
     n, sizes = p.n_randomised, np.array(p.block_sizes)
-    blocks = -(-n // int(sizes.min()))
+    # one largest block beyond n, so that the block of the n-th child is whole and no slot is without a block
+    slots = n + int(sizes.max())
+    blocks = -(-slots // int(sizes.min()))
     drawn = sizes[streams("block sizes").integers(len(sizes), size=(trials, blocks))]
     ends = np.cumsum(drawn, axis=1)
-    slots = n + int(sizes.max())
     slot = np.arange(slots)
     block = (slot[None, :, None] >= ends[:, None, :]).sum(axis=2)
-    block = np.minimum(block, blocks - 1)
     size = np.take_along_axis(drawn, block, axis=1)
     start = np.take_along_axis(ends, block, axis=1) - size
     order = np.argsort(block + streams("allocation").random((trials, slots)), axis=1)
@@ -218,6 +218,8 @@ def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
     upcr[streams("urine sample missing").random(level.shape, dtype=np.float32) < p.sample_missing] = np.nan
     if p.baseline_samples == "eligibility":
         upcr[..., 0] = enrolled.recorded["upcr"]
+    elif p.baseline_samples == "separate":
+        upcr[..., 0] = np.where(np.isnan(upcr[..., 0]), enrolled.recorded["upcr"], upcr[..., 0])
     elif p.baseline_samples == "mean of both":
         pair = np.log(np.stack([upcr[..., 0], enrolled.recorded["upcr"]]))
         upcr[..., 0] = np.exp(

@@ -1,0 +1,424 @@
+"""Chapter 06: the primary endpoint first and alone, then month 12, every visit, ever, and the other measures.
+
+Whoever is evaluable and was not seen in remission counts as no remission; who might have been is counted and
+listed. The primary endpoint has the only p-value.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from helpers.analysis import adam, derive, proportions
+from helpers.report import figures
+from helpers.report.exhibits import NOT_ESTIMABLE, Exhibit, Result, percent, pvalue_text, rounded
+from helpers.report.story.longitudinal import ARM_KEY, LAST
+from helpers.study.parameters import Parameters
+from helpers.study.protocol import ARMS, VISITS
+
+FLAGS = {"UPCR": "UPCRFL", "HEM": "HEMFL", "GFR": "GFRFL"}
+MEASURES = {
+    "UPCR": "Protein: UPCR (primary measure)",
+    "P24": "Protein: 24-hour protein",
+    "DIP": "Protein: dipstick",
+    "HEM": "Haematuria: urine red cells",
+    "GFR": "Renal function: rise of eGFR",
+}
+KINDS = {
+    "C": "confirmed",
+    "S": "sustained to the last visit",
+    "F": "ever, at any visit",
+    "M12": f"at {LAST.lower()}",
+}
+POINTS = "percentage points"
+ROWS = 80
+"""Children an arm in the picture of states at most."""
+_INTERVALS = "Wilson's 95 % interval in an arm, Miettinen-Nurminen 95 % interval for the difference"
+_CONVENTIONS = (
+    "arm order placebo, hUC-MSC",
+    "difference hUC-MSC - placebo",
+    "not seen in remission = no remission",
+    "percentages half away from zero",
+)
+
+
+class Primary(NamedTuple):
+    table: Exhibit
+    said: dict[str, Result | str]
+
+
+class Pictured(NamedTuple):
+    table: Exhibit
+    figure: Exhibit
+    said: dict[str, Result | str]
+
+
+class Tiles(NamedTuple):
+    figure: Exhibit
+    said: dict[str, Result | str]
+
+
+def primary(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Primary:
+    """Confirmed UPCR remission by arm: n/N, Wilson; difference with its interval; Boschloo's two-sided p."""
+    rows = adtte[(adtte["PARAMCD"] == "UPCRC") & (adtte["ANL01FL"] == "Y")]
+    counts = [
+        (int((part["CNSR"] == 0).sum()), len(part)) for part in (rows[rows["TRT01P"] == a] for a in ARMS)
+    ]
+    (x0, n0), (x1, n1) = counts
+    pvalue = proportions.boschloo(x0, n0, x1, n1)
+    row = compared("Confirmed UPCR remission", *counts)
+    row |= {"p": pvalue, "p_text": pvalue_text(pvalue)}
+    opened = undetermined(adsl, adlb, adtte, p).data
+    said = {}
+    for arm, (x, n) in zip(ARMS, counts, strict=True):
+        name = ARM_KEY[arm]
+        said[name] = Result(
+            f"remission.primary.{name}.share", 100 * x / n if n else None, "%", 1, text=percent(x, n)
+        )
+        said[f"{name}_n"] = Result(f"remission.primary.{name}.n", x)
+        said[f"{name}_evaluable"] = Result(f"remission.primary.{name}.N", n)
+        open_ = int((opened["arm"] == arm).sum())
+        said[f"{name}_undetermined"] = Result(f"remission.primary.{name}.undetermined", open_)
+    said |= _difference_results("remission.primary", row)
+    said["p"] = Result("remission.primary.p", pvalue, digits=3, text=pvalue_text(pvalue))
+    said["verdict"] = _verdict(row, pvalue, counts, p.alpha)
+    exhibit = Exhibit(
+        "remission-primary",
+        "Primary endpoint: confirmed remission of proteinuria by UPCR, week 2 to month 12",
+        pd.DataFrame([row]),
+        columns={
+            "label": "Endpoint",
+            "placebo_text": "Placebo n/N (95 % interval)",
+            "msc_text": "hUC-MSC n/N (95 % interval)",
+            "difference_text": "Difference (95 % interval)",
+            "p_text": "p (Boschloo)",
+        },
+        units={"difference_text": POINTS},
+        population=f"evaluable for proteinuria (UPCRFL: all randomised, baseline UPCR at least {p.remission_threshold:g} mg/mg)",
+        n=f"{n0} v {n1} children",
+        method=f"Boschloo's unconditional exact test, two-sided (twice the smaller side), level {p.alpha:g}; {_INTERVALS}; source ADTTE (UPCRC)",
+        conventions=_CONVENTIONS,
+        caption=definition(p),
+        results=[r for r in said.values() if isinstance(r, Result)],
+    )
+    return Primary(exhibit, said)
+
+
+def definition(p: Parameters) -> str:
+    """Remission and its confirmation in a sentence, under the readings in force."""
+    fall, limit = f"{100 * p.remission_fall:g} %", f"{p.remission_threshold:g} mg/mg"
+    remission = {
+        "fall": f"UPCR at least {fall} below baseline (complete where also below {limit}, else partial)",
+        "threshold alone": f"UPCR below {limit}",
+        "KDIGO": f"UPCR at least {fall} below baseline and at most {p.kdigo_upper:g} mg/mg (complete where below {limit}, else partial)",
+    }[p.remission_definition]
+    return (
+        f"Remission: {remission}. Confirmed: it holds at every attended visit up to the first one at least "
+        f"{p.confirm_days} days later, which must exist. No remission after rescue treatment."
+    )
+
+
+def undetermined(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Exhibit:
+    """Evaluable children without confirmed remission whom the visits not seen might have made confirmed.
+
+    Found by filling each visit without a value, up to rescue treatment, with remission, and deriving again.
+    """
+    rows = adtte[(adtte["PARAMCD"] == "UPCRC") & (adtte["ANL01FL"] == "Y") & (adtte["CNSR"] != 0)]
+    state = _states(adlb, adsl, "PROTCRT")
+    zero, rescue = adsl["TZERODT"].to_numpy("datetime64[D]"), adsl["RESCDT"].to_numpy("datetime64[D]")
+    days = (rescue - zero) / np.timedelta64(1, "D")
+    best = derive.after_rescue(
+        np.where(state < 0, 1, state), adam.DAYS, np.where(np.isnan(days), np.inf, days)
+    )
+    possible = derive.confirmed(best, adam.DAYS, p.confirm_days).any(axis=1)
+    last = derive.last_seen(state)
+    names = np.array([v.name for v in VISITS], object)
+    frame = pd.DataFrame(
+        {
+            "arm": adsl["TRT01P"],
+            "child": adsl["USUBJID"],
+            "last": np.where(last < 0, "none after baseline", names[np.maximum(last, 0)]),
+            "missing": (state < 0).sum(axis=1),
+            "remission": (state > 0).sum(axis=1),
+            "end": np.where(adsl["EOSSTT"] == "COMPLETED", "completed", "left: " + adsl["DCSREAS"].fillna("no reason")),
+        }
+    )  # fmt: skip
+    frame = frame[possible & adsl["USUBJID"].isin(rows["USUBJID"]).to_numpy()]
+    frame = frame.sort_values("arm", key=lambda s: s.map(ARMS.index), kind="stable", ignore_index=True)
+    evaluable = adtte[(adtte["PARAMCD"] == "UPCRC") & (adtte["ANL01FL"] == "Y")]
+    counts = [int((evaluable["TRT01P"] == arm).sum()) for arm in ARMS]
+    here = [int((frame["arm"] == arm).sum()) for arm in ARMS]
+    return Exhibit(
+        "remission-undetermined",
+        "Children whose primary endpoint is undetermined, counted as no remission",
+        frame,
+        columns={
+            "arm": "Arm", "child": "Child", "last": "Last UPCR", "missing": "Visits without UPCR, of 11",
+            "remission": "Visits in remission", "end": "End of trial",
+        },
+        population="evaluable for proteinuria (UPCRFL), no confirmed remission seen",
+        n=f"{here[0]} of {counts[0]} v {here[1]} of {counts[1]} evaluable children",
+        method="undetermined = would be a confirmed remission if every visit without a value had shown remission; source ADSL, ADLB, ADTTE",
+        conventions=["arm order placebo, hUC-MSC", "order of randomisation within an arm"],
+        caption="" if len(frame) else "There is no such child: the outcome of every evaluable child is known.",
+    )  # fmt: skip
+
+
+def supplementary(adsl: pd.DataFrame, adtte: pd.DataFrame) -> Pictured:
+    """The primary endpoint in all randomised (not evaluable = no remission) and per protocol; no p-values."""
+    rows = adtte[adtte["PARAMCD"] == "UPCRC"].set_index("USUBJID").reindex(adsl["USUBJID"])
+    event = (rows["CNSR"] == 0).to_numpy()
+    evaluable = (rows["ANL01FL"] == "Y").to_numpy()
+    sets = {
+        "Evaluable (primary)": evaluable,
+        "All randomised, not evaluable = no remission": np.ones(len(adsl), bool),
+        "Per protocol: evaluable, both infusions, no rescue": evaluable & (adsl["PPROTFL"] == "Y").to_numpy(),
+    }
+    arm = adsl["TRT01P"].to_numpy()
+    data = [
+        compared(label, *((int((event & chosen & (arm == a)).sum()), int((chosen & (arm == a)).sum())) for a in ARMS))
+        for label, chosen in sets.items()
+    ]  # fmt: skip
+    keys = ("remission.evaluable", "remission.all_randomised", "remission.per_protocol")
+    return _table_and_forest(
+        "remission-sets", "Confirmed remission of proteinuria by UPCR in three analysis sets", data, keys,
+        population="as each row names", n=f"{len(adsl)} randomised", method=f"{_INTERVALS}, no p-values; source ADSL, ADTTE (UPCRC)",
+        heading="Analysis set",
+    )  # fmt: skip
+
+
+def by_visit(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Pictured:
+    """In remission by UPCR at each visit and at any: evaluable children; without a value = no remission."""
+    part = adsl[adsl["UPCRFL"] == "Y"].reset_index(drop=True)
+    state = _states(adlb, part, "PROTCRT")
+    complete = adam.visit_array(adlb, part, "PROTCRT", "AVALCAT1")[:, 1:] == "complete"
+    arm = part["TRT01P"].to_numpy()
+    data, keys = [], []
+    for k, v in enumerate(VISITS):
+        counts = [(int((state[arm == a, k] > 0).sum()), int((arm == a).sum())) for a in ARMS]
+        row = compared(v.name, *counts)
+        for a in ARMS:
+            here = state[arm == a, k]
+            row[f"{ARM_KEY[a]}_complete"] = int(complete[arm == a, k].sum())
+            row[f"{ARM_KEY[a]}_seen"] = int((here >= 0).sum())
+        data.append(row)
+        keys.append(f"remission.visit.{v.name.lower().replace(' ', '')}")
+    ever = compared("At any visit (ever)", *_events(adtte, "UPCRF"))
+    for a in ARMS:
+        ever[f"{ARM_KEY[a]}_complete"] = int(complete[arm == a].any(axis=1).sum())
+        ever[f"{ARM_KEY[a]}_seen"] = int((state[arm == a] >= 0).any(axis=1).sum())
+    found = _table_and_forest(
+        "remission-visits", "Remission of proteinuria by UPCR at each visit", [*data, ever], [*keys, "remission.ever"],
+        population="evaluable for proteinuria (UPCRFL)", n=_counts_text([(0, int((arm == a).sum())) for a in ARMS]),
+        method=f"{_INTERVALS}, no p-values; source ADLB (PROTCRT, AVALCAT1)", heading="Visit",
+        more={"seen": "with a value", "complete": "complete"},
+    )  # fmt: skip
+    empty = [v.name for k, v in enumerate(VISITS) if not (state[:, k] >= 0).any()]
+    words = f"No evaluable child has a UPCR at {', '.join(empty)}." if empty else ""
+    return found._replace(said={**found.said, "empty": words})
+
+
+def endpoints(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Pictured:
+    """All endpoints: three protein measures, haematuria, renal function; confirmed, sustained, ever, month 12.
+
+    Each among the children evaluable for it (ADTTE ANL01FL).
+    """
+    data, keys = [], []
+    for name, words in MEASURES.items():
+        rows = adtte[(adtte["PARAMCD"] == f"{name}C") & (adtte["ANL01FL"] == "Y")]
+        part = adsl[adsl["USUBJID"].isin(rows["USUBJID"])]
+        at_last = _states(adlb, part, adam.endpoint_paramcd(name, p))[:, -1]
+        for kind, how in KINDS.items():
+            if kind == "M12":
+                arm = part["TRT01P"].to_numpy()
+                counts = [(int((at_last[arm == a] > 0).sum()), int((arm == a).sum())) for a in ARMS]
+            else:
+                counts = _events(adtte, name + kind)
+            data.append(compared(_first_capital(how), *counts) | {"group": words})
+            keys.append(
+                f"remission.{name.lower()}.{ {'C': 'confirmed', 'S': 'sustained', 'F': 'ever', 'M12': 'month12'}[kind] }"
+            )
+    found = _table_and_forest(
+        "remission-endpoints", "Remission and improvement by measure", data, keys,
+        population="for each measure all randomised evaluable for it at baseline, N in the table",
+        n=f"{len(adsl)} randomised", method=f"{_INTERVALS}, no p-values; source ADSL, ADLB, ADTTE", heading="Reached",
+    )  # fmt: skip
+    return found
+
+
+def tiles(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame) -> Tiles:
+    """State of UPCR remission by child and visit, earliest and longest remission on top."""
+    words = adam.visit_array(adlb, adsl, "PROTCRT", "AVALCAT1")[:, 1:].astype(object)
+    gone = adsl["EOSDT"].to_numpy("datetime64[D]")[:, None]
+    due = adsl["TZERODT"].to_numpy("datetime64[D]")[:, None] + adam.DAYS.astype("timedelta64[D]")
+    left = (adsl["EOSSTT"] == "DISCONTINUED").to_numpy()[:, None] & (due > gone)
+    lost = pd.isna(words)
+    words = np.where(lost, np.where(left, "after drop-out", "not attended"), words)
+    words = np.where((adsl["UPCRFL"] != "Y").to_numpy()[:, None], "not evaluable", words)
+    names = [v.short for v in VISITS]
+    table = pd.DataFrame(words, index=pd.Index(adsl["USUBJID"], name="child"), columns=names)
+    hit = np.isin(words, ["complete", "partial"])
+    rank = pd.DataFrame(
+        {"child": adsl["USUBJID"], "arm": adsl["TRT01P"], "evaluable": adsl["UPCRFL"] == "Y",
+         "first": np.where(hit.any(axis=1), hit.argmax(axis=1), len(names)), "times": hit.sum(axis=1)}
+    ).sort_values(["evaluable", "first", "times"], ascending=[False, True, False], kind="stable")  # fmt: skip
+    rank = rank.groupby("arm", sort=False).head(ROWS)
+    order = list(rank["child"])
+    arms = dict(zip(adsl["USUBJID"], adsl["TRT01P"], strict=True))
+    counts = {
+        s: int((words == s).sum()) for s in ("complete", "partial", "none", "not attended", "after drop-out")
+    }
+    kinds = [f"{n} {state}" for state, n in counts.items()]
+    said = {
+        state.replace(" ", "_").replace("-", "_"): Result(f"remission.tiles.{state.replace(' ', '_').replace('-', '_')}", n)
+        for state, n in counts.items()
+    }  # fmt: skip
+    seen = counts["complete"] + counts["partial"] + counts["none"]
+    said["seen"] = Result("remission.tiles.seen", seen)
+    said["in_remission"] = Result(
+        "remission.tiles.in_remission", seen - counts["none"], text=percent(seen - counts["none"], seen)
+    )
+    cut = f" The first {ROWS} children of an arm are drawn." if len(order) < len(adsl) else ""
+    exhibit = Exhibit(
+        "remission-tiles",
+        "Remission of proteinuria by UPCR, child by child",
+        table.assign(arm=pd.Series(arms)).reset_index()[["child", "arm", *names]],
+        population="all randomised",
+        n=" v ".join(str(int((adsl["TRT01P"] == a).sum())) for a in ARMS) + " children",
+        method="state at each visit against the child's baseline, none after rescue; source ADSL, ADLB (PROTCRT, AVALCAT1)",
+        conventions=["arm order placebo, hUC-MSC", "earliest remission on top", "W week, M month"],
+        caption=f"A single tile in remission is not a confirmed remission.{cut}",
+        alt=f"Tiles by child and visit: {', '.join(kinds)}.",
+        figure=figures.tiles(table, visits=names, order=order, arm_of=arms),
+        results=[r for r in said.values() if isinstance(r, Result)],
+    )
+    return Tiles(exhibit, said)
+
+
+def compared(label: str, control: tuple[int, int], active: tuple[int, int]) -> dict:
+    """A row of (n, N) in both arms: shares (%), Wilson and Miettinen-Nurminen bounds, and all of it in words."""
+    row = {"label": label}
+    for arm, (x, n) in zip(ARMS, (control, active), strict=True):
+        name = ARM_KEY[arm]
+        low, high = proportions.wilson(x, n)
+        row |= {f"{name}_n": x, f"{name}_N": n, name: 100 * x / n if n else np.nan}
+        row |= {f"{name}_lower": 100 * low, f"{name}_upper": 100 * high}
+        bounds = f" ({rounded(100 * low, 1)} to {rounded(100 * high, 1)})" if n else ""
+        row[f"{name}_text"] = (
+            f"{x}/{n}, {rounded(100 * x / n, 1)} %{bounds}" if n else f"0/0, {NOT_ESTIMABLE}"
+        )
+    (x0, n0), (x1, n1) = control, active
+    low, high = (100 * v for v in proportions.miettinen_nurminen(x0, n0, x1, n1))
+    row |= {"difference": row["msc"] - row["placebo"], "lower": low, "upper": high}
+    empty = [arm for arm, n in zip(ARMS, (n0, n1), strict=True) if n == 0]
+    row["note"] = f"no evaluable child in {' or '.join(empty)}" if empty else ""
+    row["difference_text"] = (
+        f"{NOT_ESTIMABLE}: {row['note']}"
+        if empty
+        else f"{rounded(row['difference'], 1)} ({rounded(low, 1)} to {rounded(high, 1)})"
+    )
+    return row
+
+
+def _verdict(row, pvalue, counts, alpha) -> str:
+    """What test and interval say about zero, in words, and whether they agree."""
+    (x0, n0), (x1, n1) = counts
+    if row["note"]:
+        return f"The primary comparison is not estimable: {row['note']}."
+    words = []
+    if x0 + x1 == 0:
+        words.append("No child of either arm had a confirmed remission, so the arms can't be told apart.")
+    if x0 + x1 == n0 + n1:
+        words.append("Every evaluable child had a confirmed remission, so the arms can't be told apart.")
+    if min(n0, n1) < 2:
+        words.append("An arm with a single evaluable child carries next to no information.")
+    test, interval = pvalue < alpha, not row["lower"] <= 0 <= row["upper"]
+    # The test is the pre-specified decision; the interval inverts another statistic.
+    names = {True: "excludes", False: "does not exclude"}
+    if test == interval:
+        words.append(
+            f"Test and interval agree: at the {100 * alpha:g} % level, either {names[test]} zero difference."
+        )
+    else:
+        words.append(
+            f"Test and interval disagree about zero: the test (level {100 * alpha:g} %) {names[test]} it, the 95 % interval "
+            f"{names[interval]} it. They rest on different statistics; the test decides."
+        )
+    return " ".join(words)
+
+
+def _states(adlb, adsl, paramcd):
+    """State of remission (children of ADSL, 11 visits): 1, 0, -1 unknown, from ADLB's AVALCAT1."""
+    words = pd.DataFrame(adam.visit_array(adlb, adsl, paramcd, "AVALCAT1")[:, 1:])
+    return np.where(words.isna(), -1, words.isin(["complete", "partial", "remission", "improved"])).astype(
+        np.int8
+    )
+
+
+def _events(adtte, code):
+    rows = adam.events(adtte, code)
+    return [(int(rows.loc[rows["arm"] == k, "event"].sum()), int((rows["arm"] == k).sum())) for k in (0, 1)]
+
+
+def _difference_results(key, row) -> dict[str, Result]:
+    shown = {
+        "difference": ("difference", None),
+        "lower": ("difference_lower", None),
+        "upper": ("difference_upper", None),
+    }
+    out = {n: Result(f"{key}.{name}", row[n], POINTS, 1) for n, (name, _) in shown.items()}
+    text = (
+        row["difference_text"]
+        if row["note"]
+        else f"{row['difference_text'].replace(' (', f' {POINTS} (95 % interval ', 1)}"
+    )
+    return out | {"difference": Result(f"{key}.difference", row["difference"], POINTS, 1, text=text)}
+
+
+def _table_and_forest(key, title, data, keys, *, population, n, method, heading, more=None) -> Pictured:
+    frame = pd.DataFrame(data)
+    said, results = {}, []
+    for row, name in zip(data, keys, strict=True):
+        short = name.removeprefix("remission.").replace(".", "_")
+        for arm in ARM_KEY.values():
+            share = Result(f"{name}.{arm}", row[arm], "%", 1, text=percent(row[f"{arm}_n"], row[f"{arm}_N"]))
+            said[f"{short}_{arm}"] = share
+        said |= {f"{short}_{k}": r for k, r in _difference_results(name, row).items()}
+    results = list(said.values())
+    columns = {"group": "Measure"} if "group" in frame else {}
+    columns |= {"label": heading}
+    for arm, name in ARM_KEY.items():
+        columns[f"{name}_text"] = f"{arm} n/N (95 % interval)"
+        columns |= {f"{name}_{k}": f"{arm} {words}" for k, words in (more or {}).items()}
+    columns["difference_text"] = "Difference (95 % interval)"
+    common = {"population": population, "n": n, "method": method, "conventions": _CONVENTIONS}
+    table = Exhibit(
+        key, title, frame, columns=columns, units={"difference_text": POINTS}, results=results, **common
+    )
+    drawn = frame.rename(columns={"difference": "estimate", "difference_text": "text"})
+    for arm, name in ARM_KEY.items():
+        drawn[f"{arm}\nn/N"] = [f"{r[f'{name}_n']}/{r[f'{name}_N']}" for r in data]
+    kept = ["label", "estimate", "lower", "upper", "text", "note", *(f"{a}\nn/N" for a in ARMS)]
+    drawn = drawn[(["group"] if "group" in frame else []) + kept].assign(
+        text=drawn["text"].str.replace("-", "−")
+    )
+    spread = frame["difference"].dropna()
+    alt = (
+        f"Differences hUC-MSC - placebo of {len(frame)} rows, {rounded(spread.min(), 1)} to {rounded(spread.max(), 1)} {POINTS}; "
+        f"{int(((frame['lower'] <= 0) & (frame['upper'] >= 0)).sum())} of {len(spread)} intervals contain zero."
+        if len(spread)
+        else "No difference is estimable: an arm has no evaluable child."
+    )
+    picture = Exhibit(
+        f"{key}-forest", f"{title}: differences", frame, alt=alt,
+        figure=figures.forest(drawn, label=f"difference hUC-MSC − placebo ({POINTS}), 95 % interval", zero=0), **common,
+    )  # fmt: skip
+    return Pictured(table, picture, said)
+
+
+def _counts_text(counts) -> str:
+    return " v ".join(str(n) for _, n in counts) + " children"
+
+
+def _first_capital(text: str) -> str:
+    return text[0].upper() + text[1:]
