@@ -30,6 +30,9 @@ def copy_project(folder: Path) -> None:
             shutil.copy2(ROOT / name, folder / name)
     shutil.copytree(ROOT / "data/reference", folder / "data/reference")
     (folder / ".venv").symlink_to(ROOT / ".venv")
+    fonts = ROOT / ".cache/matplotlib"
+    if fonts.is_dir():  # matplotlib's list of fonts comes with the environment
+        shutil.copytree(fonts, folder / ".cache/matplotlib")
 
 
 def timed(command: list[str], folder: Path, **environment: str) -> tuple[float, str]:

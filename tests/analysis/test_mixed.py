@@ -137,15 +137,16 @@ def test_restricted_likelihood_by_its_definition(mmrm_fits, trial):
 
 @pytest.mark.parametrize("name", ["unstructured", "exponential", "slope"])
 def test_score_and_information_equal_numeric_derivatives(name):
-    y, _, _ = simulated(4, n=12, visits=3, missing=0.15)
+    visits = 3 if name == "unstructured" else 5
+    y, _, _ = simulated(4, n=12, visits=visits, missing=0.15)
     mask = ~np.isnan(y)
     mask[~mask.any(axis=1), 0] = True
-    x = np.where(mask[..., None], np.stack([np.ones(y.shape), np.arange(3) + 0 * y], axis=2), 0)
+    x = np.where(mask[..., None], np.stack([np.ones(y.shape), np.arange(visits) + 0 * y], axis=2), 0)
     data = mixed._Data(np.where(mask, np.nan_to_num(y), 0), x, mask)
     model, theta = {
         "unstructured": (mixed._Unstructured(3), np.array([0.1, 0.2, -0.1, 0.3, 0.2, 0.4])),
-        "exponential": (mixed._Exponential(DAYS[:3]), np.array([0.7, 0.6, 0.5, np.log(20)])),
-        "slope": (mixed._RandomSlope(DAYS[:3] / 30), np.array([0.8, 0.1, 0.3, -0.2])),
+        "exponential": (mixed._Exponential(DAYS[2:7]), np.array([0.7, 0.6, 0.5, np.log(20)])),
+        "slope": (mixed._RandomSlope(DAYS[:5] / 30), np.array([0.8, 0.1, 0.3, -0.2])),
     }[name]
     score, expected, observed, _ = data.slopes(model, theta)
     h, eye = 1e-4, np.eye(len(theta))
@@ -203,8 +204,8 @@ def test_dental_data_unstructured_published(dental):
 
 
 def test_dental_random_slope_published(dental):
-    """Pinheiro & Bates (2000), section 4.2, lme(distance ~ Sex * I(age - 11), random = ~ age): REML -216.8836 for the
-    fit with age centred at 11 and the sexes coded 0/1 here up to log 2 of the coding; slopes .4795 and .7844."""
+    """Pinheiro & Bates (2000), Mixed-Effects Models in S and S-PLUS, section 4.2: slopes of girls and boys, and SDs of
+    the fit with age centred at 11. Balanced data: the slope difference is the t-test of the children's own slopes."""
     y, ages, arm = dental
     fit = mixed.random_slope(y, ages - 11, arm)
     girls, difference = fit.contrast({"time": 1}), fit.contrast({"time x arm": 1})

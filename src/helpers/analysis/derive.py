@@ -110,7 +110,8 @@ def sustained(state: NDArray, least: int) -> NDArray:
 def first(state: NDArray) -> NDArray:
     """Index (...) of the first visit where `state` is positive (or true), -1 where there is none."""
     positive = np.asarray(state) > 0
-    return np.where(positive.any(axis=-1), positive.argmax(axis=-1), -1)
+    index = positive.argmax(axis=-1)
+    return np.where(np.take_along_axis(positive, index[..., None], axis=-1)[..., 0], index, -1)
 
 
 def last_seen(state: NDArray) -> NDArray:

@@ -231,12 +231,12 @@ def clear_failed(name: str, chapter: Chapter) -> None:
 
 
 def about(name: str) -> str:
-    """One sentence on a scenario: its file's description, and what a derived one changes."""
+    """What a scenario assumes, in a sentence: its file's description, and what a derived one changes."""
     import yaml
 
     scenario, plus, _ = name.partition("+")
     found = yaml.safe_load((ROOT / "scenarios" / f"{scenario}.yaml").read_text("utf-8")) or {}
-    text = str(found.get("description", "")).strip()
+    text = "Assumed: " + str(found.get("description", "")).strip()
     if plus:
         changed = read_json(TABLES / name / "overrides.json").get("overrides", {})
         text += " Changed: " + ", ".join(f"{key} = {value}" for key, value in sorted(changed.items())) + "."

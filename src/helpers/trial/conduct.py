@@ -294,33 +294,38 @@ def _ill(p, shape, days, where, begins, fevers) -> NDArray:
 
 
 def _level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill) -> NDArray:
-    """True current log UPCR with its slow wander: (trials, children, 12)."""
-    child = enrolled.child
-    shape = enrolled.shape
-    drift = p.upcr_drift + p.upcr_drift_sd * streams("UPCR drift").standard_normal(shape)
-    level = child["log_upcr_untreated"][..., None] + drift[..., None] * (np.maximum(days, 0) / YEAR)
-    level += effect[..., None] * time_course(p, days)
-    # on RAS inhibition for long: the whole effect; only recent starters are still moving
-    ras = np.where(np.isnan(child["ras_days"]), 0.0, np.log(p.ras_effect))
-    level += ras[..., None]
-    recent = np.nonzero(child["ras_days"] < 12 * p.ras_half_life)
-    since = (child["ras_days"][recent] - consent_day(p, delay[recent]))[:, None] + days
-    level[recent] -= np.log(p.ras_effect) * (1 - simulate.ras_onset(p, since))
-    changed = np.nonzero(np.isfinite(ras_day))
-    ratio = np.where(np.isnan(child["ras_days"][changed]), p.ras_effect, p.ras_raise_effect)
-    level[changed] += np.log(ratio)[:, None] * simulate.ras_onset(p, days - ras_day[changed][:, None])
-    rescued = np.nonzero(np.isfinite(rescue_day))
-    level[rescued] += np.log(p.rescue_effect) * simulate.ras_onset(p, days - rescue_day[rescued][:, None])
-    level[ill] += np.log(p.illness_upcr)
+    """True current log UPCR with its slow wander: (trials, children, 12).
 
-    wander = child["wander"]
-    z = streams("UPCR wander").standard_normal(level.shape)
-    gap = days[0] - consent_day(p, delay)
-    for k in range(days.size):
-        rho = np.exp2(-(gap if k == 0 else days[k] - days[k - 1]) / p.upcr_wander_half_life)
-        wander = rho * wander + p.upcr_wander * np.sqrt(1 - rho * rho) * z[..., k]
-        level[..., k] += wander
-    return level
+    Built a visit at a time over all children in a row, which keeps the arrays contiguous.
+    """
+    child = {name: values.ravel() for name, values in enrolled.child.items()}
+    delay, effect, ras_day, rescue_day = (x.ravel() for x in (delay, effect, ras_day, rescue_day))
+    size = delay.size
+    drift = p.upcr_drift + p.upcr_drift_sd * streams("UPCR drift").standard_normal(size)
+    # on RAS inhibition for long: the whole effect; only recent starters are still moving
+    start = child["log_upcr_untreated"] + np.where(np.isnan(child["ras_days"]), 0.0, np.log(p.ras_effect))
+    level = np.empty((days.size, size))
+    wander, before = child["wander"], consent_day(p, delay)
+    z = np.ascontiguousarray(streams("UPCR wander").standard_normal((size, days.size)).T)
+    for k, (day, share) in enumerate(zip(days, time_course(p, days), strict=True)):
+        rho = np.exp2((before - day) / p.upcr_wander_half_life)
+        wander = rho * wander + p.upcr_wander * np.sqrt(1 - rho * rho) * z[k]
+        before = day
+        level[k] = start + wander + effect * share
+        if day > 0:
+            level[k] += drift * (day / YEAR)
+    level[ill.reshape(size, -1).T] += np.log(p.illness_upcr)
+
+    days = days[:, None]
+    recent = np.flatnonzero(child["ras_days"] < 12 * p.ras_half_life)
+    since = child["ras_days"][recent] - consent_day(p, delay[recent]) + days
+    level[:, recent] -= np.log(p.ras_effect) * (1 - simulate.ras_onset(p, since))
+    changed = np.flatnonzero(np.isfinite(ras_day))
+    ratio = np.where(np.isnan(child["ras_days"][changed]), p.ras_effect, p.ras_raise_effect)
+    level[:, changed] += np.log(ratio) * simulate.ras_onset(p, days - ras_day[changed])
+    rescued = np.flatnonzero(np.isfinite(rescue_day))
+    level[:, rescued] += np.log(p.rescue_effect) * simulate.ras_onset(p, days - rescue_day[rescued])
+    return np.ascontiguousarray(level.T).reshape(*enrolled.shape, -1)
 
 
 def _drop_out(p, streams, days, level, upcr, attended) -> NDArray:
