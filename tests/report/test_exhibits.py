@@ -114,7 +114,7 @@ def test_result_keys_are_dotted_words(key):
 
 def test_a_table_is_rounded_escaped_and_right_aligned():
     html = a_table().table()
-    assert "<caption>Means &amp; more</caption>" in html
+    assert "<caption><span>Means &amp; more</span></caption>" in html
     assert '<th scope="row" style="text-align:left">week &lt;2&gt;</th>' in html
     assert '<td class="num" style="text-align:right">0.333</td>' in html
     assert '<td class="num" style="text-align:right">1/2 (50.0 %)</td>' in html

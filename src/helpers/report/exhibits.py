@@ -229,7 +229,7 @@ class Exhibit:
             )
             rows.append("<tr>" + first + "".join(rest) + "</tr>")
         return (
-            f'<div class="scroll"><table class="exhibit"><caption>{escape(self.title)}</caption>\n'
+            f'<div class="scroll"><table class="exhibit"><caption><span>{escape(self.title)}</span></caption>\n'
             f"<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n"
             + "\n".join(rows)
             + "\n</tbody></table></div>"

@@ -242,11 +242,15 @@ def _infections(p: Parameters, shape: tuple[int, int], streams: Streams) -> tupl
 def _postponed(p: Parameters, shape: tuple[int, int], where: NDArray, begins: NDArray) -> NDArray:
     """Days by which the first infusion waits until no infection ended within `infection_days` before it."""
     delay = np.zeros(shape[0] * shape[1])
-    near = np.flatnonzero(begins <= 60)
-    where, begins = where[near], begins[near]
-    clear = begins + p.infection_days_ill + p.infection_days
-    while (hit := np.flatnonzero((begins <= delay[where]) & (delay[where] < clear))).size:
-        np.maximum.at(delay, where[hit], clear[hit])
+    # nearly no one waits for more than 60 days: the later infections are looked at only where someone does
+    for reach in (60, np.inf):
+        near = np.flatnonzero(begins <= reach)
+        child, start = where[near], begins[near]
+        clear = start + p.infection_days_ill + p.infection_days
+        while (hit := np.flatnonzero((start <= delay[child]) & (delay[child] < clear))).size:
+            np.maximum.at(delay, child[hit], clear[hit])
+        if delay.max() <= reach:
+            break
     return delay.reshape(shape)
 
 

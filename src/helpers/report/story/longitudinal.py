@@ -58,15 +58,15 @@ def measures(p: Parameters) -> dict[str, Measure]:
     """UPCR, urine red cells and eGFR, under the readings in force: keys upcr, rbc, egfr."""
     cells = adam.endpoint_paramcd("HEM", p)
     words = "dysmorphic urine red cells" if cells == "RBCDYS" else "urine red cells"
-    limit, normal = p.remission_threshold, p.egfr_evaluable
+    limit, cells_limit, normal = p.remission_threshold, p.haematuria_limit, p.egfr_evaluable
+    protein = ((limit, f"{limit:g}: complete remission below"),)
+    red = ((cells_limit, f"{cells_limit:g}: upper limit of normal"),)
+    kidney = ((normal, f"{normal:g}: improvement is judged from below"), (60.0, "60: enrolled above"))
     return {
-        "upcr": Measure("upcr", "PROTCRT", "UPCR", "mg/mg", True, ((limit, f"{limit:g}: complete remission below"),), 2, -1),
-        "rbc": Measure("rbc", cells, words, "/uL", True, ((p.haematuria_limit, f"{p.haematuria_limit:g}: upper limit of normal"),), 1, -1),
-        "egfr": Measure(
-            "egfr", adam.gfr_paramcd(p), "eGFR", "mL/min/1.73m2", False,
-            ((normal, f"{normal:g}: improvement is judged from below"), (60.0, "60: enrolled above")), 1, 1,
-        ),
-    }  # fmt: skip
+        "upcr": Measure("upcr", "PROTCRT", "UPCR", "mg/mg", True, protein, 2, -1),
+        "rbc": Measure("rbc", cells, words, "/uL", True, red, 1, -1),
+        "egfr": Measure("egfr", adam.gfr_paramcd(p), "eGFR", "mL/min/1.73m2", False, kidney, 1, 1),
+    }
 
 
 def course(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Parameters) -> Course:
@@ -89,7 +89,7 @@ def course(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
     figure = figures.by_arm_over_time(
         values.rename(columns={"visit": "AVISIT"}),
         summary,
-        label=_capital(measure.label),
+        label=capital(measure.label),
         unit=measure.unit,
         log=measure.ratio,
         thresholds=measure.thresholds,
@@ -112,14 +112,18 @@ def course(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
         "quantified": note,
         "empty": _empty_visits(after, measure),
     }
-    caption = f"{note} {said['empty']} A line breaks at a missed visit; a cross marks the last value of a child who was not followed to the end."
+    caption = (
+        f"{note} {said['empty']} A line breaks at a missed visit; a cross marks the last value of a child "
+        "who was not followed to the end."
+    )
     exhibit = Exhibit(
         f"{measure.key}-course",
-        f"{_capital(measure.label)} by arm over the visits",
+        f"{capital(measure.label)} by arm over the visits",
         summary,
         population="all randomised, available values at each visit",
-        n=_by_arm(adsl),
-        method=f"{kind.lower()} with 95 % t-interval{' on the logarithm' if measure.ratio else ''}; source {_TABLES} ({measure.paramcd})",
+        n=children_text(adsl),
+        method=f"{kind.lower()} with 95 % t-interval{' on the logarithm' if measure.ratio else ''}; "
+        f"source {_TABLES} ({measure.paramcd})",
         conventions=[
             "arm order placebo, hUC-MSC",
             "visits at their target time",
@@ -173,9 +177,13 @@ def change(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
     )
     common = {
         "population": "all randomised with a baseline and a value at the visit",
-        "n": _by_arm(adsl, set(values["child"])),
+        "n": children_text(adsl, set(values["child"])),
         "method": method,
-        "conventions": ["arm order placebo, hUC-MSC", "visits at their target time", "half away from zero"],
+        "conventions": [
+            "arm order placebo, hUC-MSC",
+            "visits at their target time",
+            "rounded half away from zero",
+        ],
     }
     results = _last_results(table.iloc[-1], measure, digits)
     lines = (
@@ -194,7 +202,7 @@ def change(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
         figure=figures.by_arm_over_time(
             None,
             summary,
-            label=f"{_capital(measure.label)}, {quantity.lower()}",
+            label=f"{capital(measure.label)}, {quantity.lower()}",
             unit="" if ratio else measure.unit,
             ratio=ratio,
             thresholds=lines,
@@ -239,7 +247,7 @@ def children(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Parame
     shown = order if len(order) <= PANELS else order[: PANELS // 2] + order[-PANELS // 2 :]
     level = measure.thresholds[0][0]
     figure = figures.small_multiples(
-        values, order=shown, label=_capital(measure.label), unit=measure.unit, log=measure.ratio, threshold=level
+        values, order=shown, label=capital(measure.label), unit=measure.unit, log=measure.ratio, threshold=level
     )  # fmt: skip
     key, neutral, words = f"longitudinal.{measure.key}", 1.0 if measure.ratio else 0.0, []
     results = []
@@ -259,10 +267,10 @@ def children(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Parame
     )
     exhibit = Exhibit(
         f"{measure.key}-children",
-        f"{_capital(measure.label)}, one panel a child",
+        f"{capital(measure.label)}, one panel a child",
         ends.reset_index(),
         population="all randomised",
-        n=_by_arm(adsl),
+        n=children_text(adsl),
         method=f"change from baseline to the child's last value; source {_TABLES} ({measure.paramcd})",
         conventions=["arms by colour, line and mark", "best change first"],
         caption=f"{note} Dotted: {level:g} {measure.unit}.{lack}{cut}",
@@ -384,10 +392,12 @@ def _empty_visits(after, measure) -> str:
     return f"No child has a value at {', '.join(empty)}." if empty else ""
 
 
-def _by_arm(adsl, only=None) -> str:
+def children_text(adsl: pd.DataFrame, only=None) -> str:
+    """How many children, placebo v hUC-MSC; of those in `only` where given."""
     chosen = adsl if only is None else adsl[adsl["USUBJID"].isin(only)]
     return " v ".join(str(int((chosen["TRT01P"] == arm).sum())) for arm in ARMS) + " children"
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """The text with a capital first letter; "eGFR" keeps its own."""
     return text if text[:1].isupper() or text[1:2].isupper() else text[:1].upper() + text[1:]

@@ -12,11 +12,10 @@ import pandas as pd
 from helpers.analysis import adam, derive, proportions
 from helpers.report import figures
 from helpers.report.exhibits import NOT_ESTIMABLE, Exhibit, Result, percent, pvalue_text, rounded
-from helpers.report.story.longitudinal import ARM_KEY, LAST
+from helpers.report.story.longitudinal import ARM_KEY, LAST, children_text
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, VISITS
 
-FLAGS = {"UPCR": "UPCRFL", "HEM": "HEMFL", "GFR": "GFRFL"}
 MEASURES = {
     "UPCR": "Protein: UPCR (primary measure)",
     "P24": "Protein: 24-hour protein",
@@ -25,10 +24,10 @@ MEASURES = {
     "GFR": "Renal function: rise of eGFR",
 }
 KINDS = {
-    "C": "confirmed",
-    "S": "sustained to the last visit",
-    "F": "ever, at any visit",
-    "M12": f"at {LAST.lower()}",
+    "C": ("confirmed", "Confirmed"),
+    "S": ("sustained", "Sustained to the last visit"),
+    "F": ("ever", "Ever, at any visit"),
+    "M12": ("month12", f"At {LAST.lower()}"),
 }
 POINTS = "percentage points"
 ROWS = 80
@@ -42,8 +41,8 @@ _CONVENTIONS = (
 )
 
 
-class Primary(NamedTuple):
-    table: Exhibit
+class Shown(NamedTuple):
+    exhibit: Exhibit
     said: dict[str, Result | str]
 
 
@@ -53,17 +52,9 @@ class Pictured(NamedTuple):
     said: dict[str, Result | str]
 
 
-class Tiles(NamedTuple):
-    figure: Exhibit
-    said: dict[str, Result | str]
-
-
-def primary(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Primary:
+def primary(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Shown:
     """Confirmed UPCR remission by arm: n/N, Wilson; difference with its interval; Boschloo's two-sided p."""
-    rows = adtte[(adtte["PARAMCD"] == "UPCRC") & (adtte["ANL01FL"] == "Y")]
-    counts = [
-        (int((part["CNSR"] == 0).sum()), len(part)) for part in (rows[rows["TRT01P"] == a] for a in ARMS)
-    ]
+    counts = _events(adtte, "UPCRC")
     (x0, n0), (x1, n1) = counts
     pvalue = proportions.boschloo(x0, n0, x1, n1)
     row = compared("Confirmed UPCR remission", *counts)
@@ -88,29 +79,32 @@ def primary(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Para
         pd.DataFrame([row]),
         columns={
             "label": "Endpoint",
-            "placebo_text": "Placebo n/N (95 % interval)",
-            "msc_text": "hUC-MSC n/N (95 % interval)",
+            "placebo_text": "Placebo n/N, % (95 % interval)",
+            "msc_text": "hUC-MSC n/N, % (95 % interval)",
             "difference_text": "Difference (95 % interval)",
             "p_text": "p (Boschloo)",
         },
         units={"difference_text": POINTS},
-        population=f"evaluable for proteinuria (UPCRFL: all randomised, baseline UPCR at least {p.remission_threshold:g} mg/mg)",
+        population="evaluable for proteinuria (UPCRFL: all randomised, baseline UPCR at least "
+        f"{p.remission_threshold:g} mg/mg)",
         n=f"{n0} v {n1} children",
-        method=f"Boschloo's unconditional exact test, two-sided (twice the smaller side), level {p.alpha:g}; {_INTERVALS}; source ADTTE (UPCRC)",
+        method="Boschloo's unconditional exact test, two-sided (twice the smaller side), level "
+        f"{p.alpha:g}; {_INTERVALS}; source ADTTE (UPCRC)",
         conventions=_CONVENTIONS,
         caption=definition(p),
         results=[r for r in said.values() if isinstance(r, Result)],
     )
-    return Primary(exhibit, said)
+    return Shown(exhibit, said)
 
 
 def definition(p: Parameters) -> str:
     """Remission and its confirmation in a sentence, under the readings in force."""
     fall, limit = f"{100 * p.remission_fall:g} %", f"{p.remission_threshold:g} mg/mg"
+    fallen = f"UPCR at least {fall} below baseline"
     remission = {
-        "fall": f"UPCR at least {fall} below baseline (complete where also below {limit}, else partial)",
+        "fall": f"{fallen} (complete where also below {limit}, else partial)",
         "threshold alone": f"UPCR below {limit}",
-        "KDIGO": f"UPCR at least {fall} below baseline and at most {p.kdigo_upper:g} mg/mg (complete where below {limit}, else partial)",
+        "KDIGO": f"{fallen} and at most {p.kdigo_upper:g} mg/mg (complete where below {limit}, else partial)",
     }[p.remission_definition]
     return (
         f"Remission: {remission}. Confirmed: it holds at every attended visit up to the first one at least "
@@ -123,7 +117,8 @@ def undetermined(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
 
     Found by filling each visit without a value, up to rescue treatment, with remission, and deriving again.
     """
-    rows = adtte[(adtte["PARAMCD"] == "UPCRC") & (adtte["ANL01FL"] == "Y") & (adtte["CNSR"] != 0)]
+    rows = adam.events(adtte, "UPCRC")
+    without = rows.loc[rows["event"] == 0, "USUBJID"]
     state = _states(adlb, adsl, "PROTCRT")
     zero, rescue = adsl["TZERODT"].to_numpy("datetime64[D]"), adsl["RESCDT"].to_numpy("datetime64[D]")
     days = (rescue - zero) / np.timedelta64(1, "D")
@@ -143,10 +138,9 @@ def undetermined(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
             "end": np.where(adsl["EOSSTT"] == "COMPLETED", "completed", "left: " + adsl["DCSREAS"].fillna("no reason")),
         }
     )  # fmt: skip
-    frame = frame[possible & adsl["USUBJID"].isin(rows["USUBJID"]).to_numpy()]
+    frame = frame[possible & adsl["USUBJID"].isin(without).to_numpy()]
     frame = frame.sort_values("arm", key=lambda s: s.map(ARMS.index), kind="stable", ignore_index=True)
-    evaluable = adtte[(adtte["PARAMCD"] == "UPCRC") & (adtte["ANL01FL"] == "Y")]
-    counts = [int((evaluable["TRT01P"] == arm).sum()) for arm in ARMS]
+    counts = [n for _, n in _events(adtte, "UPCRC")]
     here = [int((frame["arm"] == arm).sum()) for arm in ARMS]
     return Exhibit(
         "remission-undetermined",
@@ -158,7 +152,8 @@ def undetermined(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
         },
         population="evaluable for proteinuria (UPCRFL), no confirmed remission seen",
         n=f"{here[0]} of {counts[0]} v {here[1]} of {counts[1]} evaluable children",
-        method="undetermined = would be a confirmed remission if every visit without a value had shown remission; source ADSL, ADLB, ADTTE",
+        method="undetermined = would be a confirmed remission if every visit without a value had shown "
+        "remission; source ADSL, ADLB, ADTTE",
         conventions=["arm order placebo, hUC-MSC", "order of randomisation within an arm"],
         caption="" if len(frame) else "There is no such child: the outcome of every evaluable child is known.",
     )  # fmt: skip
@@ -166,9 +161,8 @@ def undetermined(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
 
 def supplementary(adsl: pd.DataFrame, adtte: pd.DataFrame) -> Pictured:
     """The primary endpoint in all randomised (not evaluable = no remission) and per protocol; no p-values."""
-    rows = adtte[adtte["PARAMCD"] == "UPCRC"].set_index("USUBJID").reindex(adsl["USUBJID"])
-    event = (rows["CNSR"] == 0).to_numpy()
-    evaluable = (rows["ANL01FL"] == "Y").to_numpy()
+    found = adam.events(adtte, "UPCRC").set_index("USUBJID")["event"].reindex(adsl["USUBJID"])
+    event, evaluable = (found == 1).to_numpy(), found.notna().to_numpy()
     sets = {
         "Evaluable (primary)": evaluable,
         "All randomised, not evaluable = no remission": np.ones(len(adsl), bool),
@@ -182,8 +176,8 @@ def supplementary(adsl: pd.DataFrame, adtte: pd.DataFrame) -> Pictured:
     keys = ("remission.evaluable", "remission.all_randomised", "remission.per_protocol")
     return _table_and_forest(
         "remission-sets", "Confirmed remission of proteinuria by UPCR in three analysis sets", data, keys,
-        population="as each row names", n=f"{len(adsl)} randomised", method=f"{_INTERVALS}, no p-values; source ADSL, ADTTE (UPCRC)",
-        heading="Analysis set",
+        population="as each row names", n=f"{len(adsl)} randomised",
+        method=f"{_INTERVALS}, no p-values; source ADSL, ADTTE (UPCRC)", heading="Analysis set",
     )  # fmt: skip
 
 
@@ -191,7 +185,7 @@ def by_visit(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Par
     """In remission by UPCR at each visit and at any: evaluable children; without a value = no remission."""
     part = adsl[adsl["UPCRFL"] == "Y"].reset_index(drop=True)
     state = _states(adlb, part, "PROTCRT")
-    complete = adam.visit_array(adlb, part, "PROTCRT", "AVALCAT1")[:, 1:] == "complete"
+    complete = (_words(adlb, part, "PROTCRT") == "complete").to_numpy()
     arm = part["TRT01P"].to_numpy()
     data, keys = [], []
     for k, v in enumerate(VISITS):
@@ -209,7 +203,7 @@ def by_visit(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Par
         ever[f"{ARM_KEY[a]}_seen"] = int((state[arm == a] >= 0).any(axis=1).sum())
     found = _table_and_forest(
         "remission-visits", "Remission of proteinuria by UPCR at each visit", [*data, ever], [*keys, "remission.ever"],
-        population="evaluable for proteinuria (UPCRFL)", n=_counts_text([(0, int((arm == a).sum())) for a in ARMS]),
+        population="evaluable for proteinuria (UPCRFL)", n=children_text(part),
         method=f"{_INTERVALS}, no p-values; source ADLB (PROTCRT, AVALCAT1)", heading="Visit",
         more={"seen": "with a value", "complete": "complete"},
     )  # fmt: skip
@@ -225,30 +219,26 @@ def endpoints(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Pa
     """
     data, keys = [], []
     for name, words in MEASURES.items():
-        rows = adtte[(adtte["PARAMCD"] == f"{name}C") & (adtte["ANL01FL"] == "Y")]
-        part = adsl[adsl["USUBJID"].isin(rows["USUBJID"])]
+        part = adsl[adsl["USUBJID"].isin(adam.events(adtte, f"{name}C")["USUBJID"])]
         at_last = _states(adlb, part, adam.endpoint_paramcd(name, p))[:, -1]
-        for kind, how in KINDS.items():
+        for kind, (key, how) in KINDS.items():
             if kind == "M12":
                 arm = part["TRT01P"].to_numpy()
                 counts = [(int((at_last[arm == a] > 0).sum()), int((arm == a).sum())) for a in ARMS]
             else:
                 counts = _events(adtte, name + kind)
-            data.append(compared(_first_capital(how), *counts) | {"group": words})
-            keys.append(
-                f"remission.{name.lower()}.{ {'C': 'confirmed', 'S': 'sustained', 'F': 'ever', 'M12': 'month12'}[kind] }"
-            )
-    found = _table_and_forest(
+            data.append(compared(how, *counts) | {"group": words})
+            keys.append(f"remission.{name.lower()}.{key}")
+    return _table_and_forest(
         "remission-endpoints", "Remission and improvement by measure", data, keys,
         population="for each measure all randomised evaluable for it at baseline, N in the table",
         n=f"{len(adsl)} randomised", method=f"{_INTERVALS}, no p-values; source ADSL, ADLB, ADTTE", heading="Reached",
     )  # fmt: skip
-    return found
 
 
-def tiles(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame) -> Tiles:
+def tiles(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame) -> Shown:
     """State of UPCR remission by child and visit, earliest and longest remission on top."""
-    words = adam.visit_array(adlb, adsl, "PROTCRT", "AVALCAT1")[:, 1:].astype(object)
+    words = _words(adlb, adsl, "PROTCRT").to_numpy()
     gone = adsl["EOSDT"].to_numpy("datetime64[D]")[:, None]
     due = adsl["TZERODT"].to_numpy("datetime64[D]")[:, None] + adam.DAYS.astype("timedelta64[D]")
     left = (adsl["EOSSTT"] == "DISCONTINUED").to_numpy()[:, None] & (due > gone)
@@ -269,10 +259,8 @@ def tiles(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame) -> Tiles:
         s: int((words == s).sum()) for s in ("complete", "partial", "none", "not attended", "after drop-out")
     }
     kinds = [f"{n} {state}" for state, n in counts.items()]
-    said = {
-        state.replace(" ", "_").replace("-", "_"): Result(f"remission.tiles.{state.replace(' ', '_').replace('-', '_')}", n)
-        for state, n in counts.items()
-    }  # fmt: skip
+    short = {state: state.replace(" ", "_").replace("-", "_") for state in counts}
+    said = {short[state]: Result(f"remission.tiles.{short[state]}", n) for state, n in counts.items()}
     seen = counts["complete"] + counts["partial"] + counts["none"]
     said["seen"] = Result("remission.tiles.seen", seen)
     said["in_remission"] = Result(
@@ -284,15 +272,16 @@ def tiles(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame) -> Tiles:
         "Remission of proteinuria by UPCR, child by child",
         table.assign(arm=pd.Series(arms)).reset_index()[["child", "arm", *names]],
         population="all randomised",
-        n=" v ".join(str(int((adsl["TRT01P"] == a).sum())) for a in ARMS) + " children",
-        method="state at each visit against the child's baseline, none after rescue; source ADSL, ADLB (PROTCRT, AVALCAT1)",
+        n=children_text(adsl),
+        method="state at each visit against the child's baseline, none after rescue; "
+        "source ADSL, ADLB (PROTCRT, AVALCAT1)",
         conventions=["arm order placebo, hUC-MSC", "earliest remission on top", "W week, M month"],
         caption=f"A single tile in remission is not a confirmed remission.{cut}",
         alt=f"Tiles by child and visit: {', '.join(kinds)}.",
         figure=figures.tiles(table, visits=names, order=order, arm_of=arms),
         results=[r for r in said.values() if isinstance(r, Result)],
     )
-    return Tiles(exhibit, said)
+    return Shown(exhibit, said)
 
 
 def compared(label: str, control: tuple[int, int], active: tuple[int, int]) -> dict:
@@ -341,15 +330,20 @@ def _verdict(row, pvalue, counts, alpha) -> str:
         )
     else:
         words.append(
-            f"Test and interval disagree about zero: the test (level {100 * alpha:g} %) {names[test]} it, the 95 % interval "
-            f"{names[interval]} it. They rest on different statistics; the test decides."
+            f"Test and interval disagree about zero: the test (level {100 * alpha:g} %) {names[test]} it, "
+            f"the 95 % interval {names[interval]} it. They rest on different statistics; the test decides."
         )
     return " ".join(words)
 
 
+def _words(adlb, adsl, paramcd):
+    """ADLB's AVALCAT1 (children of ADSL, 11 visits); missing where there is no value."""
+    return pd.DataFrame(adam.visit_array(adlb, adsl, paramcd, "AVALCAT1")[:, 1:], dtype=object)
+
+
 def _states(adlb, adsl, paramcd):
     """State of remission (children of ADSL, 11 visits): 1, 0, -1 unknown, from ADLB's AVALCAT1."""
-    words = pd.DataFrame(adam.visit_array(adlb, adsl, paramcd, "AVALCAT1")[:, 1:])
+    words = _words(adlb, adsl, paramcd)
     return np.where(words.isna(), -1, words.isin(["complete", "partial", "remission", "improved"])).astype(
         np.int8
     )
@@ -361,39 +355,40 @@ def _events(adtte, code):
 
 
 def _difference_results(key, row) -> dict[str, Result]:
-    shown = {
-        "difference": ("difference", None),
-        "lower": ("difference_lower", None),
-        "upper": ("difference_upper", None),
+    text = row["difference_text"]
+    if not row["note"]:
+        text = text.replace(" (", f" {POINTS} (95 % interval ", 1)
+    return {
+        "difference": Result(f"{key}.difference", row["difference"], POINTS, 1, text=text),
+        "lower": Result(f"{key}.difference_lower", row["lower"], POINTS, 1),
+        "upper": Result(f"{key}.difference_upper", row["upper"], POINTS, 1),
     }
-    out = {n: Result(f"{key}.{name}", row[n], POINTS, 1) for n, (name, _) in shown.items()}
-    text = (
-        row["difference_text"]
-        if row["note"]
-        else f"{row['difference_text'].replace(' (', f' {POINTS} (95 % interval ', 1)}"
-    )
-    return out | {"difference": Result(f"{key}.difference", row["difference"], POINTS, 1, text=text)}
 
 
 def _table_and_forest(key, title, data, keys, *, population, n, method, heading, more=None) -> Pictured:
     frame = pd.DataFrame(data)
-    said, results = {}, []
+    said = {}
     for row, name in zip(data, keys, strict=True):
         short = name.removeprefix("remission.").replace(".", "_")
         for arm in ARM_KEY.values():
             share = Result(f"{name}.{arm}", row[arm], "%", 1, text=percent(row[f"{arm}_n"], row[f"{arm}_N"]))
             said[f"{short}_{arm}"] = share
         said |= {f"{short}_{k}": r for k, r in _difference_results(name, row).items()}
-    results = list(said.values())
     columns = {"group": "Measure"} if "group" in frame else {}
     columns |= {"label": heading}
     for arm, name in ARM_KEY.items():
-        columns[f"{name}_text"] = f"{arm} n/N (95 % interval)"
+        columns[f"{name}_text"] = f"{arm} n/N, % (95 % interval)"
         columns |= {f"{name}_{k}": f"{arm} {words}" for k, words in (more or {}).items()}
     columns["difference_text"] = "Difference (95 % interval)"
     common = {"population": population, "n": n, "method": method, "conventions": _CONVENTIONS}
     table = Exhibit(
-        key, title, frame, columns=columns, units={"difference_text": POINTS}, results=results, **common
+        key,
+        title,
+        frame,
+        columns=columns,
+        units={"difference_text": POINTS},
+        results=list(said.values()),
+        **common,
     )
     drawn = frame.rename(columns={"difference": "estimate", "difference_text": "text"})
     for arm, name in ARM_KEY.items():
@@ -404,7 +399,8 @@ def _table_and_forest(key, title, data, keys, *, population, n, method, heading,
     )
     spread = frame["difference"].dropna()
     alt = (
-        f"Differences hUC-MSC - placebo of {len(frame)} rows, {rounded(spread.min(), 1)} to {rounded(spread.max(), 1)} {POINTS}; "
+        f"Differences hUC-MSC - placebo of {len(frame)} rows, {rounded(spread.min(), 1)} to "
+        f"{rounded(spread.max(), 1)} {POINTS}; "
         f"{int(((frame['lower'] <= 0) & (frame['upper'] >= 0)).sum())} of {len(spread)} intervals contain zero."
         if len(spread)
         else "No difference is estimable: an arm has no evaluable child."
@@ -414,11 +410,3 @@ def _table_and_forest(key, title, data, keys, *, population, n, method, heading,
         figure=figures.forest(drawn, label=f"difference hUC-MSC − placebo ({POINTS}), 95 % interval", zero=0), **common,
     )  # fmt: skip
     return Pictured(table, picture, said)
-
-
-def _counts_text(counts) -> str:
-    return " v ".join(str(n) for _, n in counts) + " children"
-
-
-def _first_capital(text: str) -> str:
-    return text[0].upper() + text[1:]

@@ -12,7 +12,7 @@ import pandas as pd
 from helpers.analysis import adam, survival
 from helpers.report import figures
 from helpers.report.exhibits import NOT_ESTIMABLE, Exhibit, Result, percent, pvalue_text, rounded
-from helpers.report.story.longitudinal import ARM_KEY, LAST
+from helpers.report.story.longitudinal import ARM_KEY, LAST, capital
 from helpers.study.protocol import ARMS, VISITS
 
 GRID = (0.0, *(v.month for v in VISITS))
@@ -57,18 +57,13 @@ def curve(adtte: pd.DataFrame, code: str, time: str = "AVAL") -> Curve:
     key, words = ENDPOINTS[code]
     steps, risk = [], []
     latest = rows["time"].max() if len(rows) else 0.0
-    grid = list(GRID) if latest <= GRID[-1] + 1e-9 else [*GRID, float(np.ceil(latest))]
+    grid = list(GRID) if latest <= GRID[-1] else [*GRID, float(np.ceil(latest))]
     for k, arm in enumerate(ARMS):
         part = rows[rows["arm"] == k]
         km = survival.kaplan_meier(part["time"], part["event"])
-        steps.append(
-            pd.DataFrame(
-                {
-                    "arm": arm, "time": km["time"], "estimate": 1 - km["survival"], "lower": 1 - km["upper"],
-                    "upper": 1 - km["lower"], "n_risk": km["n_risk"], "n_event": km["n_event"], "n_censor": km["n_censor"],
-                }
-            )
-        )  # fmt: skip
+        step = pd.DataFrame({"arm": arm, "time": km["time"], "estimate": 1 - km["survival"]})
+        step["lower"], step["upper"] = 1 - km["upper"], 1 - km["lower"]
+        steps.append(step.join(km[["n_risk", "n_event", "n_censor"]]))
         if len(part):
             counts = survival.at_risk_table(part["time"], part["event"], grid)
             risk.append(counts.assign(arm=arm))
@@ -82,9 +77,10 @@ def curve(adtte: pd.DataFrame, code: str, time: str = "AVAL") -> Curve:
         n = int(part["event"].sum())
         said[ARM_KEY[arm]] = Result(f"ttr.{prefix}{key}.events.{ARM_KEY[arm]}", n, text=percent(n, len(part)))
     said["words"] = " ".join(_remarks(counts, words))
+    evaluable = "haematuria (HEMFL)" if code.startswith("HEM") else "proteinuria (UPCRFL)"
     note = f" {early} times before time zero count as 0." if early else ""
     common = {
-        "population": f"all randomised evaluable for {'haematuria (HEMFL)' if code[:3] == 'HEM' else 'proteinuria (UPCRFL)'}",
+        "population": f"all randomised evaluable for {evaluable}",
         "n": " v ".join(str(len(part)) for part in counts) + " children",
     }
     method = f"Kaplan-Meier (lifelines), 95 % band log-log, pointwise; {clock}; source ADTTE ({code}, {time})"
@@ -115,17 +111,18 @@ def estimates(adtte: pd.DataFrame, codes=tuple(ENDPOINTS), clocks=("AVAL",)) -> 
             rows, _ = _rows(adtte, code, clock)
             prefix, how = CLOCKS[clock]
             key, words = ENDPOINTS[code]
-            row = {"endpoint": _capital(words), "clock": _capital(how)}
+            row = {"endpoint": capital(words), "clock": capital(how)}
             for k, arm in enumerate(ARMS):
                 part, name = rows[rows["arm"] == k], ARM_KEY[arm]
                 median, text = _median(part)
                 share, share_text = _cumulative(part, GRID[-1])
-                row |= {
-                    f"{name}_n": int(part["event"].sum()), f"{name}_N": len(part), f"{name}_median": median.estimate,
-                    f"{name}_median_lower": median.lower, f"{name}_median_upper": median.upper, f"{name}_month12": share[0],
-                    f"{name}_month12_lower": share[1], f"{name}_month12_upper": share[2],
-                    f"{name}_count": percent(part["event"].sum(), len(part)), f"{name}_text": text, f"{name}_share": share_text,
-                }  # fmt: skip
+                ends = ("", "_lower", "_upper")
+                row |= {f"{name}_n": int(part["event"].sum()), f"{name}_N": len(part)}
+                numbers = (median.estimate, median.lower, median.upper)
+                row |= {f"{name}_median{e}": v for e, v in zip(ends, numbers, strict=True)}
+                row |= {f"{name}_month12{e}": v for e, v in zip(ends, share, strict=True)}
+                row[f"{name}_count"] = percent(part["event"].sum(), len(part))
+                row |= {f"{name}_text": text, f"{name}_share": share_text}
                 short = f"{prefix}{key}"
                 said[f"{short}_{name}"] = Result(
                     f"ttr.{short}.median.{name}", median.estimate, "months", 1, text
@@ -149,7 +146,8 @@ def estimates(adtte: pd.DataFrame, codes=tuple(ENDPOINTS), clocks=("AVAL",)) -> 
         columns=columns,
         population="all randomised evaluable for the endpoint, N in the table",
         n=f"{adtte['USUBJID'].nunique()} randomised",
-        method="Kaplan-Meier (lifelines); limits of a median where the log-log band crosses one half; no p-values; source ADTTE",
+        method="Kaplan-Meier (lifelines); limits of a median where the log-log band crosses one half; "
+        "no p-values; source ADTTE",
         conventions=[
             "arm order placebo, hUC-MSC", "a plateau's median is its midpoint",
             "not reached: half of the arm is not estimated to remit in follow-up",
@@ -164,12 +162,11 @@ def logrank(adtte: pd.DataFrame) -> Tested:
     """Log-rank test of time to confirmed UPCR remission: supportive, the only test of this chapter."""
     rows, _ = _rows(adtte, "UPCRC", "AVAL")
     test = survival.logrank(rows["time"], rows["event"], rows["arm"])
-    why = f" ({_words(test.message)})" if test.message else ""
-    text = pvalue_text(test.p) + ("" if np.isfinite(test.p) else why)
+    text = pvalue_text(test.p) + ("" if np.isfinite(test.p) else f" ({test.message})")
     said = {
         "p": Result("ttr.confirmed.logrank.p", test.p, digits=3, text=text),
-        "statistic": Result("ttr.confirmed.logrank.statistic", test.statistic, "", 2, None if np.isfinite(test.statistic) else NOT_ESTIMABLE),
-    }  # fmt: skip
+        "statistic": Result("ttr.confirmed.logrank.statistic", test.statistic, digits=2),
+    }
     data = pd.DataFrame(
         {
             "arm": ARMS,
@@ -190,14 +187,15 @@ def logrank(adtte: pd.DataFrame) -> Tested:
         "Log-rank test of time to confirmed remission of proteinuria (supportive)",
         shown,
         columns={
-            "arm": "Arm", "children": "Children", "observed": "Remissions seen", "expected_text": "Expected if arms were alike",
-            "statistic_text": "Chi-squared, 1 df", "p_text": "p (supportive)",
+            "arm": "Arm", "children": "Children", "observed": "Remissions seen",
+            "expected_text": "Expected if the arms were alike", "statistic_text": "Chi-squared, 1 df",
+            "p_text": "p (supportive)",
         },
         population="all randomised evaluable for proteinuria (UPCRFL)",
         n=" v ".join(str(n) for n in data["children"]) + " children",
         method=f"log-rank test, unstratified, two-sided (lifelines); {CLOCKS['AVAL'][1]}; source ADTTE (UPCRC)",
         conventions=["arm order placebo, hUC-MSC", "supportive: decides nothing"],
-        caption="Not estimable: " + _words(test.message) + "." if test.message and not np.isfinite(test.p) else "",
+        caption="" if np.isfinite(test.p) else f"Not estimable: {test.message}.",
         results=list(said.values()),
     )  # fmt: skip
     return Tested(exhibit, said)
@@ -207,7 +205,11 @@ def _rows(adtte, code, time):
     """Children to analyse, and how many actual times lay before time zero (they count as 0)."""
     rows = adam.events(adtte, code, time)
     early = int((rows["time"] < 0).sum())
-    return rows.assign(time=rows["time"].clip(lower=0)), early
+    month = rows["time"].clip(lower=0).to_numpy(float)
+    grid = np.array(GRID)
+    # A CSV keeps ten digits: a time that is a visit's must not fall just behind the visit.
+    nearest = grid[np.abs(month[:, None] - grid).argmin(axis=1)]
+    return rows.assign(time=np.where(np.abs(month - nearest) < 1e-6, nearest, month)), early
 
 
 def _risk_exhibit(figure, risk, grid, method, common) -> Exhibit:
@@ -237,7 +239,7 @@ def _remarks(counts, words) -> list[str]:
     for arm, part in zip(ARMS, counts, strict=True):
         if part.empty:
             out.append(f"{arm}: no evaluable child, no curve.")
-        elif (part["time"] == 0).all():
+        elif (part["time"] == 0).all() and not part["event"].any():
             out.append(f"{arm}: no assessment after time zero.")
         elif not part["event"].any():
             out.append(f"{arm}: no {words} was seen.")
@@ -276,19 +278,11 @@ def _cumulative(part, at):
         return nothing, f"{NOT_ESTIMABLE}: no evaluable child"
     km = survival.kaplan_meier(part["time"], part["event"])
     last, survivors = km["time"].iloc[-1], km["survival"].iloc[-1]
-    if last < at - 1e-9 and survivors > 0:
+    if last < at and survivors > 0:
         return nothing, f"{NOT_ESTIMABLE}: last child seen at {rounded(last, 1)} months"
-    row = km[km["time"] <= at + 1e-9]
+    row = km[km["time"] <= at]
     if row.empty:
         return nothing, f"{NOT_ESTIMABLE}: no time up to month 12"
     share, low, high = (100 * (1 - row[c].iloc[-1]) for c in ("survival", "upper", "lower"))
     words = f"({rounded(low, 1)} to {rounded(high, 1)})" if np.isfinite(low) else "(interval not estimable)"
     return (share, low, high), f"{rounded(share, 1)} {words}"
-
-
-def _words(message: str) -> str:
-    return message or NOT_ESTIMABLE
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]

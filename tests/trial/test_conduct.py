@@ -1,0 +1,235 @@
+"""Screening until enough are eligible, randomisation, and many trials as one."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers import Problem
+from helpers.study.parameters import Parameters
+from helpers.trial import conduct, eligibility, simulate
+from helpers.trial.simulate import Streams
+
+PLAN = Parameters()
+UPCR_ONLY = dict(trials=64, needed=False)
+
+
+def follow(p: Parameters, trials: int = 1, chunk: int = 0) -> conduct.Followed:
+    enrolled, _, _ = conduct.screen(p, trials, chunk)
+    return conduct.follow(p, enrolled, Streams(p.seed, chunk))
+
+
+def same(a, b) -> bool:
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+@pytest.mark.parametrize(
+    "p",
+    [
+        PLAN,
+        Parameters(seed=3, dropout=0.4, dropout_observed=2.0, dropout_unobserved=1.5, rescue_rate=0.5),
+        Parameters(seed=4, baseline_samples="separate", n_randomised=31, ras_recent=0.6),
+        Parameters(seed=5, baseline_samples="mean of both", ras_change_msc=1.0, sample_missing=0.2),
+    ],
+    ids=["plan", "informative drop-out", "separate baseline", "mean baseline"],
+)
+def test_the_first_of_64_trials_is_the_single_trial(p):
+    """The cohort of the chapters is the first trial of the design chapter."""
+    one, many = follow(p), follow(p, 64)
+    for field in ("arm", "block", "delay", "given", "fevers", "ras_day", "rescue_day", "effect", "ill",
+                  "level", "upcr", "attended", "left"):  # fmt: skip
+        assert same(getattr(one, field)[0], getattr(many, field)[0]), field
+    for name, values in one.enrolled.recorded.items():
+        assert same(values[0], many.enrolled.recorded[name][0]), name
+    assert one.enrolled.screened[0] == many.enrolled.screened[0]
+    more, fewer = conduct.serum_and_cells(many), conduct.serum_and_cells(one)
+    for name in more:
+        assert same(more[name][0], fewer[name][0]), name
+
+
+def test_leaving_out_what_no_criterion_reads_changes_no_selection():
+    full, _, _ = conduct.screen(PLAN, 64)
+    less, _, _ = conduct.screen(PLAN, **UPCR_ONLY)
+    assert same(full.number, less.number)
+    assert same(full.recorded["upcr"], less.recorded["upcr"])
+
+
+def test_more_children_per_trial_leave_the_earlier_ones_as_they_are():
+    small, large = follow(PLAN), follow(Parameters(n_randomised=90))
+    for field in ("arm", "block", "given", "effect"):
+        assert same(getattr(small, field)[0], getattr(large, field)[0, :40]), field
+    for name, values in small.enrolled.recorded.items():
+        assert same(values[0], large.enrolled.recorded[name][0, :40]), name
+
+
+def test_screening_takes_exactly_the_first_eligible_children():
+    enrolled, columns, values = conduct.screen(PLAN)
+    eligible = np.flatnonzero(eligibility.status(values) == eligibility.ELIGIBLE)
+    assert same(enrolled.number[0], eligible)
+    assert len(eligible) == PLAN.n_randomised
+    assert columns["consent_date"].size == enrolled.screened[0] == eligible[-1] + 1
+    assert same(values, eligibility.evaluate(columns, PLAN))
+    assert (np.diff(columns["consent_date"].astype(int)) >= 0).all()
+    assert columns["consent_date"][0] >= np.datetime64(PLAN.recruitment_start)
+
+
+def test_trials_of_a_chunk_share_no_child():
+    enrolled, _, _ = conduct.screen(PLAN, **UPCR_ONLY)
+    numbers = enrolled.number.ravel()
+    assert (np.diff(numbers) > 0).all()
+    assert enrolled.screened.sum() == numbers[-1] + 1
+
+
+def test_chunks_differ():
+    a, b = follow(PLAN, 2, chunk=0), follow(PLAN, 2, chunk=1)
+    assert not same(a.upcr, b.upcr)
+    assert not same(a.arm, b.arm)
+
+
+@given(
+    st.integers(2, 90),
+    st.lists(st.sampled_from([2, 4, 6, 8, 20]), min_size=1, max_size=3),
+    st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_randomisation_is_balanced_within_each_complete_block(n, sizes, seed):
+    p = Parameters(n_randomised=n, block_sizes=tuple(sizes), seed=seed)
+    arm, block = conduct.randomise(p, 5, Streams(seed, 0))
+    assert arm.shape == block.shape == (5, n)
+    for arms, blocks in zip(arm, block, strict=True):
+        assert (np.diff(blocks) >= 0).all()
+        assert np.array_equal(np.unique(blocks), np.arange(blocks[-1] + 1))
+        for number in range(blocks[-1] + 1):
+            inside = arms[blocks == number]
+            if number < blocks[-1]:
+                assert len(inside) in sizes
+            if number < blocks[-1] or (len(set(sizes)) == 1 and len(inside) == sizes[0]):
+                assert inside.sum() * 2 == len(inside)
+            assert inside.sum() <= max(sizes) / 2
+            assert (1 - inside).sum() <= max(sizes) / 2
+
+
+def test_each_place_is_as_likely_to_get_either_arm():
+    arm, _ = conduct.randomise(PLAN, 4000, Streams(1, 0))
+    share = arm.mean(axis=0)
+    assert (np.abs(share - 0.5) < 5 * 0.5 / np.sqrt(4000)).all()
+
+
+def test_declared_block_sizes_are_equally_frequent():
+    _, block = conduct.randomise(PLAN, 2000, Streams(2, 0))
+    first = (block == 0).sum(axis=1)
+    assert set(first.tolist()) == {4, 6}
+    assert abs((first == 4).mean() - 0.5) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"consent_given": 0.0}, "I8 failed by 100 %"),
+        ({"autoimmune": 1.0, "immunosuppressant": 1.0}, "E9 failed by"),
+        ({"age_min": 13.5}, "I1 failed by"),
+        ({"max_screened": 45, "n_randomised": 40}, "max_screened"),
+    ],
+)
+def test_hopeless_screening_ends_with_one_explanation(changes, named):
+    start = time.perf_counter()
+    for trials in (1, 64):
+        with pytest.raises(Problem) as caught:
+            conduct.screen(Parameters(**changes), trials)
+        message = str(caught.value)
+        assert named in message
+        assert "n_randomised" in message
+        assert "max_screened" in message
+        assert "\n" not in message
+    assert time.perf_counter() - start < 10
+
+
+def test_a_null_effect_gives_the_arms_the_same_children():
+    """With no effect and equal side effects the arm is a label: mean paths agree at every visit."""
+    null = Parameters(
+        upcr_effect=1.0, upcr_effect_sd=0.0, fever_msc=0.025, rbc_effect=1.0, gfr_slope_effect=0.0
+    )
+    f = follow(null, 64)
+    assert (f.effect == 0).all()
+    treated, control = f.level[f.arm == 1].mean(axis=0), f.level[f.arm == 0].mean(axis=0)
+    spread = f.level.std(axis=(0, 1)) * np.sqrt(4 / f.arm.size)
+    assert (np.abs(treated - control) < 5 * spread).all()
+
+
+def test_the_declared_effect_is_generated():
+    """Mean log ratio of treated to control change at month 12 against log(0.4) x the share of infusions given."""
+    p = Parameters(upcr_effect=0.4, upcr_effect_sd=0.0, effect_half_life=10.0, infusion_not_given=0.1)
+    f = follow(p, 256)
+    change = f.level[..., -1] - f.level[..., 0]
+    expected = np.log(0.4) * f.given.mean(axis=-1)[f.arm == 1].mean()
+    found = change[f.arm == 1].mean() - change[f.arm == 0].mean()
+    assert abs(found - expected) < 5 * change.std() * np.sqrt(4 / change.size)
+    assert abs(f.given.mean() - 0.9) < 0.02
+
+
+def test_attendance_and_leaving():
+    p = Parameters(dropout=0.33, dropout_early=0.05, visit_missed=0.1)
+    f = follow(p, 128)
+    days = conduct.grid(p)
+    gone = days > f.left[..., None]
+    assert not f.attended[gone].any()
+    assert np.isnan(f.upcr[~f.attended]).all()
+    n = f.left.size
+    stays = 0.67 * 0.95
+    assert abs(np.isinf(f.left).mean() - stays) < 5 * np.sqrt(stays * (1 - stays) / n)
+    here = ~gone[..., 1:]
+    assert abs(1 - f.attended[..., 1:][here].mean() - 0.1) < 0.01
+    assert abs((f.left == 1).mean() - 0.05) < 0.01
+
+
+def test_drop_out_that_depends_on_upcr_takes_children_with_rising_upcr():
+    base = dict(dropout=0.4, dropout_early=0.0)
+    for name in ("dropout_observed", "dropout_unobserved"):
+        f = follow(Parameters(**base, **{name: 3.0}), 128)
+        rise = f.level[..., 8] - f.level[..., 0]
+        late = np.isfinite(f.left) & (f.left > conduct.grid(f.p)[8])
+        stayed = np.isinf(f.left)
+        assert rise[late].mean() > rise[stayed].mean() + 0.05, name
+
+
+def test_infections_postpone_the_first_infusion():
+    """Whoever is infused is free of infections that ended within `infection_days` before."""
+    p = Parameters(infection_rate=15.0)
+    f = follow(p, 16)
+    where, begins = f.infections
+    ends = begins + p.infection_days_ill - 1
+    first_infusion = -p.infusion_gap
+    near = (begins <= first_infusion) & (ends >= first_infusion - p.infection_days)
+    assert not near.any()
+    assert (f.delay > 0).mean() > 0.2
+    assert where.max() < f.arm.size
+
+
+def test_baseline_samples():
+    """Last value before the first infusion; where the separate sample is missing, the screening sample is that."""
+    settings = dict(seed=9, sample_missing=0.3)
+    eligibility_sample = follow(Parameters(**settings))
+    separate = follow(Parameters(**settings, baseline_samples="separate"))
+    both = follow(Parameters(**settings, baseline_samples="mean of both"))
+    screening = eligibility_sample.enrolled.recorded["upcr"][0]
+    assert same(eligibility_sample.upcr[0, :, 0], screening)
+    own = separate.upcr[0, :, 0]
+    differs = ~np.isnan(own) & (own != screening)
+    assert 10 < differs.sum() < 40
+    assert (np.isnan(own) <= np.isnan(screening)).all()
+    mean = both.upcr[0, :, 0]
+    two = differs & ~np.isnan(screening)
+    assert mean[two] == pytest.approx(np.sqrt(own[two] * screening[two]))
+    assert mean[~two] == pytest.approx(own[~two], nan_ok=True)
+
+
+def test_enrolled_children_are_frozen_rows():
+    enrolled, _, _ = conduct.screen(PLAN)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        enrolled.number = None
+    assert enrolled.shape == (1, 40)
+    assert {v.shape for v in enrolled.child.values()} == {(1, 40)}
+    assert simulate.BLOCK > 0
