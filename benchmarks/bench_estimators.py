@@ -14,7 +14,7 @@ import pandas as pd
 import statsmodels.formula.api as smf
 from scipy import stats
 
-from helpers.analysis import mixed, proportions, survival
+from helpers.analysis import interval_censored, mixed, proportions
 
 DAYS = np.array([14, 28, 42, 56, 91, 122, 152, 183, 244, 304, 365.0])
 
@@ -68,7 +68,7 @@ def main():
         smf.mixedlm("y ~ day * arm", long, groups="child", re_formula="~day").fit()
 
     def npmle():
-        survival.npmle_bootstrap(left, right, DAYS, 1000, np.random.default_rng(1))
+        interval_censored.npmle_bootstrap(left, right, DAYS, 1000, np.random.default_rng(1))
 
     finite = np.where(np.isfinite(right), right, 1e6)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from helpers.analysis import mixed
+from helpers.analysis import mixed, reml
 
 R = Path(__file__).parents[2] / "data" / "reference" / "r"
 ADJUSTMENTS = {
@@ -85,7 +85,7 @@ def test_mmrm_equals_r(mmrm_fits, r_values, tag, method, what):
     weights = np.eye(k)[-1] if what == "final" else np.full(k, 1 / k)
     ours = numbers(fit.arm_contrast(weights, se=ADJUSTMENTS[method]))
     theirs = r_values[[f"{tag}.{method}.{what}.{i}" for i in range(1, 6)]].to_numpy()
-    assert fit.structure == mixed.UNSTRUCTURED
+    assert fit.structure == reml.UNSTRUCTURED
     # mmrm11: R reached the maximum too. mmrm4: R stopped 2.6e-7 below it (next test), which costs 4 digits of the
     # variance and so of p.
     tolerance = [1e-8] * 5 if tag == "mmrm11" else [1e-5, 1e-4, 2e-4, 1e-4, 1e-3]
@@ -142,11 +142,11 @@ def test_score_and_information_equal_numeric_derivatives(name):
     mask = ~np.isnan(y)
     mask[~mask.any(axis=1), 0] = True
     x = np.where(mask[..., None], np.stack([np.ones(y.shape), np.arange(visits) + 0 * y], axis=2), 0)
-    data = mixed._Data(np.where(mask, np.nan_to_num(y), 0), x, mask)
+    data = reml.Data(np.where(mask, np.nan_to_num(y), 0), x, mask)
     model, theta = {
-        "unstructured": (mixed._Unstructured(3), np.array([0.1, 0.2, -0.1, 0.3, 0.2, 0.4])),
-        "exponential": (mixed._Exponential(DAYS[2:7]), np.array([0.7, 0.6, 0.5, np.log(20)])),
-        "slope": (mixed._RandomSlope(DAYS[:5] / 30), np.array([0.8, 0.1, 0.3, -0.2])),
+        "unstructured": (reml.Unstructured(3), np.array([0.1, 0.2, -0.1, 0.3, 0.2, 0.4])),
+        "exponential": (reml.Exponential(DAYS[2:7]), np.array([0.7, 0.6, 0.5, np.log(20)])),
+        "slope": (reml.RandomSlope(DAYS[:5] / 30), np.array([0.8, 0.1, 0.3, -0.2])),
     }[name]
     score, expected, observed, _ = data.slopes(model, theta)
     h, eye = 1e-4, np.eye(len(theta))
@@ -275,8 +275,7 @@ def test_component_estimated_as_zero_leaves_the_named_structure():
     assert fit.converged
     assert "8 children are too few for 11 visits" in fit.message
     assert fit.structure in {
-        " + ".join(mixed._Exponential.words[t] for t in terms)
-        for terms in ("beu", *mixed._Exponential.reduced)
+        " + ".join(reml.Exponential.words[t] for t in terms) for terms in ("beu", *reml.Exponential.reduced)
     }
 
 

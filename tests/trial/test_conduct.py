@@ -59,7 +59,8 @@ def test_leaving_out_what_no_criterion_reads_changes_no_selection():
 
 def test_more_children_per_trial_leave_the_earlier_ones_as_they_are():
     small, large = follow(PLAN), follow(Parameters(n_randomised=90))
-    for field in ("arm", "block", "given", "effect"):
+    for field in ("arm", "block", "delay", "given", "fevers", "ras_day", "rescue_day", "effect", "ill",
+                  "level", "upcr", "attended", "left"):  # fmt: skip
         assert same(getattr(small, field)[0], getattr(large, field)[0, :40]), field
     for name, values in small.enrolled.recorded.items():
         assert same(values[0], large.enrolled.recorded[name][0, :40]), name

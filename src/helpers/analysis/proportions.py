@@ -1,4 +1,4 @@
-"""Two proportions: exact tests, and intervals for one arm and for the difference.
+"""Two proportions: exact tests, intervals for one arm and for the difference; agreement of two answers.
 
 Everywhere `x` counts the children with the event, `n` the children in the arm, 0 is the control arm and
 1 the active one, and a difference is `p1 - p0`. Counts may be scalars or arrays that broadcast against each
@@ -6,6 +6,7 @@ other: many trials are one call. An arm without children (`n = 0`) has no propor
 p-values are NaN. Counts that cannot be counts (negative, not whole, `x > n`) raise one ValueError.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -234,6 +235,68 @@ def miettinen_nurminen(x0, n0, x1, n1, level: float = 0.95):
             inside, outside = np.where(accepted, middle, inside), np.where(accepted, outside, middle)
         bounds.append((inside + outside) / 2)
     return _shaped((n0 == 0) | (n1 == 0), *bounds)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement of two answers. `table`: counts, rows a = 0, 1 and columns b = 0, 1; `agreement` with a
+    Wilson interval; `kappa` with its SE and interval; NaN with words in `message`."""
+
+    table: np.ndarray
+    n: int
+    agreement: float = np.nan
+    agreement_lower: float = np.nan
+    agreement_upper: float = np.nan
+    kappa: float = np.nan
+    kappa_lower: float = np.nan
+    kappa_upper: float = np.nan
+    se: float = np.nan
+    message: str = ""
+
+
+def agreement(a, b, level: float = 0.95) -> Agreement:
+    """How far two yes-or-no answers about the same children agree: 2 x 2 table, agreement, Cohen's kappa.
+
+    `a`, `b` (children,): 0, 1 or NaN; children without both are left out and counted in the message. The SE
+    of kappa is the large-sample one of Fleiss, Cohen & Everitt (1969), Psychol Bull 72:323-327, as in SAS
+    PROC FREQ; the interval is normal, cut at -1 and 1. Raises ValueError for shapes, values or level.
+    """
+    _level(level)
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ValueError(f"a and b must be of one length, got {a.shape} and {b.shape}")
+    known = ~(np.isnan(a) | np.isnan(b))
+    message = "" if known.all() else f"{int((~known).sum())} without both answers left out"
+    a, b = a[known], b[known]
+    if not (np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all()):
+        raise ValueError("a and b must be 0, 1 or NaN")
+    table = np.bincount((2 * a + b).astype(int), minlength=4).reshape(2, 2)
+    n = int(table.sum())
+
+    def worded(why):
+        return "; ".join(part for part in (message, why) if part)
+
+    if n == 0:
+        return Agreement(table, n, message=worded("no child with both answers"))
+    same = int(np.trace(table))
+    found = (same / n, *wilson(same, n, level))
+    share = table / n
+    rows, columns = share.sum(axis=1), share.sum(axis=0)
+    chance = float(rows @ columns)
+    if chance == 1:
+        return Agreement(table, n, *found, message=worded("one answer only: kappa is not defined"))
+    observed = same / n
+    kappa = (observed - chance) / (1 - chance)
+    weight = (columns[:, None] + rows[None, :]) * (1 - kappa)
+    on = (np.diag(share) * (1 - np.diag(weight)) ** 2).sum()
+    off = (share * weight**2).sum() - (np.diag(share) * np.diag(weight) ** 2).sum()
+    variance = (on + off - (kappa - chance * (1 - kappa)) ** 2) / (n * (1 - chance) ** 2)
+    se = float(np.sqrt(max(variance, 0.0)))
+    if se < 1e-9:
+        return Agreement(table, n, *found, kappa, message=worded("no variation: no interval for kappa"))
+    half = stats.norm.isf((1 - level) / 2) * se
+    limits = (max(-1.0, kappa - half), min(1.0, kappa + half))
+    return Agreement(table, n, *found, kappa, *map(float, limits), se, message)
 
 
 def _score(x0, n0, x1, n1, difference):

@@ -5,9 +5,11 @@ Everything is staged in `.cache/build/<scenario>/` and goes to `reports/<scenari
 build which is stopped at any moment is taken up where it stood.
 """
 
+import hashlib
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from helpers import ROOT
@@ -148,10 +150,15 @@ class Edition:
         key = self.page_key(chapter)
         content = json.loads(self.notebook(chapter).read_bytes())
         shown = read_json(self.notebook(chapter).with_suffix(".json"))["key"]
-        files, results = pages.chapter_page(content, chapter, CHAPTERS, self.name, shown)
+        files, results, exhibits = pages.chapter_page(content, chapter, CHAPTERS, self.name, shown)
         for name, body in files.items():
             write(self.report / name, body)
-        made = {"key": key, "files": {name: digest(body) for name, body in files.items()}, "results": results}
+        made = {
+            "key": key,
+            "files": {name: digest(body) for name, body in files.items()},
+            "results": results,
+            "exhibits": exhibits,
+        }
         write(record, json.dumps(made).encode())
 
     def finish(self) -> None:
@@ -162,18 +169,63 @@ class Edition:
             self.page_code, self.sources.tree(self.settings), *whole, json.dumps(records, sort_keys=True)
         )
         kept = self.report / "keys" / "index.json"
-        own = ("results.json", "index.html")
+        own = ("results.json", "index.html", "comparison.json", "provenance.json")
         if read_json(kept) != {"key": key, "files": digests(self.report, [self.report / n for n in own
                                if (self.report / n).is_file()])}:  # fmt: skip
             from helpers.report import pages
 
             results = {stem: record["results"] for stem, record in records.items()}
             write(self.report / "results.json", pages.results_file(results))
-            index = pages.scenario_index(self.name, about(self.name), CHAPTERS, digest(*whole))
+            index = pages.scenario_index(self.name, about(self.name), CHAPTERS, digest(*whole), records)
             write(self.report / "index.html", index)
+            write(self.report / "comparison.json", json.dumps(self.compared(records)).encode())
+            write(self.report / "provenance.json", self.provenance(digest(*whole), records))
             made = {"key": key, "files": digests(self.report, [self.report / name for name in own])}
             write(kept, json.dumps(made).encode())
         self.publish([name for record in records.values() for name in record["files"]] + list(own))
+
+    def compared(self, records: dict[str, dict]) -> dict:
+        """What the comparison of scenarios needs of this one."""
+        kept = {
+            stem: {part: record[part] for part in ("results", "exhibits")} for stem, record in records.items()
+        }
+        parameters = read_json(self.data / "scenario.json").get("parameters", {})
+        return {"about": about(self.name), "records": kept, "parameters": parameters}
+
+    def provenance(self, key: str, records: dict[str, dict]) -> bytes:
+        """`provenance.json`: what made this report, and the SHA-256 of every table and page of it.
+
+        The commit is that of the build; it stands here only, so that a commit which changes no result makes
+        no page stale.
+        """
+        import platform
+        from importlib.metadata import version
+
+        commit, changes = repository()
+        tables = self.files(tuple(name for one in CHAPTERS for name in one.writes))
+        content = {
+            "trial": "NCT06731192",
+            "scenario": self.name,
+            "content_key": key,
+            "git_commit": commit,
+            "uncommitted_changes": changes,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "packages": {
+                name: version(name) for name in ("numpy", "scipy", "pandas", "statsmodels", "lifelines")
+            },
+            "lock_sha256": hashlib.sha256((ROOT / "requirements.lock").read_bytes()).hexdigest(),
+            "tables_sha256": {
+                path.relative_to(self.data).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+                for path in tables
+            },
+            "pages_sha256": {
+                name: hashlib.sha256((self.report / name).read_bytes()).hexdigest()
+                for record in records.values()
+                for name in record["files"]
+            },
+        }
+        return (json.dumps(content, indent=1) + "\n").encode()
 
     def publish(self, names: list[str]) -> None:
         """Put staged pages and tables in their places: all copied beside first, then renamed one by one."""
@@ -194,6 +246,18 @@ class Edition:
             tidy(path.parent)
         for chapter in CHAPTERS:
             clear_failed(self.name, chapter)
+
+
+def repository() -> tuple[str | None, list[str] | None]:
+    """The commit that is checked out and the paths that differ from it; None outside git."""
+    git = shutil.which("git")
+    if git is None:
+        return None, None
+    asked = [[git, "rev-parse", "HEAD"], [git, "status", "--porcelain"]]
+    commit, status = (subprocess.run(one, cwd=ROOT, capture_output=True, text=True) for one in asked)
+    if commit.returncode or status.returncode:
+        return None, None
+    return commit.stdout.strip(), sorted(line[3:] for line in status.stdout.splitlines())
 
 
 def same(one: Path, other: Path) -> bool:
@@ -244,20 +308,22 @@ def about(name: str) -> str:
 
 
 def overall_index(sources: Sources) -> None:
-    """`reports/index.html`, over all scenarios that have a report."""
+    """`reports/index.html` and `comparison.html`, over all scenarios that have a report."""
     names = [path.parent.name for path in sorted(REPORTS.glob("*/index.html"))]
     names = [name for name in names if (ROOT / "scenarios" / f"{name.partition('+')[0]}.yaml").is_file()]
     names.sort(key=lambda name: (name != "base", name))
-    settings = [ROOT / "scenarios" / f"{name.partition('+')[0]}.yaml" for name in names]
+    kept_of = [REPORTS / name / "comparison.json" for name in names]
     code = sources.tree(
         [*sources.closure(["helpers.report.pages"]), *below(ROOT / "src/helpers/report/templates")]
     )
-    key = digest(code, *names, sources.tree(settings))
-    staged, kept = STAGING / "index.html", STAGING / "index.json"
-    if read_json(kept) != {"key": key} or not staged.is_file():
+    key = digest(code, *names, *(path.read_bytes() if path.is_file() else b"" for path in kept_of))
+    staged, kept = STAGING / "pages", STAGING / "index.json"
+    own = ("index.html", "comparison.html")
+    if read_json(kept) != {"key": key} or not all((staged / name).is_file() for name in own):
         from helpers.report import pages
 
-        write(staged, pages.overall_index([(name, about(name)) for name in names]))
+        found = {name: read_json(path) for name, path in zip(names, kept_of, strict=True) if path.is_file()}
+        write(staged / "index.html", pages.overall_index([(name, about(name)) for name in names]))
+        write(staged / "comparison.html", pages.comparison(found))
         write(kept, json.dumps({"key": key}).encode())
-    if not same(REPORTS / "index.html", staged):
-        place({REPORTS / "index.html": staged})
+    place({REPORTS / name: staged / name for name in own if not same(REPORTS / name, staged / name)})

@@ -91,7 +91,7 @@ class _Chapter:
         self.headings: list[dict] = []
         self.files: dict[str, bytes] = {}
         self.results: dict[str, dict] = {}
-        self.exhibits: set[str] = set()
+        self.exhibits: dict[str, dict] = {}
         self.pending: list[str] = []
         self.markdown = MarkdownWithMath(renderer=_Renderer(self.headings)).render
         self.highlight = Highlight2HTML(pygments_lexer="ipython3")
@@ -145,7 +145,7 @@ class _Chapter:
         key = record["key"]
         if key in self.exhibits:
             raise ValueError(f"{self.stem}: two exhibits are called {key!r}")
-        self.exhibits.add(key)
+        self.exhibits[key] = {name: record[name] for name in ("kind", "title", "alt")}
         self.keep(record["results"])
         place = f"exhibits/{self.stem}/{key}"
         self.files[f"{place}.csv"] = record["csv"].encode()
@@ -197,7 +197,7 @@ def _page(title: str, body: str, **context) -> bytes:
 
 
 def chapter_page(notebook: dict, chapter, chapters: Sequence, scenario: str, key: str):
-    """The files of one chapter, and its results by their keys.
+    """The files of one chapter, its results and its exhibits (kind, title, alt) by their keys.
 
     `notebook` is an executed notebook as JSON; `chapter` one of `chapters`, each with `stem`, `title` and
     `about`; `key` the content key that the footer prints. Raises ValueError where two exhibits, or two
@@ -221,7 +221,7 @@ def chapter_page(notebook: dict, chapter, chapters: Sequence, scenario: str, key
         after=chapters[here + 1] if here + 1 < len(chapters) else None,
         footer=f"Scenario {scenario} · content key {key[:16]} · trial NCT06731192",
     )
-    return work.files, work.results
+    return work.files, work.results, work.exhibits
 
 
 def failed_page(notebook: dict, chapter, scenario: str) -> bytes:
@@ -232,26 +232,100 @@ def failed_page(notebook: dict, chapter, scenario: str) -> bytes:
     return _page(f"Failed: {chapter.title} · {scenario}", body, scenario=scenario)
 
 
-def scenario_index(scenario: str, about: str, chapters: Sequence, key: str) -> bytes:
-    """`reports/<scenario>/index.html`: the chapters with one sentence each."""
+OVERVIEW = (
+    ("04-analysis-data", "consort"),
+    ("05-longitudinal", "upcr-change"),
+    ("07-time-to-remission", "ttr-confirmed"),
+)
+"""The pictures of a scenario's overview: chapter and exhibit; the last one stands for it in the comparison."""
+
+COMPARED = (
+    ("Screened to enrol the trial", "eligibility.n_screened"),
+    ("Evaluable for the primary endpoint", "analysis.n_evaluable"),
+    ("Left before month 12", "follow_up.n_left"),
+    ("Confirmed remission, placebo", "remission.primary.placebo.share"),
+    ("Confirmed remission, hUC-MSC", "remission.primary.msc.share"),
+    ("Difference", "remission.primary.difference"),
+    ("Boschloo p", "remission.primary.p"),
+    ("Ever in remission, placebo", "remission.ever.placebo"),
+    ("Ever in remission, hUC-MSC", "remission.ever.msc"),
+    ("UPCR ratio to baseline at month 12, hUC-MSC against placebo (all randomised)", "longitudinal.upcr.ratio_month12.between"),
+    ("eGFR change at month 12, hUC-MSC less placebo (all randomised)", "longitudinal.egfr.change_month12.between"),
+    ("Fever, children, placebo (safety set)", "safety.fever.placebo"),
+    ("Fever, children, hUC-MSC (safety set)", "safety.fever.msc"),
+)  # fmt: skip
+
+
+def _shown(records: dict[str, dict]):
+    """A function from a result's key to its shown text, over the records of all chapters."""
+    known = {key: one["shown"] for record in records.values() for key, one in record["results"].items()}
+    return lambda key: known.get(key, "not reported")
+
+
+def _figures(records: dict[str, dict], wanted: Sequence, folder: str = "") -> list[dict]:
+    return [
+        {
+            "key": key,
+            "page": f"{folder}{stem}.html",
+            "source": f"{folder}exhibits/{stem}/{key}.png",
+            **records[stem]["exhibits"][key],
+        }
+        for stem, key in wanted
+        if key in records.get(stem, {}).get("exhibits", {})
+    ]
+
+
+def scenario_index(
+    scenario: str, about: str, chapters: Sequence, key: str, records: dict[str, dict]
+) -> bytes:
+    """`reports/<scenario>/index.html`: the trial in a paragraph, the primary result, pictures, the chapters.
+
+    `records` holds for each chapter its `results` and `exhibits`, as `chapter_page` returns them.
+    """
     entries = [{"href": f"{one.stem}.html", "title": one.title, "about": one.about} for one in chapters]
-    links = [{"href": "results.json", "title": "All named results (JSON)"}]
-    body = _environment.get_template("list.html").render(
+    body = _environment.get_template("overview.html").render(
         heading=f"Stem cells for children with Alport syndrome: scenario {scenario}",
-        about=about, entries=entries, links=links,
+        about=about, entries=entries, r=_shown(records), figures=_figures(records, OVERVIEW),
     )  # fmt: skip
     footer = f"Scenario {scenario} · content key {key[:16]} · trial NCT06731192"
     return _page(f"Overview · {scenario}", body, scenario=scenario, chapters=chapters, footer=footer)
 
 
+def comparison(scenarios: dict[str, dict]) -> bytes:
+    """`reports/comparison.html`: main results, assumptions and remission curves of several scenarios.
+
+    `scenarios` maps a name to {about, records, parameters}.
+    """
+    names = list(scenarios)
+    shown = [_shown(one["records"]) for one in scenarios.values()]
+    results = [(label, [get(key) for get in shown]) for label, key in COMPARED]
+    sets = [one["parameters"] for one in scenarios.values()]
+    differing = [key for key in sets[0] if len({json.dumps(one.get(key)) for one in sets}) > 1]
+    parameters = [(key, [_plain(one.get(key)) for one in sets]) for key in differing]
+    figures = []
+    for name, one in scenarios.items():
+        for figure in _figures(one["records"], OVERVIEW[-1:], f"{name}/"):
+            figures.append(figure | {"title": f"{name}: {figure['title']}"})
+    body = _environment.get_template("comparison.html").render(
+        names=names, results=results, parameters=parameters, figures=figures,
+        abouts=[(name, one["about"]) for name, one in scenarios.items()],
+    )  # fmt: skip
+    return _page("Comparison of scenarios", body, footer="Trial NCT06731192")
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def overall_index(scenarios: Sequence[tuple[str, str]]) -> bytes:
-    """`reports/index.html`: the scenarios built so far, each a name and a sentence."""
+    """`reports/index.html`: the scenarios built so far, each a name and a sentence; links to the comparison."""
     entries = [{"href": f"{name}/index.html", "title": name, "about": about} for name, about in scenarios]
     body = _environment.get_template("list.html").render(
         heading="Stem cells for children with Alport syndrome",
         about="An executable analysis plan for the trial NCT06731192, run on simulated children. "
         "One report for each scenario, that is, for each set of assumptions.",
-        entries=entries, links=[],
+        entries=entries,
+        links=[{"href": "comparison.html", "title": "The scenarios side by side"}] * (len(scenarios) > 1),
     )  # fmt: skip
     return _page("Reports", body, footer="Trial NCT06731192")
 

@@ -29,7 +29,7 @@ from helpers.report.chapters import CHAPTERS, below
 
 EXPECTED = ROOT / "reports" / "expected"
 TOLERANCE = 1e-6
-PICTURE = ("07-time-to-remission", "upcr-confirmed")
+PICTURE = ("07-time-to-remission", "ttr-confirmed")
 """The exhibit (chapter, key) whose picture stands in the README."""
 
 
@@ -138,7 +138,9 @@ def committed(target: Path) -> str:
         archive = subprocess.run([git, "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True).stdout
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(target, filter="data")
-        dirty = subprocess.run([git, "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True).stdout
+        dirty = subprocess.run(
+            [git, "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True
+        ).stdout
         return "the committed state" + (", without the uncommitted changes of this folder" if dirty else "")
     skip = shutil.ignore_patterns(".venv", ".cache", "__pycache__", ".git", ".hypothesis")
     shutil.copytree(ROOT, target, ignore=skip, dirs_exist_ok=True)
@@ -233,7 +235,9 @@ def renew() -> int:
         if folder.name not in names:
             shutil.rmtree(folder)
     chapter, key = PICTURE
-    shutil.copyfile(ROOT / "reports" / "base" / "exhibits" / chapter / f"{key}.png", EXPECTED / "remission.png")
+    shutil.copyfile(
+        ROOT / "reports" / "base" / "exhibits" / chapter / f"{key}.png", EXPECTED / "remission.png"
+    )
     print(f"{len(differences)} differences; published results renewed for {', '.join(names)}")
     return 0
 

@@ -109,7 +109,7 @@ class Study:
             "source",
         ]
         html = frame.to_html(index=False, border=0, classes="parameters")
-        caption = f"<caption>Study <b>{self.name}</b>: {self.description}</caption>"
+        caption = f"<caption>Study <b>{self.name}</b>. Assumed: {self.description}</caption>"
         return html.replace("<thead>", f"{caption}<thead>", 1)
 
     def __repr__(self) -> str:
@@ -216,7 +216,10 @@ def read_scenario(name: str) -> tuple[str, dict[str, Any]]:
 
 
 class UniqueKeys(yaml.SafeLoader):
-    """YAML's safe loader keeps the last of two equal keys without a word; this one refuses them."""
+    """YAML's safe loader keeps the last of two equal keys without a word; this one refuses them.
+
+    Dates stay text: `validate` turns them into dates and can name the parameter of an impossible one.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
@@ -228,6 +231,9 @@ class UniqueKeys(yaml.SafeLoader):
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+UniqueKeys.add_constructor("tag:yaml.org,2002:timestamp", UniqueKeys.construct_yaml_str)
 
 
 def validate(values: dict[str, Any], where: str) -> Parameters:

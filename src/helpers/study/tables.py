@@ -4,6 +4,8 @@ A table that does not fit its codebook is refused with the file, row, column, wh
 allowed. Files are written beside and renamed, so nothing half-written has its final name.
 """
 
+import contextlib
+import csv
 import os
 from pathlib import Path
 
@@ -22,15 +24,20 @@ def read(name: str, path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise Problem(f"{path} does not exist")
     try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = [row for row in csv.reader(file, strict=True) if row]
     except UnicodeDecodeError:
         raise Problem(f"{path} is not a text file (UTF-8)") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except csv.Error as error:
         raise Problem(f"{path} is not a readable CSV table: {error}") from None
-    short = raw.isna().any(axis=1)
-    if short.any():
-        raise Problem(f"{path.name} row {int(short.to_numpy().argmax()) + 2} ends before its last column")
-    return check(name, typed(name, raw, path.name), path.name)
+    header, *rows = lines or [[]]
+    for number, row in enumerate(rows, 2):
+        # a file cut off, or a comma too many: pandas would fill or shift such a row without a word
+        if len(row) != len(header):
+            raise Problem(
+                f"{path.name} row {number}: found {len(row)} values, allowed: {len(header)}, one a column"
+            )
+    return check(name, typed(name, pd.DataFrame(rows, columns=header, dtype=object), path.name), path.name)
 
 
 def typed(name: str, raw: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -60,8 +67,10 @@ def _check_columns(name: str, frame: pd.DataFrame, where: str) -> None:
     wanted = [c.name for c in TABLES[name].columns]
     missing = [c for c in wanted if c not in frame.columns]
     extra = [c for c in frame.columns if c not in wanted]
-    if missing or extra:
+    twice = [c for c in wanted if (frame.columns == c).sum() > 1]
+    if missing or extra or twice:
         parts = [f"lacks the column {c}" for c in missing] + [f"has an unknown column {c}" for c in extra]
+        parts += [f"has the column {c} twice" for c in twice]
         raise Problem(f"{where} {', '.join(parts)}; columns: {', '.join(wanted)}")
 
 
@@ -203,7 +212,8 @@ def write_text(path: Path, content: str) -> None:
         beside.write_text(content, encoding="utf-8", newline="\n")
         os.replace(beside, path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise Problem(f"{path} can't be written: {error.strerror}") from None
 
 

@@ -226,8 +226,8 @@ def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
             np.where(np.isnan(pair[0]), pair[1], np.where(np.isnan(pair[1]), pair[0], pair.mean(0)))
         )
     return Followed(
-        p, enrolled, streams, arm, block, delay, given, (where, begins), fevers, ras_day, rescue_day, effect, ill, level,
-        upcr, attended, left,
+        p, enrolled, streams, arm, block, delay, given, (where, begins), fevers, ras_day, rescue_day, effect,
+        ill, level, upcr, attended, left,
     )  # fmt: skip
 
 

@@ -64,8 +64,8 @@ def clinic(
 
     Returns (recorded, latent): `recorded` has the columns of the table `screening` in the coding of
     `tables.to_arrays` but for `usubjid` and `consent_date`, event dates as days before consent
-    (`infection_ago`, ...); `latent` the true values: log_upcr (mg/mg, log), gfr, log_rbc, wander, age, ... everything=False leaves out
-    weight, 24-hour protein, cystatin C and BUN, which no criterion reads by default.
+    (`infection_ago`, ...); `latent` the true values: log_upcr (mg/mg, log), gfr, log_rbc, wander, age, ...
+    everything=False leaves out weight, 24-hour protein, cystatin C and BUN, which no criterion reads by default.
     """
     latent = _true_children(p, n, streams)
     recorded = _measured(p, n, streams, latent, everything)

@@ -1,0 +1,470 @@
+"""ADaM tables: hand-made children with the answer written by hand, and consistency on simulated trials."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import Problem
+from helpers.analysis import adam
+from helpers.study import tables
+from helpers.study.codebook import TABLES, UNITS
+from helpers.study.parameters import Parameters
+from helpers.study.protocol import VISITS
+from helpers.trial import conduct, record
+
+MONTH = 30.4375
+TARGET = {0: -28, 1: -14, **{v.number: v.day for v in VISITS}}
+ZERO = pd.Timestamp("2025-03-15")
+"""Planned day of the last infusion; consent 28 days and the first infusion 14 days before it."""
+
+
+def day(number: float | None) -> pd.Timestamp:
+    return pd.NaT if number is None else ZERO + pd.Timedelta(number, "D")
+
+
+def table(name: str, rows: list[dict]) -> pd.DataFrame:
+    """Rows as a checked table of the codebook; what a row does not say is empty."""
+    frame = {}
+    for column in TABLES[name].columns:
+        values = [row.get(column.name) for row in rows]
+        kind = {"date": "datetime64[ns]", "text": object}.get(column.kind, float)
+        frame[column.name] = pd.Series(values, dtype=kind)
+    return tables.check(name, pd.DataFrame(frame))
+
+
+def site(**children) -> adam.Raw:
+    """Raw tables of hand-made children, name = what happened to them, arms in turn, placebo first.
+
+    upcr, creatinine, ...: {visit number: value}; given: infusions given; rescue, ras: day of the change;
+    left: day of leaving; shift: {visit number: actual minus target day}; events: [(day, event)].
+    """
+    rows = {name: [] for name in adam.Raw.__dataclass_fields__}
+    for k, (child, story) in enumerate(children.items()):
+        who = {"usubjid": child}
+        left, given = story.get("left"), story.get("given", (True, True))
+        arm = ("Placebo", "hUC-MSC")[k % 2]
+        rows["screening"].append(
+            {**who, "consent_date": day(-28), "birth_date": pd.Timestamp("2015-02-15"), "sex": "male",
+             "genotype": "X-linked", "variant": "pathogenic", "biopsy": "not done", "height": 140.0,
+             "weight": 35.0, "ras_inhibitor": "yes", "ras_since": pd.Timestamp("2024-02-15")}
+        )  # fmt: skip
+        rows["randomisation"].append(
+            {**who, "randomisation_date": day(-21), "sequence": k + 1, "block": 1, "arm": arm}
+        )
+        for number, planned, done in ((1, -14, given[0]), (2, 0, given[1])):
+            rows["infusions"].append(
+                {**who, "infusion": number, "planned_date": day(planned), "date": day(planned if done else None),
+                 "given": "yes" if done else "no", "product": arm if done else None}
+            )  # fmt: skip
+        for number, target in TARGET.items():
+            seen = left is None or target <= left
+            rows["visits"].append(
+                {**who, "visit_no": number, "visit": str(number), "planned_date": day(target),
+                 "date": day(target if seen else None), "attended": "yes" if seen else "no"}
+            )  # fmt: skip
+        for test in UNITS:
+            for number, value in story.get(test, {}).items():
+                when = TARGET[number] + story.get("shift", {}).get(number, 0)
+                rows["labs"].append(
+                    {**who, "visit_no": number, "date": day(when), "test": test, "value": value,
+                     "unit": UNITS[test]}
+                )  # fmt: skip
+        for treatment, key in (("rescue", "rescue"), ("RAS inhibitor", "ras")):
+            if key in story:
+                rows["treatments"].append(
+                    {**who, "date": day(story[key]), "treatment": treatment, "change": "started"}
+                )
+        for number, (start, event) in enumerate(story.get("events", []), start=1):
+            rows["events"].append(
+                {**who, "event_no": number, "event": event, "start_date": day(start), "end_date": day(start + 2),
+                 "serious": "no", "within_24h": "no"}
+            )  # fmt: skip
+        rows["disposition"].append(
+            {**who, "status": "completed" if left is None else "left", "date": day(365 if left is None else left),
+             "reason": None if left is None else "moved away"}
+        )  # fmt: skip
+    return adam.Raw(**{name: table(name, found) for name, found in rows.items()})
+
+
+def path(*values: float) -> dict[int, float]:
+    """Values at week 2, week 4, ...; None = not attended."""
+    return {v.number: x for v, x in zip(VISITS, values, strict=False) if x is not None}
+
+
+FLAT = path(*[0.9] * 11)
+STORIES = {
+    "remits": {"upcr": {0: 1.0, **path(0.4, 0.4, 0.4, *[0.9] * 8)}, "shift": {2: 3}},
+    "never": {"upcr": {0: 1.0, **FLAT}},
+    "low baseline": {"upcr": {0: 0.19, **path(*[0.05] * 11)}},
+    "leaves at once": {"upcr": {0: 1.0}, "left": 5},
+    "rescued": {"upcr": {0: 1.0, **path(*[0.9] * 4, *[0.3] * 7)}, "rescue": 100, "ras": 30},
+    "second infusion only": {"upcr": {0: 1.0, **path(*[0.1] * 11)}, "given": (False, True)},
+    "no infusion": {"upcr": {0: 1.0, **FLAT}, "given": (False, False)},
+    "no baseline": {"upcr": path(*[0.1] * 11)},
+    "leaves later": {"upcr": {0: 1.0, **path(0.9, 0.9, None, 0.9)}, "left": 80},
+    "at month 12": {"upcr": {0: 1.0, **path(*[0.9] * 10, 0.19)}},
+}
+
+
+@pytest.fixture(scope="module")
+def hand():
+    made = adam.Adam(site(**STORIES), Parameters())
+    return {
+        "adsl": tables.check("adsl", made.adsl()).set_index("USUBJID"),
+        "adlb": tables.check("adlb", made.adlb()),
+        "adtte": tables.check("adtte", made.adtte()).set_index(["USUBJID", "PARAMCD"]),
+        "adam": made,
+    }
+
+
+WEEK2, WEEK4, WEEK8, MONTH3, YEAR = 14, 28, 56, 91, 365
+NAN = np.nan
+
+
+@pytest.mark.parametrize(
+    ("child", "code", "cnsr", "aval", "left", "right"),
+    [
+        ("remits", "UPCRF", 0, WEEK2, -14, WEEK2),
+        ("remits", "UPCRC", 0, WEEK2, -14, WEEK2),
+        ("remits", "UPCRS", 1, YEAR, YEAR, NAN),
+        ("never", "UPCRF", 1, YEAR, YEAR, NAN),
+        ("low baseline", "UPCRC", 2, 0, -14, NAN),
+        ("leaves at once", "UPCRC", 1, 0, -14, NAN),
+        ("rescued", "UPCRF", 0, MONTH3, WEEK8, MONTH3),
+        ("rescued", "UPCRC", 1, YEAR, YEAR, NAN),
+        ("second infusion only", "UPCRC", 0, WEEK2, 0, WEEK2),
+        ("no infusion", "UPCRC", 1, YEAR, YEAR, NAN),
+        ("no baseline", "UPCRC", 2, 0, -14, NAN),
+        ("leaves later", "UPCRC", 1, WEEK8, WEEK8, NAN),
+        ("at month 12", "UPCRF", 0, YEAR, 304, YEAR),
+        ("at month 12", "UPCRC", 1, YEAR, YEAR, NAN),
+    ],
+)
+def test_time_to_remission_by_hand(hand, child, code, cnsr, aval, left, right):
+    row = hand["adtte"].loc[(child, code)]
+    found = [row["CNSR"], row["AVAL"] * MONTH, row["LMONTH"] * MONTH, row["RMONTH"] * MONTH]
+    assert found == pytest.approx([cnsr, aval, left, right], nan_ok=True)
+    assert row["ANL01FL"] == ("N" if cnsr == 2 else "Y")
+
+
+def test_actual_days_and_dates_by_hand(hand):
+    """Week 2 seen three days late: analysis time is the target's, the actual day is kept."""
+    row = hand["adtte"].loc[("remits", "UPCRC")]
+    assert row["ADT"] == day(17)
+    assert row["ACTMONTH"] * MONTH == pytest.approx(17)
+    assert row["AVAL"] * MONTH == pytest.approx(14)
+    assert row["STARTDT"] == ZERO
+    lab = hand["adlb"][(hand["adlb"]["USUBJID"] == "remits") & (hand["adlb"]["AVISIT"] == "Week 2")].iloc[0]
+    assert lab["ADY"] == 17
+    assert lab["MONTH"] * MONTH == pytest.approx(14)
+
+
+@pytest.mark.parametrize(("child", "months"), [("leaves at once", 5), ("leaves later", 80), ("never", 365)])
+def test_censoring_at_the_end_of_observation_is_kept_beside(hand, child, months):
+    assert hand["adtte"].loc[(child, "UPCRC"), "EOSMONTH"] * MONTH == pytest.approx(months)
+
+
+def test_flags_by_hand(hand):
+    adsl = hand["adsl"]
+    assert adsl.index.tolist() == list(STORIES)
+    assert set(adsl.index[adsl["UPCRFL"] == "N"]) == {"low baseline", "no baseline"}
+    assert set(adsl.index[adsl["SAFFL"] == "N"]) == {"no infusion"}
+    assert set(adsl.index[adsl["PPROTFL"] == "N"]) == {"rescued", "second infusion only", "no infusion"}
+    assert adsl["NINFUS"].tolist() == [2, 2, 2, 2, 2, 1, 0, 2, 2, 2]
+    assert adsl["TRT01A"].isna().tolist() == [name == "no infusion" for name in STORIES]
+    assert set(adsl.index[adsl["EOSSTT"] == "DISCONTINUED"]) == {"leaves at once", "leaves later"}
+    row = adsl.loc["rescued"]
+    assert [row["RESCDT"], row["RASCHDT"]] == [day(100), day(30)]
+    assert adsl.loc["second infusion only", "TRTSDT"] == adsl.loc["second infusion only", "TRTEDT"] == ZERO
+    assert [row["TRTSDT"], row["TRTEDT"]] == [day(-14), ZERO]
+    assert row["AGE"] == pytest.approx(10.0, abs=0.01)
+    assert row["RASMON"] == pytest.approx(12.0, abs=0.1)
+    assert (adsl["RANDFL"] == "Y").all()
+
+
+def test_response_in_words_by_hand(hand):
+    adlb = hand["adlb"]
+    rescued = adlb[(adlb["USUBJID"] == "rescued") & (adlb["AVISITN"] > 0)].set_index("AVISIT")["AVALCAT1"]
+    assert rescued.tolist() == ["none"] * 4 + ["partial"] + ["none"] * 6
+    late = adlb[(adlb["USUBJID"] == "at month 12") & (adlb["AVISIT"] == "Month 12")]
+    assert late["AVALCAT1"].tolist() == ["complete"]
+    assert late["CHG"].tolist() == pytest.approx([-0.81])
+    assert late["PCHG"].tolist() == pytest.approx([-81.0])
+
+
+def others(**tests) -> adam.Adam:
+    return adam.Adam(site(a={"upcr": {0: 1.0}, **tests}, b={"upcr": {0: 1.0}}), Parameters())
+
+
+def codes(made: adam.Adam, endpoint: str) -> list[tuple[float, float]]:
+    """(CNSR, target day) of first, confirmed and sustained for child a."""
+    frame = made.adtte().set_index(["USUBJID", "PARAMCD"])
+    rows = [frame.loc[("a", f"{endpoint}{kind}")] for kind in "FCS"]
+    return [(row["CNSR"], round(row["AVAL"] * MONTH)) for row in rows]
+
+
+def test_dipstick_by_hand():
+    """Negative (0) or trace (1) after 1+ (2) or more."""
+    assert codes(others(dipstick={0: 2, **path(2, 1, 0, 1, 2)}), "DIP") == [(0, 28), (0, 28), (1, 91)]
+    assert codes(others(dipstick={0: 1, **path(0, 0, 0)}), "DIP") == [(2, 0)] * 3
+
+
+def test_24_hour_protein_by_hand():
+    """Below 4 mg/m2/h, or at least half below baseline; evaluable from 4 on."""
+    assert codes(others(protein_24h={0: 20.0, **path(10.0, 10.1, 3.9)}), "P24") == [(0, 14), (1, 42), (1, 42)]
+    assert codes(others(protein_24h={0: 5.0, **path(4.0, 3.9, None, 2.0)}), "P24") == [
+        (0, 28),
+        (0, 28),
+        (0, 28),
+    ]
+    assert codes(others(protein_24h={0: 3.9, **path(1.0)}), "P24") == [(2, 0)] * 3
+
+
+def test_haematuria_by_hand():
+    """At or below 8.3 per uL from above it."""
+    assert codes(others(rbc={0: 100.0, **path(8.4, 8.3, 1.0, 1.0)}), "HEM") == [(0, 28), (0, 28), (0, 28)]
+    assert codes(others(rbc={0: 8.3, **path(1.0)}), "HEM") == [(2, 0)] * 3
+
+
+def test_renal_improvement_by_hand():
+    """eGFR 0.413 x 140 cm x 88.4 / creatinine: 80 umol/L gives 63.9, 66 gives 77.4 (+21 %), 67 gives +19 %."""
+    height = {0: 140.0, **path(*[140.0] * 11)}
+    serum = {0: 80.0, **path(67.0, 66.0, 66.0, 66.0, 80.0)}
+    assert codes(others(height=height, creatinine=serum), "GFR") == [(0, 28), (0, 28), (1, 91)]
+    normal = {0: 56.0, **path(30.0)}  # eGFR 91.3: a rise may be hyperfiltration
+    assert codes(others(height=height, creatinine=normal), "GFR") == [(2, 0)] * 3
+    made = others(height=height, creatinine=serum)
+    gfr = made.adlb().query("PARAMCD == 'GFRBSCRT' and USUBJID == 'a'")["AVAL"]
+    expected = [0.413 * 140 * 88.4 / c for c in (80, 67, 66, 66, 66, 80)]
+    assert gfr.tolist() == pytest.approx(expected, rel=1e-12)
+
+
+def test_dysmorphic_cells_where_the_plan_reads_them():
+    raw = site(a={"rbc": {0: 100.0, **path(50.0)}, "rbc_dysmorphic": {0: 60.0, **path(8.0, 8.0, 8.0)}}, b={})
+    made = adam.Adam(raw, Parameters(haematuria_cells="dysmorphic"))
+    assert codes(made, "HEM")[1] == (0, 14)
+    assert codes(adam.Adam(raw, Parameters()), "HEM")[1] == (1, 14)
+
+
+@pytest.mark.parametrize(
+    ("samples", "upcr", "base", "dtype"),
+    [
+        ("eligibility", {0: 1.0}, 1.0, None),
+        ("separate", {0: 1.0, 1: 4.0}, 4.0, None),
+        ("separate", {0: 1.0}, 1.0, None),  # the last value before the first infusion
+        ("separate", {1: 4.0}, 4.0, None),
+        ("mean of both", {0: 1.0, 1: 4.0}, 2.0, "AVERAGE"),
+        ("mean of both", {0: 1.0}, 1.0, None),
+        ("mean of both", {1: 4.0}, 4.0, None),
+    ],
+)
+def test_baseline_by_hand(samples, upcr, base, dtype):
+    made = adam.Adam(site(a={"upcr": upcr}, b={"upcr": {0: 1.0}}), Parameters(baseline_samples=samples))
+    rows = made.adlb().query("USUBJID == 'a' and ABLFL == 'Y'")
+    assert rows["AVAL"].tolist() == pytest.approx([base])
+    assert rows["DTYPE"].tolist() == [dtype]
+    assert made.adsl()["UPCRBL"].iloc[0] == pytest.approx(base)
+
+
+def test_a_value_after_the_first_infusion_is_no_baseline():
+    made = adam.Adam(
+        site(a={"upcr": {0: 1.0, 1: 4.0}, "shift": {1: 1}}, b={}), Parameters(baseline_samples="separate")
+    )
+    assert made.adsl()["UPCRBL"].iloc[0] == 1.0
+
+
+def test_treatment_emergent_by_hand():
+    made = adam.Adam(
+        site(
+            a={"events": [(-15, "infection"), (-14, "fever"), (200, "other")]},
+            b={"events": [(-14, "infection"), (0, "fever")], "given": (False, True)},
+            c={"events": [(5, "other")], "given": (False, False)},
+        ),
+        Parameters(),
+    )
+    adae = tables.check("adae", made.adae())
+    assert adae["TRTEMFL"].tolist() == ["N", "Y", "Y", "N", "Y", "N"]
+    assert adae["ASTDY"].tolist() == [-15, -14, 200, -14, 0, 5]
+
+
+def test_event_indicator_is_the_opposite_of_cnsr(hand):
+    """CNSR 0 = event in ADaM, 1 = event for the estimators; not evaluable children are left out."""
+    adtte = hand["adtte"].reset_index()
+    found = adam.events(adtte, "UPCRC").set_index("USUBJID")
+    assert set(found.index) == set(STORIES) - {"low baseline", "no baseline"}
+    assert set(found.index[found["event"] == 1]) == {"remits", "second infusion only"}
+    assert found.loc["remits", "arm"] == 0
+    assert found.loc["never", "arm"] == 1
+    assert np.isinf(found.loc[found["event"] == 0, "right"]).all()
+    assert found.loc["remits", "time"] * MONTH == pytest.approx(14)
+    assert adam.events(adtte, "UPCRC", "ACTMONTH").set_index("USUBJID").loc[
+        "remits", "time"
+    ] * MONTH == pytest.approx(17)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "part"),
+    [
+        ("labs", lambda t: t.assign(usubjid="stranger"), "labs.csv row 2, column usubjid: found 'stranger'"),
+        ("events", lambda t: t.assign(usubjid="stranger"), "events.csv row 2, column usubjid"),
+        ("infusions", lambda t: t.iloc[2:], "infusions.csv has no row for the randomised child a"),
+        ("disposition", lambda t: t.iloc[1:], "disposition.csv has no row for the randomised child a"),
+        ("visits", lambda t: t.iloc[13:], "visits.csv has no row for the randomised child a"),
+        ("screening", lambda t: t.iloc[:1], "screening.csv has no row for the randomised child b"),
+    ],
+)
+def test_tables_that_contradict_each_other_get_one_message(name, change, part):
+    story = {"upcr": {0: 1.0}, "events": [(3, "fever")]}
+    raw = site(a=story, b=story)
+    raw = adam.Raw(**{**vars(raw), name: change(getattr(raw, name))})
+    with pytest.raises(Problem) as caught:
+        adam.Adam(raw, Parameters())
+    assert part in str(caught.value)
+
+
+UGLY = {
+    "nobody remits": {k: {"upcr": {0: 1.0, **FLAT}} for k in "abcd"},
+    "all remit at the first visit": {k: {"upcr": {0: 1.0, **path(*[0.1] * 11)}} for k in "abcd"},
+    "nobody is seen again": {k: {"upcr": {0: 1.0}, "left": 3} for k in "abcd"},
+    "no laboratory value at all": {k: {} for k in "abcd"},
+    "nobody is evaluable": {k: {"upcr": {0: 0.1, **FLAT}} for k in "abcd"},
+    "one child": {"a": {"upcr": {0: 1.0, **FLAT}}},
+}
+
+
+@pytest.mark.parametrize("story", list(UGLY))
+def test_ugly_data_still_make_whole_tables(story):
+    made = adam.Adam(site(**UGLY[story]), Parameters())
+    children = len(UGLY[story])
+    for name in ("adsl", "adlb", "adtte", "adae"):
+        tables.check(name, getattr(made, name)())
+    assert len(made.adsl()) == children
+    assert len(made.adtte()) == children * 15
+    events = int((made.adtte().query("PARAMCD == 'UPCRC'")["CNSR"] == 0).sum())
+    assert events == (children if story == "all remit at the first visit" else 0)
+
+
+SIMULATED = [
+    Parameters(),
+    Parameters(seed=8, dropout=0.4, dropout_early=0.1, visit_missed=0.2, sample_missing=0.2, rescue_rate=0.5,
+               infusion_not_given=0.2, baseline_samples="mean of both", infection_rate=4.0, upcr_effect=0.3),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=SIMULATED, ids=["plan", "much goes wrong"])
+def trial(request):
+    p = request.param
+    enrolled, columns, _ = conduct.screen(p)
+    screening = record.screening(columns)
+    raw, _ = record.trial(p, enrolled, screening)
+    made = adam.Adam(adam.Raw(screening=screening, **raw), p)
+    return p, {"screening": screening, **raw}, made.adsl(), made.adlb(), made.adtte(), made.adae()
+
+
+def test_tables_fit_the_codebook(trial):
+    _, _, adsl, adlb, adtte, adae = trial
+    for name, frame in (("adsl", adsl), ("adlb", adlb), ("adtte", adtte), ("adae", adae)):
+        tables.check(name, frame[[c.name for c in TABLES[name].columns]])
+
+
+def test_base_is_the_flagged_record_and_change_is_the_difference(trial):
+    _, _, adsl, adlb, _, _ = trial
+    flagged = adlb[adlb["ABLFL"] == "Y"]
+    assert not flagged.duplicated(["USUBJID", "PARAMCD"]).any()
+    assert (flagged["AVISITN"] == 0).all()
+    base = flagged.set_index(["USUBJID", "PARAMCD"])["AVAL"]
+    own = base.reindex(pd.MultiIndex.from_frame(adlb[["USUBJID", "PARAMCD"]])).to_numpy()
+    assert np.array_equal(own, adlb["BASE"].to_numpy(), equal_nan=True)
+    after = adlb[adlb["AVISITN"] > 0]
+    assert np.array_equal(after["CHG"], after["AVAL"] - after["BASE"], equal_nan=True)
+    positive = after[after["BASE"] > 0]
+    assert positive["PCHG"].to_numpy() == pytest.approx(
+        (100 * positive["CHG"] / positive["BASE"]).to_numpy(), nan_ok=True
+    )
+    assert flagged[["CHG", "PCHG"]].isna().all(axis=None)
+    upcr = flagged[flagged["PARAMCD"] == "PROTCRT"].set_index("USUBJID")["AVAL"]
+    assert np.array_equal(adsl["USUBJID"].map(upcr), adsl["UPCRBL"], equal_nan=True)
+    first = adsl.set_index("USUBJID")["TRTSDT"]
+    started = flagged["USUBJID"].map(first)
+    assert (flagged["ADT"] <= started)[started.notna()].all()
+
+
+def test_every_laboratory_value_after_baseline_stands_in_adlb_once(trial):
+    _, raw, _, adlb, _, _ = trial
+    labs = raw["labs"]
+    for code, (_, test) in adam.PARAMS.items():
+        if test not in UNITS:
+            continue
+        mine = labs[(labs["test"] == test) & (labs["visit_no"] >= 2)]
+        theirs = adlb[(adlb["PARAMCD"] == code) & (adlb["AVISITN"] > 0)]
+        left = mine.set_index(["usubjid", mine["visit_no"] - 1])["value"].sort_index()
+        right = theirs.set_index(["USUBJID", "AVISITN"])["AVAL"].sort_index()
+        assert left.index.tolist() == right.index.tolist()
+        assert np.array_equal(left, right)
+
+
+def test_one_time_to_event_row_per_child_endpoint_and_kind(trial):
+    _, _, adsl, _, adtte, _ = trial
+    counts = adtte.groupby(["USUBJID", "PARAMCD"]).size()
+    assert (counts == 1).all()
+    assert len(counts) == len(adsl) * len(adam.ENDPOINTS) * len(adam.KINDS)
+    wide = adtte.pivot(index="USUBJID", columns="PARAMCD", values="CNSR")
+    for endpoint, flag in (("UPCR", "UPCRFL"), ("HEM", "HEMFL"), ("GFR", "GFRFL")):
+        evaluable = adsl.set_index("USUBJID")[flag].reindex(wide.index) == "Y"
+        for kind in adam.KINDS:
+            assert np.array_equal(wide[f"{endpoint}{kind}"] != 2, evaluable)
+        assert (wide.loc[wide[f"{endpoint}C"] == 0, f"{endpoint}F"] == 0).all()
+    events = adtte[adtte["CNSR"] == 0]
+    assert events["RMONTH"].to_numpy() == pytest.approx(events["AVAL"].to_numpy())
+    assert (events["LMONTH"] < events["RMONTH"]).all()
+    assert (events["EVNTDESC"].str.startswith("event")).all()
+    assert adtte.loc[adtte["CNSR"] > 0, "RMONTH"].isna().all()
+    assert (adtte["EOSMONTH"] >= adtte["AVAL"]).all()
+    assert (adtte["ANL01FL"] == np.where(adtte["CNSR"] == 2, "N", "Y")).all()
+
+
+def test_flags_add_up(trial):
+    p, raw, adsl, _, _, _ = trial
+    assert len(adsl) == p.n_randomised == len(raw["randomisation"])
+    assert adsl["USUBJID"].tolist() == raw["randomisation"]["usubjid"].tolist()
+    given = raw["infusions"][raw["infusions"]["given"] == "yes"].groupby("usubjid").size()
+    count = adsl["USUBJID"].map(given).fillna(0)
+    assert np.array_equal(adsl["NINFUS"], count)
+    assert np.array_equal(adsl["SAFFL"] == "Y", count > 0)
+    rescued = adsl["USUBJID"].isin(raw["treatments"].query("treatment == 'rescue'")["usubjid"])
+    assert np.array_equal(adsl["PPROTFL"] == "Y", (count == 2) & ~rescued)
+    assert np.array_equal(adsl["UPCRFL"] == "Y", adsl["UPCRBL"] >= p.remission_threshold)
+    assert np.array_equal(adsl["HEMFL"] == "Y", adsl["RBCBL"] > p.haematuria_limit)
+    assert np.array_equal(adsl["GFRFL"] == "Y", adsl["EGFRBL"] < p.egfr_evaluable)
+    assert (adsl["TRT01A"] == adsl["TRT01P"])[count > 0].all()
+    left = raw["disposition"].set_index("usubjid")["status"] == "left"
+    assert np.array_equal(adsl["EOSSTT"] == "DISCONTINUED", adsl["USUBJID"].map(left))
+    assert np.array_equal(adsl["TRT01PN"], adsl["TRT01P"].map({"Placebo": 0, "hUC-MSC": 1}))
+
+
+def test_adverse_events_are_all_there(trial):
+    _, raw, adsl, _, _, adae = trial
+    assert len(adae) == len(raw["events"])
+    assert adae["USUBJID"].isin(adsl["USUBJID"]).all()
+    assert (adae["AESER"] == "Y").sum() == (raw["events"]["serious"] == "yes").sum()
+
+
+def test_arrays_for_figures_agree_with_the_rows(trial):
+    _, _, adsl, adlb, _, _ = trial
+    array = adam.visit_array(adlb, adsl, "PROTCRT")
+    assert array.shape == (len(adsl), 12)
+    rows = adlb[adlb["PARAMCD"] == "PROTCRT"]
+    assert np.isfinite(array).sum() == len(rows)
+    place = {name: k for k, name in enumerate(adsl["USUBJID"])}
+    for row in rows.itertuples():
+        assert array[place[row.USUBJID], int(row.AVISITN)] == row.AVAL
+
+
+def test_the_order_of_the_rows_changes_nothing(trial):
+    """Raw tables shuffled by whoever exported them give the same analysis tables."""
+    p, raw, adsl, adlb, adtte, _ = trial
+    shuffled = {name: frame.sample(frac=1, random_state=1, ignore_index=True) for name, frame in raw.items()}
+    made = adam.Adam(adam.Raw(**shuffled), p)
+    pd.testing.assert_frame_equal(made.adsl(), adsl)
+    pd.testing.assert_frame_equal(made.adlb(), adlb)
+    pd.testing.assert_frame_equal(made.adtte(), adtte)

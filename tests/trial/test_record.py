@@ -1,0 +1,203 @@
+"""The site's tables: they fit the codebook, agree with the arrays they come from, and with each other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.study import tables
+from helpers.study.codebook import UNITS
+from helpers.study.parameters import Parameters
+from helpers.study.protocol import VISITS
+from helpers.trial import conduct, eligibility, record
+from helpers.trial.simulate import Streams
+
+PARAMETERS = [
+    Parameters(),
+    Parameters(seed=2, dropout=0.5, dropout_early=0.2, visit_missed=0.3, sample_missing=0.3, rescue_rate=1.0,
+               ras_change_msc=1.0, infusion_not_given=0.3, infection_rate=6.0, fever_msc=0.6),
+    Parameters(seed=3, baseline_samples="separate", n_randomised=13, gfr_method="U25 mean", upcr_limit=0.1),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=PARAMETERS, ids=["plan", "much goes wrong", "separate baseline"])
+def site(request):
+    """(parameters, what happened, screening table, raw tables, truth) of one trial."""
+    p = request.param
+    enrolled, columns, _ = conduct.screen(p)
+    screening = record.screening(columns)
+    raw, truth = record.trial(p, enrolled, screening)
+    return p, conduct.follow(p, enrolled, Streams(p.seed, 0)), screening, raw, truth
+
+
+def days(dates, zero) -> np.ndarray:
+    """Days from time zero; NaN where there is no date."""
+    return (pd.Series(dates) - pd.Series(zero)).dt.days.to_numpy(float)
+
+
+def zero_of(raw) -> pd.Series:
+    second = raw["infusions"][raw["infusions"]["infusion"] == 2]
+    return second.set_index("usubjid")["planned_date"]
+
+
+def test_every_table_fits_the_codebook(site):
+    _, _, screening, raw, _ = site
+    tables.check("screening", screening)
+    for name, frame in raw.items():
+        tables.check(name, frame)
+        assert frame["usubjid"].isin(screening["usubjid"]).all(), name
+
+
+def test_the_screening_table_gives_the_same_verdicts_back(site):
+    """Rules on simulated columns and on the table read back from the file agree."""
+    p, f, screening, raw, _ = site
+    values = eligibility.evaluate(tables.to_arrays("screening", screening), p)
+    eligible = screening["usubjid"][eligibility.status(values) == eligibility.ELIGIBLE]
+    assert eligible.tolist() == raw["randomisation"]["usubjid"].tolist()
+    assert len(screening) == f.enrolled.screened[0]
+
+
+def test_randomisation(site):
+    p, f, screening, raw, _ = site
+    frame = raw["randomisation"]
+    assert frame["sequence"].tolist() == list(range(1, p.n_randomised + 1))
+    assert frame["arm"].tolist() == [("Placebo", "hUC-MSC")[a] for a in f.arm[0]]
+    consent = screening.set_index("usubjid").loc[frame["usubjid"], "consent_date"]
+    assert (days(frame["randomisation_date"].to_numpy(), consent.to_numpy()) == p.days_to_randomisation).all()
+    counts = frame.groupby("block")["arm"].value_counts().unstack(fill_value=0)
+    assert (counts["Placebo"] == counts["hUC-MSC"]).iloc[:-1].all()
+
+
+def test_infusions(site):
+    p, f, _, raw, _ = site
+    frame = raw["infusions"].set_index(["usubjid", "infusion"])
+    assert len(frame) == 2 * p.n_randomised
+    zero = zero_of(raw)
+    for k, ids in enumerate(raw["randomisation"]["usubjid"]):
+        first, second = frame.loc[(ids, 1)], frame.loc[(ids, 2)]
+        assert (first["given"] == "yes") == f.given[0, k, 0]
+        assert (second["given"] == "yes") == f.given[0, k, 1]
+        if first["given"] == "yes":
+            assert (zero[ids] - first["date"]).days == p.infusion_gap
+            assert (first["date"] - first["planned_date"]).days == f.delay[0, k]
+    given = raw["infusions"][raw["infusions"]["given"] == "yes"]
+    not_given = raw["infusions"][raw["infusions"]["given"] == "no"]
+    assert not_given[["date", "product", "cells"]].isna().all(axis=None)
+    assert not_given["reason"].str.startswith("not given").all()
+    weight = raw["labs"][raw["labs"]["test"] == "weight"].groupby("usubjid")["value"].first()
+    cells = given[given["product"] == "hUC-MSC"]
+    expected = cells["usubjid"].map(weight) * p.cells_per_kg
+    assert (cells["cells"] / expected - 1).abs().max() < 0.05
+    assert (given.loc[given["product"] == "Placebo", "cells"] == 0).all()
+
+
+def test_visits_lie_within_their_windows(site):
+    p, f, _, raw, _ = site
+    zero = zero_of(raw)
+    frame = raw["visits"]
+    per_child = 12 + (p.baseline_samples != "eligibility")
+    assert (frame.groupby("usubjid").size() == per_child).all()
+    later = frame[frame["visit_no"] >= 2]
+    day = days(later["date"].to_numpy(), later["usubjid"].map(zero).to_numpy())
+    target = later["visit_no"].map({v.number: v.day for v in VISITS}).to_numpy(float)
+    planned = days(later["planned_date"].to_numpy(), later["usubjid"].map(zero).to_numpy())
+    assert np.array_equal(planned, target)
+    window = np.where(target <= 56, p.window_to_week_8, p.window_after_month_6)
+    window = np.where((target > 56) & (target <= 183), p.window_to_month_6, window)
+    seen = (later["attended"] == "yes").to_numpy()
+    assert np.array_equal(seen.reshape(-1, 11), f.attended[0, :, 1:])
+    assert np.array_equal(seen, ~np.isnan(day))
+    assert (np.abs(day - target) <= window)[seen].all()
+    off = day[seen] - target[seen]
+    assert off.min() < 0 < off.max()
+    order = later[seen].groupby("usubjid")["date"].apply(lambda d: d.is_monotonic_increasing)
+    assert order.all()
+
+
+def test_nobody_is_seen_after_leaving(site):
+    _, f, _, raw, _ = site
+    end = raw["disposition"].set_index("usubjid")
+    left = end["status"] == "left"
+    assert np.array_equal(left.to_numpy(), np.isfinite(f.left[0]))
+    assert (end["reason"].notna() == left).all()
+    last = end["date"]
+    assert (raw["labs"]["date"] <= raw["labs"]["usubjid"].map(last)).all()
+    assert (raw["events"]["start_date"] <= raw["events"]["usubjid"].map(last)).all()
+    assert (raw["treatments"]["date"] <= raw["treatments"]["usubjid"].map(last)).all()
+    gone = raw["visits"][raw["visits"]["reason"] == "left the trial"]
+    assert (gone["planned_date"] > gone["usubjid"].map(last)).all()
+    assert gone["usubjid"].isin(end.index[left]).all()
+
+
+def test_labs_hold_the_simulated_values_and_only_at_attended_visits(site):
+    p, f, screening, raw, _ = site
+    labs = raw["labs"]
+    assert (labs["unit"] == labs["test"].map(UNITS)).all()
+    upcr = labs[labs["test"] == "upcr"].pivot(index="usubjid", columns="visit_no", values="value")
+    upcr = upcr.reindex(index=raw["randomisation"]["usubjid"], columns=[v.number for v in VISITS])
+    assert np.array_equal(upcr.to_numpy(), f.upcr[0, :, 1:], equal_nan=True)
+    visits = raw["visits"].set_index(["usubjid", "visit_no"])
+    date = visits["date"].reindex(pd.MultiIndex.from_frame(labs[["usubjid", "visit_no"]]))
+    assert (date.to_numpy() == labs["date"].to_numpy()).all()
+    first = labs[labs["visit_no"] == 0]
+    for test in ("upcr", "creatinine", "rbc", "height"):
+        own = first[first["test"] == test].set_index("usubjid")["value"]
+        recorded = screening.set_index("usubjid").loc[raw["randomisation"]["usubjid"], test]
+        pd.testing.assert_series_equal(own, recorded.dropna(), check_names=False)
+    below = labs["qualifier"] == "<"
+    assert (labs.loc[below, "test"] == "upcr").all()
+    limit = p.upcr_limit
+    at_limit = (labs["test"] == "upcr") & (labs["value"] == limit)
+    assert np.array_equal(below, at_limit)
+    assert labs.loc[labs["test"] == "upcr", "value"].min() >= limit
+
+
+def test_events_and_treatments(site):
+    p, f, screening, raw, _ = site
+    events = raw["events"]
+    assert (events["end_date"] >= events["start_date"]).all()
+    given = raw["infusions"][raw["infusions"]["given"] == "yes"].groupby("usubjid")["date"].apply(set)
+    within = events[events["within_24h"] == "yes"]
+    fevers = within[within["event"] == "fever"]
+    assert all(row.start_date in given[row.usubjid] for row in fevers.itertuples())
+    expected = f.fevers[0] & ~(np.array([-p.infusion_gap, 0]) > f.left[0][:, None])
+    assert len(fevers) == expected.sum()
+    treatments = raw["treatments"]
+    on = screening.set_index("usubjid")["ras_inhibitor"] == "yes"
+    ras = treatments[treatments["treatment"] == "RAS inhibitor"]
+    assert ((ras["change"] == "raised") == ras["usubjid"].map(on)).all()
+    assert (treatments.loc[treatments["treatment"] == "rescue", "change"] == "started").all()
+    assert (days(treatments["date"].to_numpy(), treatments["usubjid"].map(zero_of(raw)).to_numpy()) > 0).all()
+
+
+def test_the_truth_stands_apart(site):
+    p, f, screening, raw, truth = site
+    assert truth["usubjid"].tolist() == raw["randomisation"]["usubjid"].tolist()
+    assert np.array_equal(truth["upcr_log_effect"], f.effect[0])
+    assert np.array_equal(truth["log_upcr_day_365"], f.level[0, :, -1])
+    assert (truth.loc[truth["arm"] == "Placebo", "upcr_log_effect"] == 0).all()
+    latent = record.screening_truth(p, len(screening)).set_index("usubjid")
+    assert len(latent) == len(screening)
+    assert np.array_equal(latent.loc[truth["usubjid"], "gfr"], truth["gfr"])
+    assert not {c for c in screening if c in ("gfr", "log_upcr", "wander")}
+
+
+def test_the_same_seed_gives_the_same_tables():
+    p = Parameters(n_randomised=6)
+    made = []
+    for _ in range(2):
+        enrolled, columns, _ = conduct.screen(p)
+        raw, _ = record.trial(p, enrolled, record.screening(columns))
+        made.append({name: tables.to_csv(frame) for name, frame in raw.items()})
+    assert made[0] == made[1]
+
+
+def test_the_first_of_many_trials_is_recorded():
+    """Enrolled children of 8 trials give the tables of the single trial."""
+    p = Parameters(n_randomised=6)
+    one, columns, _ = conduct.screen(p)
+    many, _, _ = conduct.screen(p, 8)
+    screening = record.screening(columns)
+    first, _ = record.trial(p, one, screening)
+    again, _ = record.trial(p, many, screening)
+    for name in first:
+        pd.testing.assert_frame_equal(first[name], again[name])
