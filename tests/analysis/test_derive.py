@@ -129,12 +129,24 @@ def test_upcr_response(base, upcr, response):
     assert derive.upcr_response(np.array([[upcr]]), np.array([base]), PLAN).tolist() == [[response]]
 
 
-@pytest.mark.parametrize("hundredths", range(2, 400, 2))
-def test_half_of_any_reported_baseline_meets_the_fall(hundredths):
-    """Every baseline that a laboratory reports with an even second decimal, against its exact half."""
-    base, half, above = hundredths / 100, hundredths / 2 / 100, (hundredths / 2 + 1) / 100
-    found = derive.upcr_response(np.array([half, above]), np.array(base), PLAN)
-    assert (found > 0).tolist() == [True, False]
+@pytest.mark.parametrize("tenths", [3, 4, 5, 6, 7])
+def test_the_fall_is_met_exactly_where_it_is_met_on_paper(tenths):
+    """Every baseline that a laboratory reports, and the values around the fall, in whole hundredths as truth."""
+    p = Parameters(remission_fall=tenths / 10)
+    base = np.repeat(np.arange(20, 800), 3)
+    value = (10 - tenths) * base // 10 + np.tile([-1, 0, 1], 780)
+    on_paper = 10 * value <= (10 - tenths) * base
+    found = derive.upcr_response((value / 100)[:, None], base / 100, p)[:, 0]
+    assert np.array_equal(found > 0, on_paper)
+    assert (10 * value == (10 - tenths) * base).sum() > 70
+
+
+@pytest.mark.parametrize("tenths", [1, 2, 3])
+def test_the_rise_is_met_exactly_where_it_is_met_on_paper(tenths):
+    base = np.repeat(np.arange(600, 900), 3)
+    value = -(-(10 + tenths) * base // 10) + np.tile([-1, 0, 1], 300)
+    found = derive.risen((value / 10)[:, None], base / 10, tenths / 10)[:, 0]
+    assert np.array_equal(found > 0, 10 * value >= (10 + tenths) * base)
 
 
 @pytest.mark.parametrize(

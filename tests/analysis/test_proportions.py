@@ -203,3 +203,49 @@ def test_one_arm_interval_holds_the_proportion_and_nests(count, level):
         wide = interval(x, n, 0.999)
         assert 0 <= wide[0] <= lower <= x / n <= upper <= wide[1] <= 1
         assert interval(n - x, n, level) == pytest.approx((1 - upper, 1 - lower), abs=1e-12)
+
+
+def test_kappa_equals_statsmodels_and_by_hand():
+    """20 + 15 agree of 50: agreement 0.7, by chance 0.5, kappa 0.4 by hand."""
+    from statsmodels.stats.inter_rater import cohens_kappa
+
+    a, b = np.repeat([1, 1, 0, 0], [20, 5, 10, 15]), np.repeat([1, 0, 1, 0], [20, 5, 10, 15])
+    ours = proportions.agreement(a, b)
+    assert ours.table.tolist() == [[15, 10], [5, 20]]
+    assert (ours.n, ours.agreement, ours.kappa) == (50, 0.7, pytest.approx(0.4))
+    theirs = cohens_kappa(ours.table)
+    assert [ours.se, ours.kappa_lower, ours.kappa_upper] == pytest.approx(
+        [theirs.std_kappa, theirs.kappa_low, theirs.kappa_upp], rel=1e-12
+    )
+    assert (ours.agreement_lower, ours.agreement_upper) == proportions.wilson(35, 50)
+
+
+def test_agreement_of_ugly_answers_in_words():
+    nobody = proportions.agreement([np.nan, 1], [1, np.nan])
+    assert nobody.n == 0
+    assert nobody.message == "2 without both answers left out; no child with both answers"
+    one = proportions.agreement([1, 1, 1], [1, 1, 1])
+    assert (one.agreement, one.message) == (1, "one answer only: kappa is not defined")
+    perfect = proportions.agreement([1, 0, 1], [1, 0, 1])
+    assert perfect.kappa == 1
+    assert np.isnan(perfect.kappa_lower)
+    assert "no interval for kappa" in perfect.message
+    assert proportions.agreement([1, 1, 0, 0], [1, 0, 1, 0]).kappa == pytest.approx(0)
+    with pytest.raises(ValueError, match="0, 1 or NaN"):
+        proportions.agreement([2], [1])
+    with pytest.raises(ValueError, match="one length"):
+        proportions.agreement([1, 0], [1])
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 1, np.nan]), st.sampled_from([0, 1, np.nan])), max_size=30))
+def test_agreement_is_symmetric_and_ignores_order_and_labels(pairs):
+    a, b = np.array(pairs, float).reshape(-1, 2).T
+    ours, turned = proportions.agreement(a, b), proportions.agreement(b[::-1], a[::-1])
+    other = proportions.agreement(1 - a, 1 - b)
+    names = ("agreement", "agreement_lower", "kappa", "kappa_lower", "kappa_upper", "se")
+    for again in (turned, other):
+        np.testing.assert_allclose(
+            [getattr(again, n) for n in names], [getattr(ours, n) for n in names], atol=1e-9
+        )
+        assert again.message == ours.message
+    assert ours.message or np.isfinite([getattr(ours, n) for n in names]).all()

@@ -62,9 +62,9 @@ def everything(adsl, adlb, adtte, p=P):
     shown.append(remission.primary(adsl, adlb, adtte, p))
     shown.append((remission.undetermined(adsl, adlb, adtte, p),))
     shown.append(remission.supplementary(adsl, adtte))
-    shown.append(remission.by_visit(adsl, adlb, adtte, p))
+    shown.append(remission.by_visit(adsl, adlb, adtte))
     shown.append(remission.endpoints(adsl, adlb, adtte, p))
-    shown.append(remission.tiles(adsl, adlb, adtte))
+    shown.append(remission.tiles(adsl, adlb))
     shown += [time_to_remission.curve(adtte, code) for code in time_to_remission.ENDPOINTS]
     shown += [time_to_remission.curve(adtte, "UPCRC", clock) for clock in ("ACTMONTH", "EOSMONTH")]
     shown.append(time_to_remission.estimates(adtte))
@@ -236,7 +236,7 @@ def test_primary_against_scipy_and_statsmodels(base):
         ((20, 20), (20, 20), "Every evaluable child had a confirmed remission"),
         ((0, 1), (6, 20), "single evaluable child"),
         ((0, 0), (6, 20), "not estimable: no evaluable child in Placebo."),
-        ((0, 0), (0, 0), "not estimable: no evaluable child in Placebo or hUC-MSC."),
+        ((0, 0), (0, 0), "not estimable: no evaluable child in Placebo and no evaluable child in hUC-MSC."),
     ],
 )
 def test_test_and_interval_in_words(undrawn, control, active, words):
@@ -306,7 +306,7 @@ def test_sets_and_visits_against_plain_counts(base, undrawn):
             children = set(part.loc[part["TRT01P"] == arm, "USUBJID"])
             counts = sets.loc[label, f"{name}_n"], sets.loc[label, f"{name}_N"]
             assert counts == (len(children & event), len(children))
-    visits = remission.by_visit(adsl, adlb, adtte, P).table.data.set_index("label")
+    visits = remission.by_visit(adsl, adlb, adtte).table.data.set_index("label")
     evaluable = set(adsl.loc[adsl["UPCRFL"] == "Y", "USUBJID"])
     rows = adlb[(adlb["PARAMCD"] == "PROTCRT") & adlb["USUBJID"].isin(evaluable) & adlb["ABLFL"].isna()]
     for (visit, arm), part in rows.groupby(["AVISIT", "TRT01P"]):
@@ -362,7 +362,7 @@ def test_swapping_the_arms_mirrors_every_comparison(base, undrawn):
 
 def test_tiles_hold_what_adlb_says(base, undrawn):
     adsl, adlb, adtte = base
-    shown = remission.tiles(adsl, adlb, adtte)
+    shown = remission.tiles(adsl, adlb)
     table = shown.exhibit.data.set_index("child")
     names = {v.name: v.short for v in VISITS}
     for row in adlb[(adlb["PARAMCD"] == "PROTCRT") & adlb["ABLFL"].isna()].itertuples():
@@ -562,7 +562,10 @@ EXPECTED = {
         "not estimable (no value in Placebo)",
     ],
     "nobody evaluable on hUC-MSC": ["no evaluable child in hUC-MSC"],
-    "nobody evaluable": ["no evaluable child in Placebo or hUC-MSC", "nobody is evaluable"],
+    "nobody evaluable": [
+        "no evaluable child in Placebo and no evaluable child in hUC-MSC",
+        "nobody is evaluable",
+    ],
     "month 6 attended by no one": [
         "No child has a value at Month 6.",
         "No evaluable child has a UPCR at Month 6.",
@@ -571,10 +574,15 @@ EXPECTED = {
         "no interval: all values below quantification, an upper bound",
         "all of Placebo below quantification",
     ],
-    "all red cells zero": ["a ratio scale can't show them", "no evaluable child in Placebo or hUC-MSC"],
+    "all red cells zero": [
+        "a ratio scale can't show them",
+        "no evaluable child in Placebo and no evaluable child in hUC-MSC",
+    ],
     "no assessment after baseline": [
         "There is no value of UPCR after baseline.",
         "no assessment after time zero",
+        "not estimable: no evaluable child assessed in Placebo and no evaluable child assessed in hUC-MSC",
+        "0/18 (no evaluable child assessed)",
     ],
     "placebo gone before the first visit": [
         "not estimable (no value in Placebo)",

@@ -13,6 +13,7 @@ import json
 import os
 import queue
 import re
+import shlex
 import sys
 import threading
 import time
@@ -69,7 +70,11 @@ def asked(arguments) -> list[str]:
     if not arguments.set.strip():
         return [name]
     changes = {}
-    for part in arguments.set.split():
+    try:
+        parts = shlex.split(arguments.set)
+    except ValueError as error:
+        raise Trouble(f"SET={arguments.set!r}: {error}", 2) from None
+    for part in parts:
         key, equals, value = part.partition("=")
         if not equals or not key or not value:
             raise Trouble(f"SET={arguments.set!r}: {part!r} is not of the form name=value", 2)
@@ -77,14 +82,16 @@ def asked(arguments) -> list[str]:
     return [planned(lambda scenario: scenario.derive_folder(name, changes))]
 
 
-def typed(text: str) -> int | float | bool | str:
-    """A value from the command line: whole number, number, true or false, or text."""
+def typed(text: str) -> int | float | bool | str | list:
+    """A value from the command line: whole number, number, list of them, true or false, or text."""
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             continue
-    return {"true": True, "false": False}.get(text.lower(), text)
+    if text.startswith("[") and text.endswith("]"):
+        return [typed(part.strip()) for part in text[1:-1].split(",")]
+    return {"true": True, "yes": True, "false": False, "no": False}.get(text.lower(), text)
 
 
 def planned(ask):

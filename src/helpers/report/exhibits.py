@@ -22,7 +22,7 @@ import pandas as pd
 from IPython.display import display
 
 NOT_ESTIMABLE = "not estimable"
-DPI = 170
+DPI = 150
 """Pixels per inch of a figure: crisp on a dense screen, and ten figures stay below a page's 3 MB."""
 
 _RESULT_KEY = re.compile(r"[a-z0-9_]+(\.[A-Za-z0-9_+-]+)+")
@@ -238,7 +238,7 @@ class Exhibit:
     def png(self) -> bytes:
         """The figure's picture: the same bytes each time on one machine."""
         buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+        self.figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
         return buffer.getvalue()
 
     def record(self) -> dict:

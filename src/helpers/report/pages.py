@@ -249,7 +249,7 @@ COMPARED = (
     ("Boschloo p", "remission.primary.p"),
     ("Ever in remission, placebo", "remission.ever.placebo"),
     ("Ever in remission, hUC-MSC", "remission.ever.msc"),
-    ("UPCR ratio to baseline at month 12, hUC-MSC against placebo (all randomised)", "longitudinal.upcr.ratio_month12.between"),
+    ("UPCR ratio to baseline at month 12, between arms (all randomised)", "longitudinal.upcr.ratio_month12.between"),
     ("eGFR change at month 12, hUC-MSC less placebo (all randomised)", "longitudinal.egfr.change_month12.between"),
     ("Fever, children, placebo (safety set)", "safety.fever.placebo"),
     ("Fever, children, hUC-MSC (safety set)", "safety.fever.msc"),

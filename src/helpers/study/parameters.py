@@ -128,7 +128,7 @@ class Parameters(BaseModel):
     rbc_normal_median: float = P(2.5, "/uL", 0.1, 10.0, "clinic", "Median red cells where there is no haematuria.", "DF10")
     dysmorphic_share: float = share(0.75, "clinic", "Share of the red cells that are dysmorphic: glomerular bleeding.")
     ras_prevalence: float = share(0.87, "clinic", "On RAS inhibition among children with untreated UPCR of 0.2 and above.", "NH22")
-    ras_prevalence_mild: float = share(0.40, "clinic", "On RAS inhibition among the other children.", "NH35")
+    ras_prevalence_mild: float = share(0.40, "clinic", "On RAS inhibition among the other children; guidelines advise it, prevalence is not published (NH35).")
     ras_mean_years: float = P(2.0, "years", 0.05, 15.0, "clinic", "Mean time since the start of RAS inhibition, exponential.")
     ras_recent: float = share(0.05, "clinic", "Share of those on RAS inhibition who started within the last 90 days.")
     ras_effect: float = P(0.65, "ratio", 0.1, 1.5, "clinic", "UPCR on full RAS inhibition against none.", "NH20a")

@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import json
 import re
+import shlex
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -131,7 +132,7 @@ class Study:
         path = self.folder / "scenario.json"
         if not path.exists():
             raise Problem(f"{self._where(path)} does not exist. {self._advice()}")
-        found = json.loads(path.read_text(encoding="utf-8"))["parameters"]
+        found = read_json(path)["parameters"]
         wanted = plain(self.parameters)
         differ = [n for n in wanted if found.get(n) != wanted[n]] + [n for n in found if n not in wanted]
         if differ:
@@ -146,7 +147,7 @@ class Study:
         return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
     def _advice(self) -> str:
-        changed = " ".join(f"{name}={text(value)}" for name, value in self.overrides.items())
+        changed = " ".join(f"{name}={shlex.quote(text(value))}" for name, value in self.overrides.items())
         settings = f' SET="{changed}"' if changed else ""
         return (
             f"Run `make report SCENARIO={self.scenario}{settings}`, "
@@ -164,7 +165,7 @@ def load(scenario: str = "base", **changes: Any) -> Study:
         path = DATA / scenario / "overrides.json"
         if not path.exists():
             raise Problem(f"data/synthetic/{scenario}/ does not exist; scenarios: {', '.join(scenarios())}")
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         scenario, changes = found["scenario"], {**found["overrides"], **given(changes)}
         shown = tuple(changes)
     else:
@@ -213,6 +214,16 @@ def read_scenario(name: str) -> tuple[str, dict[str, Any]]:
         raise Problem(f"{where}: allowed are `name: value` lines, one of them `description: <a sentence>`")
     description = found.pop("description")
     return description, found
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file of a study's folder; raises Problem if it is spoilt."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise Problem(
+            f"{path.parent.name}/{path.name} is not readable as JSON; delete it and build again"
+        ) from None
 
 
 class UniqueKeys(yaml.SafeLoader):

@@ -48,18 +48,29 @@ def tables(a: Analysis) -> Exhibit:
     """Size of each analysis table and what one row is."""
     frame = pd.DataFrame(
         [
-            {"table": name.upper(), "title": TABLES[name].title, "rows": len(getattr(a, name)),
-             "children": int(getattr(a, name)["USUBJID"].nunique()), "key": ", ".join(TABLES[name].key)}
+            {
+                "table": name.upper(),
+                "title": TABLES[name].title,
+                "rows": len(getattr(a, name)),
+                "children": int(getattr(a, name)["USUBJID"].nunique()),
+                "key": ", ".join(TABLES[name].key),
+            }
             for name in ("adsl", "adie", "adlb", "adtte", "adae")
         ]
-    )  # fmt: skip
+    )
     return Exhibit(
         "tables",
         "The analysis tables",
         frame,
         population="all randomised (ADIE: all screened)",
         n=a.split(),
-        columns={"table": "Table", "title": "What one row is", "rows": "Rows", "children": "Children", "key": "Key"},
+        columns={
+            "table": "Table",
+            "title": "What one row is",
+            "rows": "Rows",
+            "children": "Children",
+            "key": "Key",
+        },
     )
 
 
@@ -76,13 +87,33 @@ def checks(a: Analysis) -> Exhibit:
     rows = [
         ("BASE is the record flagged ABLFL", "ADLB", int((~_same(base, lb["BASE"])).sum())),
         ("CHG is AVAL less BASE", "ADLB", int((~_same(post["CHG"], post["AVAL"] - post["BASE"])).sum())),
-        ("One row a child and endpoint", "ADTTE", int((per != 1).sum() + (len(per) != len(sl) * tte["PARAMCD"].nunique()))),
-        ("CNSR 2 exactly where not evaluable", "ADTTE", int(((tte["CNSR"] == 2) != (tte["ANL01FL"] == "N")).sum())),
-        ("Right end of the interval exactly for events", "ADTTE", int((tte["RMONTH"].notna() != (tte["CNSR"] == 0)).sum())),
+        (
+            "One row a child and endpoint",
+            "ADTTE",
+            int((per != 1).sum() + (len(per) != len(sl) * tte["PARAMCD"].nunique())),
+        ),
+        (
+            "CNSR 2 exactly where not evaluable",
+            "ADTTE",
+            int(((tte["CNSR"] == 2) != (tte["ANL01FL"] == "N")).sum()),
+        ),
+        (
+            "Right end of the interval exactly for events",
+            "ADTTE",
+            int((tte["RMONTH"].notna() != (tte["CNSR"] == 0)).sum()),
+        ),
         ("Randomised children are the eligible ones", "ADSL, ADIE", len(eligible ^ set(sl["USUBJID"]))),
-        ("Safety set holds whoever had an infusion", "ADSL", int(((sl["SAFFL"] == "Y") != (sl["NINFUS"] > 0)).sum())),
-        ("Per protocol lies within safety", "ADSL", int(((sl["PPROTFL"] == "Y") & (sl["SAFFL"] == "N")).sum())),
-    ]  # fmt: skip
+        (
+            "Safety set holds whoever had an infusion",
+            "ADSL",
+            int(((sl["SAFFL"] == "Y") != (sl["NINFUS"] > 0)).sum()),
+        ),
+        (
+            "Per protocol lies within safety",
+            "ADSL",
+            int(((sl["PPROTFL"] == "Y") & (sl["SAFFL"] == "N")).sum()),
+        ),
+    ]
     frame = pd.DataFrame(rows, columns=["check", "table", "exceptions"])
     return Exhibit(
         "checks",
@@ -115,19 +146,30 @@ def flow(a: Analysis) -> Exhibit:
     for arm in ARMS:
         mine = sl[sl["TRT01P"] == arm]
         left = mine[mine["EOSSTT"] == "DISCONTINUED"]
-        reasons = [(str(r), int(n)) for r, n in left["DCSREAS"].fillna("no reason").value_counts(sort=False).sort_index().items()]
+        reasons = [
+            (str(r), int(n))
+            for r, n in left["DCSREAS"].fillna("no reason").value_counts(sort=False).sort_index().items()
+        ]
         treated = int((mine["SAFFL"] == "Y").sum())
         evaluable = int((mine["UPCRFL"] == "Y").sum())
         boxes[f"allocated_{arm}"] = (f"Allocated to {arm}", len(mine), [])
-        boxes[f"treated_{arm}"] = ("Any infusion", treated, [("both infusions", int((mine["NINFUS"] == 2).sum()))])
+        boxes[f"treated_{arm}"] = (
+            "Any infusion",
+            treated,
+            [("both infusions", int((mine["NINFUS"] == 2).sum()))],
+        )
         boxes[f"discontinued_{arm}"] = ("Left before month 12", len(left), reasons)
         boxes[f"analysed_{arm}"] = (
-            "Analysed for the primary endpoint", evaluable,
+            "Analysed for the primary endpoint",
+            evaluable,
             [("baseline UPCR below the threshold", len(mine) - evaluable)],
-        )  # fmt: skip
+        )
     frame = pd.DataFrame([{"box": name, "label": box[0], "children": box[1]} for name, box in boxes.items()])
     told = "; ".join(f"{box[0]} {box[1]}" for name, box in boxes.items() if "_" not in name)
-    arms = "; ".join(f"{arm}: allocated {boxes[f'allocated_{arm}'][1]}, analysed {boxes[f'analysed_{arm}'][1]}" for arm in ARMS)
+    arms = "; ".join(
+        f"{arm}: allocated {boxes[f'allocated_{arm}'][1]}, analysed {boxes[f'analysed_{arm}'][1]}"
+        for arm in ARMS
+    )
     return Exhibit(
         "consort",
         "From screened to analysed (CONSORT)",
@@ -147,9 +189,16 @@ def flow(a: Analysis) -> Exhibit:
 def counts(a: Analysis) -> dict[str, Result]:
     """Named sizes of the analysis sets, for the chapter's text."""
     out = {}
-    for name, flag in (("randomised", "RANDFL"), ("safety", "SAFFL"), ("protocol", "PPROTFL"), ("evaluable", "UPCRFL")):
+    for name, flag in (
+        ("randomised", "RANDFL"),
+        ("safety", "SAFFL"),
+        ("protocol", "PPROTFL"),
+        ("evaluable", "UPCRFL"),
+    ):
         n = int((a.adsl[flag] == "Y").sum())
-        out[name] = Result(f"analysis.n_{name}", n, text=percent(n, len(a.adsl)) if name != "randomised" else None)
+        out[name] = Result(
+            f"analysis.n_{name}", n, text=percent(n, len(a.adsl)) if name != "randomised" else None
+        )
     return out
 
 
@@ -173,14 +222,28 @@ def sets(a: Analysis) -> Exhibit:
 def disposition(a: Analysis) -> Exhibit:
     """Completed or left, with reasons, by arm; months of observation."""
     sl = a.adsl
-    rows = [("Completed month 12", sl["EOSSTT"] == "COMPLETED"), ("Left before", sl["EOSSTT"] == "DISCONTINUED")]
-    rows += [(f"{reason} (reason for leaving)", sl["DCSREAS"] == reason) for reason in sorted(sl["DCSREAS"].dropna().unique())]
+    rows = [
+        ("Completed month 12", sl["EOSSTT"] == "COMPLETED"),
+        ("Left before", sl["EOSSTT"] == "DISCONTINUED"),
+    ]
+    rows += [
+        (f"{reason} (reason for leaving)", sl["DCSREAS"] == reason)
+        for reason in sorted(sl["DCSREAS"].dropna().unique())
+    ]
     frame = [
-        {"item": label, **{arm: percent(int((chosen & (sl["TRT01P"] == arm)).sum()), a.size(arm)) for arm in ARMS}}
+        {
+            "item": label,
+            **{arm: percent(int((chosen & (sl["TRT01P"] == arm)).sum()), a.size(arm)) for arm in ARMS},
+        }
         for label, chosen in rows
     ]
     months = (sl["EOSDT"] - sl["TZERODT"]).dt.days / DAYS_PER_MONTH
-    frame.append({"item": "Months observed, median (range)", **{arm: _range(months[sl["TRT01P"] == arm]) for arm in ARMS}})
+    frame.append(
+        {
+            "item": "Months observed, median (range)",
+            **{arm: _range(months[sl["TRT01P"] == arm]) for arm in ARMS},
+        }
+    )
     return Exhibit(
         "disposition",
         "Disposition by arm",
@@ -204,7 +267,8 @@ def _quartiles(values: pd.Series, digits: int) -> str:
     if values.empty:
         return "none measured"
     q = np.percentile(values, [25, 50, 75])
-    return f"{rounded(float(q[1]), digits)} ({rounded(float(q[0]), digits)} to {rounded(float(q[2]), digits)}); n {len(values)}"
+    low, middle, high = (rounded(float(x), digits) for x in q)
+    return f"{middle} ({low} to {high}); n {len(values)}"
 
 
 def baseline(a: Analysis) -> Exhibit:
@@ -213,7 +277,12 @@ def baseline(a: Analysis) -> Exhibit:
     rows = []
 
     def share(label, chosen):
-        rows.append({"item": label, **{arm: percent(int((chosen & (sl["TRT01P"] == arm)).sum()), a.size(arm)) for arm in ARMS}})
+        rows.append(
+            {
+                "item": label,
+                **{arm: percent(int((chosen & (sl["TRT01P"] == arm)).sum()), a.size(arm)) for arm in ARMS},
+            }
+        )
 
     def number(label, values, digits):
         rows.append({"item": label, **{arm: _quartiles(values[sl["TRT01P"] == arm], digits) for arm in ARMS}})
@@ -230,7 +299,12 @@ def baseline(a: Analysis) -> Exhibit:
     number("UPCR, mg/mg", sl["UPCRBL"], 2)
     number("Urine red cells, /uL", sl["RBCBL"], 0)
     number("eGFR, mL/min/1.73m2", sl["EGFRBL"], 0)
-    for code, label, digits in (("PROT24H", "24-hour protein, mg/m2/h", 1), ("CREAT", "Creatinine, umol/L", 0), ("CYSTATC", "Cystatin C, mg/L", 2), ("BUN", "Urea nitrogen, mmol/L", 1)):
+    for code, label, digits in (
+        ("PROT24H", "24-hour protein, mg/m2/h", 1),
+        ("CREAT", "Creatinine, umol/L", 0),
+        ("CYSTATC", "Cystatin C, mg/L", 2),
+        ("BUN", "Urea nitrogen, mmol/L", 1),
+    ):
         base = a.adlb[(a.adlb["PARAMCD"] == code) & (a.adlb["ABLFL"] == "Y")].set_index("USUBJID")["AVAL"]
         number(label, sl["USUBJID"].map(base), digits)
     return Exhibit(
@@ -240,33 +314,62 @@ def baseline(a: Analysis) -> Exhibit:
         population="all randomised",
         n=a.split(),
         columns={"item": "", **{arm: f"{arm} (N = {a.size(arm)})" for arm in ARMS}},
-        conventions=("n/N (%), or median (quartiles); n measured", "no p-values: a difference at baseline is chance by design", _ARM_ORDER),
-    )  # fmt: skip
+        conventions=(
+            "n/N (%), or median (quartiles); n measured",
+            "no p-values: a difference at baseline is chance by design",
+            _ARM_ORDER,
+        ),
+    )
 
 
 def exposure(a: Analysis, p: Parameters, infusions: pd.DataFrame) -> Exhibit:
     """Infusions received and cells given, by arm."""
     sl = a.adsl
     rows = [
-        {"item": label, **{arm: percent(int(((sl["NINFUS"] == k) & (sl["TRT01P"] == arm)).sum()), a.size(arm)) for arm in ARMS}}
+        {
+            "item": label,
+            **{
+                arm: percent(int(((sl["NINFUS"] == k) & (sl["TRT01P"] == arm)).sum()), a.size(arm))
+                for arm in ARMS
+            },
+        }
         for k, label in ((2, "Two infusions"), (1, "One infusion"), (0, "None"))
     ]
     given = infusions[infusions["given"] == "yes"]
     weight = sl.set_index("USUBJID")["WEIGHTBL"]
-    cells = given.assign(per_kg=given["cells"] / given["usubjid"].map(weight) / 1e6, arm=given["usubjid"].map(sl.set_index("USUBJID")["TRT01P"]))
-    rows.append({"item": "Million cells per kg and infusion, median (range)", **{arm: _range(cells.loc[(cells["arm"] == arm) & (cells["cells"] > 0), "per_kg"], 2, "none: saline") for arm in ARMS}})
+    cells = given.assign(
+        per_kg=given["cells"] / given["usubjid"].map(weight) / 1e6,
+        arm=given["usubjid"].map(sl.set_index("USUBJID")["TRT01P"]),
+    )
+    rows.append(
+        {
+            "item": "Million cells per kg and infusion, median (range)",
+            **{
+                arm: _range(
+                    cells.loc[(cells["arm"] == arm) & (cells["cells"] > 0), "per_kg"], 2, "none: saline"
+                )
+                for arm in ARMS
+            },
+        }
+    )
     between = (sl["TRTEDT"] - sl["TRTSDT"]).dt.days.where(sl["NINFUS"] == 2)
-    rows.append({"item": "Days between the infusions, median (range)", **{arm: _range(between[sl["TRT01P"] == arm], 0) for arm in ARMS}})
+    rows.append(
+        {
+            "item": "Days between the infusions, median (range)",
+            **{arm: _range(between[sl["TRT01P"] == arm], 0) for arm in ARMS},
+        }
+    )
     return Exhibit(
         "exposure",
         "Exposure by arm",
         pd.DataFrame(rows),
         population="all randomised",
         n=a.split(),
-        method=f"planned: two infusions {p.infusion_gap} days apart, {p.cells_per_kg / 1e6:g} million cells per kg each (TR01)",
+        method=f"planned: two infusions {p.infusion_gap} days apart, "
+        f"{p.cells_per_kg / 1e6:g} million cells per kg each (TR01)",
         columns={"item": "", **{arm: arm for arm in ARMS}},
         conventions=("weight of the screening visit; doses go by the weight on the day", _ARM_ORDER),
-    )  # fmt: skip
+    )
 
 
 def safety(a: Analysis) -> Exhibit:
@@ -290,14 +393,20 @@ def safety(a: Analysis) -> Exhibit:
             n, size = int(mine["USUBJID"].nunique()), int((received == arm).sum())
             low, high = clopper_pearson(n, size)
             row[f"{arm}_children"] = percent(n, size)
-            row[f"{arm}_interval"] = f"{rounded(100 * low, 1)} to {rounded(100 * high, 1)}" if size else "no child treated"
+            row[f"{arm}_interval"] = (
+                f"{rounded(100 * low, 1)} to {rounded(100 * high, 1)}" if size else "no child treated"
+            )
             row[f"{arm}_low"], row[f"{arm}_high"] = float(low), float(high)
             row[f"{arm}_events"] = len(mine)
             results.append(Result(f"safety.{label.lower().replace(' ', '_')}.{short}", n))
         rows.append(row)
     columns = {"event": "Adverse event"}
     for arm in ARMS:
-        columns |= {f"{arm}_children": f"{arm}: children", f"{arm}_interval": f"{arm}: 95 % interval, %", f"{arm}_events": f"{arm}: events"}
+        columns |= {
+            f"{arm}_children": f"{arm}: children",
+            f"{arm}_interval": f"{arm}: 95 % interval, %",
+            f"{arm}_events": f"{arm}: events",
+        }
     sizes = " v ".join(str(int((received == arm).sum())) for arm in ARMS)
     return Exhibit(
         "safety",
@@ -309,12 +418,12 @@ def safety(a: Analysis) -> Exhibit:
         columns=columns,
         conventions=("children n/N (%), then events", "a child with several events counts once", _ARM_ORDER),
         results=results,
-    )  # fmt: skip
+    )
 
 
 def zero_events(a: Analysis) -> dict[str, Result]:
     """What no event in the children treated with hUC-MSC would exclude: the exact upper bounds."""
-    n = int(((a.adsl["TRT01A"] == "hUC-MSC")).sum())
+    n = int((a.adsl["TRT01A"] == "hUC-MSC").sum())
     two_sided = float(clopper_pearson(0, n)[1]) if n else None
     one_sided = float(clopper_pearson(0, n, 0.90)[1]) if n else None
     return {

@@ -57,8 +57,8 @@ def counts(d: Decision) -> dict[str, Result]:
         "eligible": Result("eligibility.n_eligible", d.count(ELIGIBLE)),
         "failures": Result("eligibility.n_screen_failure", d.count(SCREEN_FAILURE)),
         "pending": Result("eligibility.n_pending", d.count(PENDING)),
-        "share": Result("eligibility.share_eligible", 100 * d.count(ELIGIBLE) / n, "%", 1) if n else Result("eligibility.share_eligible", None, "%"),
-    }  # fmt: skip
+        "share": Result("eligibility.share_eligible", 100 * d.count(ELIGIBLE) / n if n else None, "%", 1),
+    }
 
 
 def criteria() -> Exhibit:
@@ -107,6 +107,8 @@ def flow(d: Decision) -> Exhibit:
         ]
     )
     told = "; ".join(f"{label} {n}" for label, n, _ in boxes.values())
+    reasons = boxes["screen_failure"][2]
+    worst = reasons[0][0] if reasons else "none"
     return Exhibit(
         "consort-screening",
         "From screened to eligible (CONSORT)",
@@ -114,12 +116,15 @@ def flow(d: Decision) -> Exhibit:
         population="all screened children",
         n=len(d.ids),
         method="23 criteria, three-valued",
-        conventions=("a child may have several reasons", "I1 and E1, and I6 and E11, are the same facts asked twice: named once"),
+        conventions=(
+            "a child may have several reasons",
+            "I1 and E1, and I6 and E11, are the same facts asked twice: named once",
+        ),
         caption="A child with a failed criterion is a screen failure; one without, but with an unknown, is pending: "
         "never enrolled and never counted as a failure.",
-        alt=f"Flow chart: {told}. Commonest reason for failure: {boxes['screen_failure'][2][0][0] if boxes['screen_failure'][2] else 'none'}.",
+        alt=f"Flow chart: {told}. Commonest reason for failure: {worst}.",
         figure=consort(boxes),
-    )  # fmt: skip
+    )
 
 
 def _reasons(d: Decision, among: NDArray, value: int) -> list[tuple[str, int]]:
@@ -129,7 +134,13 @@ def _reasons(d: Decision, among: NDArray, value: int) -> list[tuple[str, int]]:
             continue
         n = int((values[among] == value).sum())
         if n:
-            label = f"{criterion.id}/E1" if criterion.id == "I1" else f"{criterion.id}/E11" if criterion.id == "I6" else criterion.id
+            label = (
+                f"{criterion.id}/E1"
+                if criterion.id == "I1"
+                else f"{criterion.id}/E11"
+                if criterion.id == "I6"
+                else criterion.id
+            )
             rows.append((f"{label} {_SHORT[criterion.id]}", n))
     return sorted(rows, key=lambda row: -row[1])
 
@@ -152,7 +163,10 @@ def attrition_table(d: Decision) -> Exhibit:
             "failed_first": "Fail it first, in this order",
             "not_failed_so_far": "Not failed so far",
         },
-        conventions=("protocol order: I1 to I8, then E1 to E15", "pending children are among those not failed"),
+        conventions=(
+            "protocol order: I1 to I8, then E1 to E15",
+            "pending children are among those not failed",
+        ),
     )
 
 
@@ -176,7 +190,10 @@ def attrition_figure(d: Decision) -> Exhibit:
         data,
         population="all screened children",
         n=len(d.ids),
-        conventions=("left: each criterion alone", "right: children met by every criterion so far, in protocol order"),
+        conventions=(
+            "left: each criterion alone",
+            "right: children met by every criterion so far, in protocol order",
+        ),
         alt="Bars of children failing each criterion alone; most by "
         + ", ".join(f"{r.id} ({r.text}) {r.failed}" for r in worst.itertuples())
         + f"; {int(data['remaining'].iloc[-1])} children remain after all.",
@@ -192,8 +209,10 @@ def failures(d: Decision) -> Exhibit:
             {
                 "child": d.ids[k],
                 "status": rules.STATUS[int(d.status[k])],
-                "failed": ", ".join(c.id for c, v in zip(CRITERIA, d.values[:, k], strict=True) if v < 0) or "none",
-                "unknown": ", ".join(c.id for c, v in zip(CRITERIA, d.values[:, k], strict=True) if v == 0) or "none",
+                "failed": ", ".join(c.id for c, v in zip(CRITERIA, d.values[:, k], strict=True) if v < 0)
+                or "none",
+                "unknown": ", ".join(c.id for c, v in zip(CRITERIA, d.values[:, k], strict=True) if v == 0)
+                or "none",
             }
         )
     frame = pd.DataFrame(rows, columns=["child", "status", "failed", "unknown"])
@@ -203,7 +222,12 @@ def failures(d: Decision) -> Exhibit:
         frame,
         population="screened children who are not eligible",
         n=len(frame),
-        columns={"child": "Child", "status": "Status", "failed": "Criteria failed", "unknown": "Criteria unknown"},
+        columns={
+            "child": "Child",
+            "status": "Status",
+            "failed": "Criteria failed",
+            "unknown": "Criteria unknown",
+        },
     )
 
 
@@ -234,4 +258,3 @@ def contested(d: Decision, p: Parameters) -> Exhibit:
             Result("eligibility.most_contested_changed", int(most["changed"])),
         ],
     )
-

@@ -91,7 +91,11 @@ def recruitment(t: Trial) -> Exhibit:
     eligible = pd.Series(eligibility.status(values) == eligibility.ELIGIBLE, index=ids)
     frame["eligible"] = t.screening["usubjid"].map(eligible).to_numpy()
     days = np.sort(
-        np.unique(np.concatenate([frame["consent_date"].to_numpy(), t["randomisation"]["randomisation_date"].to_numpy()]))
+        np.unique(
+            np.concatenate(
+                [frame["consent_date"].to_numpy(), t["randomisation"]["randomisation_date"].to_numpy()]
+            )
+        )
     )
     randomised = np.sort(t["randomisation"]["randomisation_date"].to_numpy())
     data = pd.DataFrame(
@@ -104,17 +108,22 @@ def recruitment(t: Trial) -> Exhibit:
             "randomised": np.searchsorted(randomised, days, side="right"),
         }
     )
-    months = (randomised[-1] - frame["consent_date"].min().to_datetime64()) / np.timedelta64(1, "D") / DAYS_PER_MONTH
+    months = (
+        (randomised[-1] - frame["consent_date"].min().to_datetime64())
+        / np.timedelta64(1, "D")
+        / DAYS_PER_MONTH
+    )
     return Exhibit(
         "recruitment",
         "Recruitment over time",
         data,
         population="all screened children",
         n=len(frame),
-        alt=f"Cumulative curves: {len(frame)} children screened and {len(randomised)} randomised within {months:.0f} months.",
+        alt=f"Cumulative curves: {len(frame)} children screened and {len(randomised)} randomised "
+        f"within {months:.0f} months.",
         figure=flow_figures.recruitment(data),
         results=[Result("follow_up.recruitment_months", float(months), "months", 0)],
-    )  # fmt: skip
+    )
 
 
 def swimmer(t: Trial) -> Exhibit:
@@ -125,9 +134,14 @@ def swimmer(t: Trial) -> Exhibit:
     end.index = t["disposition"]["usubjid"]
     reason = t["disposition"].set_index("usubjid")["reason"]
     children = pd.DataFrame(
-        {"child": t.arm.index, "arm": t.arm.to_numpy(), "start": start.loc[t.arm.index].to_numpy(),
-         "end": end.loc[t.arm.index].to_numpy(), "reason": reason.loc[t.arm.index].to_numpy()}
-    )  # fmt: skip
+        {
+            "child": t.arm.index,
+            "arm": t.arm.to_numpy(),
+            "start": start.loc[t.arm.index].to_numpy(),
+            "end": end.loc[t.arm.index].to_numpy(),
+            "reason": reason.loc[t.arm.index].to_numpy(),
+        }
+    )
     visits = t["visits"][t["visits"]["visit_no"] >= 2]
     seen = visits[visits["attended"] == "yes"]
     missed = visits[visits["reason"] == "missed"]
@@ -150,7 +164,13 @@ def swimmer(t: Trial) -> Exhibit:
     ]
     rows = pd.concat(
         [
-            pd.DataFrame({"child": part["usubjid"].to_numpy(), "month": t.months(part, column).to_numpy(), "kind": kind})
+            pd.DataFrame(
+                {
+                    "child": part["usubjid"].to_numpy(),
+                    "month": t.months(part, column).to_numpy(),
+                    "kind": kind,
+                }
+            )
             for part, column, kind in parts
             if len(part)
         ],
@@ -163,7 +183,10 @@ def swimmer(t: Trial) -> Exhibit:
         rows.merge(children, on="child"),
         population="all randomised",
         n=len(children),
-        conventions=("month 0 is the planned day of the last infusion", "lanes sorted by length within the arm"),
+        conventions=(
+            "month 0 is the planned day of the last infusion",
+            "lanes sorted by length within the arm",
+        ),
         alt=f"One lane for each of {len(children)} children; {len(gone)} left before month 12, "
         f"{len(missed)} visits were missed, {len(given)} infusions given, {len(events)} adverse events began.",
         figure=flow_figures.swimmer(order.drop(columns="length"), rows),
@@ -242,9 +265,14 @@ def attendance(t: Trial) -> Exhibit:
 def disposition(t: Trial) -> Exhibit:
     """Completed, or left and why, by arm."""
     d = t["disposition"]
-    rows = [("Completed month 12", d.loc[d["status"] == "completed", "usubjid"]), ("Left before", d.loc[d["status"] == "left", "usubjid"])]
+    rows = [
+        ("Completed month 12", d.loc[d["status"] == "completed", "usubjid"]),
+        ("Left before", d.loc[d["status"] == "left", "usubjid"]),
+    ]
     rows += [(f"  {reason}", part["usubjid"]) for reason, part in d.dropna(subset="reason").groupby("reason")]
-    return _arms_exhibit("disposition", "How the trial ended for the children, by arm", _by_arm(t, rows), t, "Outcome")
+    return _arms_exhibit(
+        "disposition", "How the trial ended for the children, by arm", _by_arm(t, rows), t, "Outcome"
+    )
 
 
 def events(t: Trial) -> Exhibit:
@@ -289,9 +317,12 @@ def randomisation(t: Trial, p: Parameters) -> Exhibit:
             "block": [int(b) for b, _ in blocks],
             "children": [len(part) for _, part in blocks],
             **{name: [int((part["arm"] == name).sum()) for _, part in blocks] for name in ARMS},
-            "sequence": [" ".join("P" if a == "Placebo" else "M" for a in part.sort_values("sequence")["arm"]) for _, part in blocks],
+            "sequence": [
+                " ".join("P" if a == "Placebo" else "M" for a in part.sort_values("sequence")["arm"])
+                for _, part in blocks
+            ],
         }
-    )  # fmt: skip
+    )
     return Exhibit(
         "randomisation",
         "Permuted blocks of random size",
@@ -299,9 +330,15 @@ def randomisation(t: Trial, p: Parameters) -> Exhibit:
         population="all randomised",
         n=_split(t),
         method=f"1:1, block sizes drawn from {', '.join(map(str, p.block_sizes))}, no strata",
-        columns={"block": "Block", "children": "Children", "Placebo": "Placebo", "hUC-MSC": "hUC-MSC", "sequence": "Order (P placebo, M hUC-MSC)"},
+        columns={
+            "block": "Block",
+            "children": "Children",
+            "Placebo": "Placebo",
+            "hUC-MSC": "hUC-MSC",
+            "sequence": "Order (P placebo, M hUC-MSC)",
+        },
         conventions=("the last block may be cut short by the end of recruitment",),
-    )  # fmt: skip
+    )
 
 
 def truth(t: Trial, p: Parameters) -> Exhibit:

@@ -23,6 +23,7 @@ VISIT_NAMES = ("Baseline", *(v.name for v in VISITS))
 LAST = VISIT_NAMES[-1]
 PANELS = 80
 """Panels of one picture at most."""
+BELOW = "all values below quantification"
 _TABLES = "ADSL and ADLB"
 
 
@@ -185,6 +186,9 @@ def change(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
             "rounded half away from zero",
         ],
     }
+    hidden = summary["note"].str.startswith(BELOW)
+    drawn = summary.assign(estimate=summary["estimate"].mask(hidden))
+    left_out = f" {hidden.sum()} group estimates with {BELOW} are not drawn." if hidden.any() else ""
     results = _last_results(table.iloc[-1], measure, digits)
     lines = (
         ((1.0, "1: no change"), (1 - p.remission_fall, f"{100 * p.remission_fall:g} % below baseline"))
@@ -201,14 +205,14 @@ def change(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
         alt=f"{quantity} of {measure.label}, {mean} by arm over the visits. At {LAST}: {ends}.",
         figure=figures.by_arm_over_time(
             None,
-            summary,
+            drawn,
             label=f"{capital(measure.label)}, {quantity.lower()}",
             unit="" if ratio else measure.unit,
             ratio=ratio,
             thresholds=lines,
             visit_col="visit",
         ),
-        caption=note,
+        caption=note + left_out,
         **common,
     )
     heading = {"visit": "Visit"}
@@ -342,7 +346,7 @@ def _mean(values, ratio, below):
     back = np.exp if ratio else float
     mean = float(back(data.mean()))
     if np.asarray(below).all():
-        return mean, np.nan, np.nan, "all values below quantification, an upper bound"
+        return mean, np.nan, np.nan, f"{BELOW}, an upper bound"
     if data.size == 1:
         return mean, np.nan, np.nan, "one child"
     if np.ptp(data) < 1e-12:

@@ -56,7 +56,12 @@ def visits(study: Study) -> Exhibit:
         "Follow-up visits after the last infusion",
         frame,
         **_NOBODY,
-        columns={"visit": "Visit (registered)", "day": "Target day", "window": "Window", "month": "Analysis time"},
+        columns={
+            "visit": "Visit (registered)",
+            "day": "Target day",
+            "window": "Window",
+            "month": "Analysis time",
+        },
         units={"day": "days", "window": "days", "month": "months"},
         conventions=("time zero is the planned day of the last infusion", "a month is 30.4375 days"),
         caption="The visits are registered; the windows are ours.",

@@ -41,6 +41,14 @@ _CONVENTIONS = (
 )
 
 
+class Count(NamedTuple):
+    """Children with the event, all of them, and how many had any assessment."""
+
+    n: int
+    N: int
+    seen: int
+
+
 class Shown(NamedTuple):
     exhibit: Exhibit
     said: dict[str, Result | str]
@@ -55,17 +63,16 @@ class Pictured(NamedTuple):
 def primary(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Shown:
     """Confirmed UPCR remission by arm: n/N, Wilson; difference with its interval; Boschloo's two-sided p."""
     counts = _events(adtte, "UPCRC")
-    (x0, n0), (x1, n1) = counts
-    pvalue = proportions.boschloo(x0, n0, x1, n1)
+    (x0, n0, _), (x1, n1, _) = counts
     row = compared("Confirmed UPCR remission", *counts)
+    pvalue = np.nan if row["note"] else proportions.boschloo(x0, n0, x1, n1)
     row |= {"p": pvalue, "p_text": pvalue_text(pvalue)}
     opened = undetermined(adsl, adlb, adtte, p).data
     said = {}
-    for arm, (x, n) in zip(ARMS, counts, strict=True):
+    for arm, (x, n, _) in zip(ARMS, counts, strict=True):
         name = ARM_KEY[arm]
-        said[name] = Result(
-            f"remission.primary.{name}.share", 100 * x / n if n else None, "%", 1, text=percent(x, n)
-        )
+        share = row[f"{name}_share"]
+        said[name] = Result(f"remission.primary.{name}.share", row[name], "%", 1, text=share)
         said[f"{name}_n"] = Result(f"remission.primary.{name}.n", x)
         said[f"{name}_evaluable"] = Result(f"remission.primary.{name}.N", n)
         open_ = int((opened["arm"] == arm).sum())
@@ -140,7 +147,7 @@ def undetermined(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
     )  # fmt: skip
     frame = frame[possible & adsl["USUBJID"].isin(without).to_numpy()]
     frame = frame.sort_values("arm", key=lambda s: s.map(ARMS.index), kind="stable", ignore_index=True)
-    counts = [n for _, n in _events(adtte, "UPCRC")]
+    counts = [count.N for count in _events(adtte, "UPCRC")]
     here = [int((frame["arm"] == arm).sum()) for arm in ARMS]
     return Exhibit(
         "remission-undetermined",
@@ -161,18 +168,16 @@ def undetermined(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
 
 def supplementary(adsl: pd.DataFrame, adtte: pd.DataFrame) -> Pictured:
     """The primary endpoint in all randomised (not evaluable = no remission) and per protocol; no p-values."""
-    found = adam.events(adtte, "UPCRC").set_index("USUBJID")["event"].reindex(adsl["USUBJID"])
-    event, evaluable = (found == 1).to_numpy(), found.notna().to_numpy()
+    confirmed = adtte[adtte["PARAMCD"] == "UPCRC"].merge(adsl[["USUBJID", "PPROTFL"]], on="USUBJID")
+    evaluable = confirmed["ANL01FL"] == "Y"
     sets = {
-        "Evaluable (primary)": evaluable,
-        "All randomised, not evaluable = no remission": np.ones(len(adsl), bool),
-        "Per protocol: evaluable, both infusions, no rescue": evaluable & (adsl["PPROTFL"] == "Y").to_numpy(),
+        "Evaluable (primary)": confirmed[evaluable],
+        "All randomised, not evaluable = no remission": confirmed.assign(ANL01FL="Y"),
+        "Per protocol: evaluable, both infusions, no rescue": confirmed[
+            evaluable & (confirmed["PPROTFL"] == "Y")
+        ],
     }
-    arm = adsl["TRT01P"].to_numpy()
-    data = [
-        compared(label, *((int((event & chosen & (arm == a)).sum()), int((chosen & (arm == a)).sum())) for a in ARMS))
-        for label, chosen in sets.items()
-    ]  # fmt: skip
+    data = [compared(label, *_events(part, "UPCRC")) for label, part in sets.items()]
     keys = ("remission.evaluable", "remission.all_randomised", "remission.per_protocol")
     return _table_and_forest(
         "remission-sets", "Confirmed remission of proteinuria by UPCR in three analysis sets", data, keys,
@@ -181,7 +186,7 @@ def supplementary(adsl: pd.DataFrame, adtte: pd.DataFrame) -> Pictured:
     )  # fmt: skip
 
 
-def by_visit(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Pictured:
+def by_visit(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame) -> Pictured:
     """In remission by UPCR at each visit and at any: evaluable children; without a value = no remission."""
     part = adsl[adsl["UPCRFL"] == "Y"].reset_index(drop=True)
     state = _states(adlb, part, "PROTCRT")
@@ -189,12 +194,11 @@ def by_visit(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Par
     arm = part["TRT01P"].to_numpy()
     data, keys = [], []
     for k, v in enumerate(VISITS):
-        counts = [(int((state[arm == a, k] > 0).sum()), int((arm == a).sum())) for a in ARMS]
+        counts = _at_visit(state[:, k], arm)
         row = compared(v.name, *counts)
-        for a in ARMS:
-            here = state[arm == a, k]
+        for a, count in zip(ARMS, counts, strict=True):
             row[f"{ARM_KEY[a]}_complete"] = int(complete[arm == a, k].sum())
-            row[f"{ARM_KEY[a]}_seen"] = int((here >= 0).sum())
+            row[f"{ARM_KEY[a]}_seen"] = count.seen
         data.append(row)
         keys.append(f"remission.visit.{v.name.lower().replace(' ', '')}")
     ever = compared("At any visit (ever)", *_events(adtte, "UPCRF"))
@@ -222,11 +226,8 @@ def endpoints(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Pa
         part = adsl[adsl["USUBJID"].isin(adam.events(adtte, f"{name}C")["USUBJID"])]
         at_last = _states(adlb, part, adam.endpoint_paramcd(name, p))[:, -1]
         for kind, (key, how) in KINDS.items():
-            if kind == "M12":
-                arm = part["TRT01P"].to_numpy()
-                counts = [(int((at_last[arm == a] > 0).sum()), int((arm == a).sum())) for a in ARMS]
-            else:
-                counts = _events(adtte, name + kind)
+            last = kind == "M12"
+            counts = _at_visit(at_last, part["TRT01P"].to_numpy()) if last else _events(adtte, name + kind)
             data.append(compared(how, *counts) | {"group": words})
             keys.append(f"remission.{name.lower()}.{key}")
     return _table_and_forest(
@@ -236,14 +237,13 @@ def endpoints(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Pa
     )  # fmt: skip
 
 
-def tiles(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame) -> Shown:
+def tiles(adsl: pd.DataFrame, adlb: pd.DataFrame) -> Shown:
     """State of UPCR remission by child and visit, earliest and longest remission on top."""
     words = _words(adlb, adsl, "PROTCRT").to_numpy()
     gone = adsl["EOSDT"].to_numpy("datetime64[D]")[:, None]
     due = adsl["TZERODT"].to_numpy("datetime64[D]")[:, None] + adam.DAYS.astype("timedelta64[D]")
     left = (adsl["EOSSTT"] == "DISCONTINUED").to_numpy()[:, None] & (due > gone)
-    lost = pd.isna(words)
-    words = np.where(lost, np.where(left, "after drop-out", "not attended"), words)
+    words = np.where(pd.isna(words), np.where(left, "after drop-out", "not attended"), words)
     words = np.where((adsl["UPCRFL"] != "Y").to_numpy()[:, None], "not evaluable", words)
     names = [v.short for v in VISITS]
     table = pd.DataFrame(words, index=pd.Index(adsl["USUBJID"], name="child"), columns=names)
@@ -255,17 +255,14 @@ def tiles(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame) -> Shown:
     rank = rank.groupby("arm", sort=False).head(ROWS)
     order = list(rank["child"])
     arms = dict(zip(adsl["USUBJID"], adsl["TRT01P"], strict=True))
-    counts = {
-        s: int((words == s).sum()) for s in ("complete", "partial", "none", "not attended", "after drop-out")
-    }
+    states = ("complete", "partial", "none", "not attended", "after drop-out")
+    counts = {state: int((words == state).sum()) for state in states}
     kinds = [f"{n} {state}" for state, n in counts.items()]
     short = {state: state.replace(" ", "_").replace("-", "_") for state in counts}
     said = {short[state]: Result(f"remission.tiles.{short[state]}", n) for state, n in counts.items()}
-    seen = counts["complete"] + counts["partial"] + counts["none"]
+    good, seen = hit.sum(), hit.sum() + counts["none"]
     said["seen"] = Result("remission.tiles.seen", seen)
-    said["in_remission"] = Result(
-        "remission.tiles.in_remission", seen - counts["none"], text=percent(seen - counts["none"], seen)
-    )
+    said["in_remission"] = Result("remission.tiles.in_remission", good, text=percent(good, seen))
     cut = f" The first {ROWS} children of an arm are drawn." if len(order) < len(adsl) else ""
     exhibit = Exhibit(
         "remission-tiles",
@@ -279,39 +276,46 @@ def tiles(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame) -> Shown:
         caption=f"A single tile in remission is not a confirmed remission.{cut}",
         alt=f"Tiles by child and visit: {', '.join(kinds)}.",
         figure=figures.tiles(table, visits=names, order=order, arm_of=arms),
-        results=[r for r in said.values() if isinstance(r, Result)],
+        results=list(said.values()),
     )
     return Shown(exhibit, said)
 
 
-def compared(label: str, control: tuple[int, int], active: tuple[int, int]) -> dict:
-    """A row of (n, N) in both arms: shares (%), Wilson and Miettinen-Nurminen bounds, and all of it in words."""
-    row = {"label": label}
-    for arm, (x, n) in zip(ARMS, (control, active), strict=True):
+def compared(label: str, control: Count, active: Count) -> dict:
+    """A row of both arms: shares (%), Wilson and Miettinen-Nurminen bounds, and all of it in words.
+
+    An arm without a child, or without a child that was assessed, has no share: the words say so.
+    """
+    row, lacking = {"label": label}, []
+    for arm, (x, n, seen) in zip(ARMS, (control, active), strict=True):
         name = ARM_KEY[arm]
-        low, high = proportions.wilson(x, n)
-        row |= {f"{name}_n": x, f"{name}_N": n, name: 100 * x / n if n else np.nan}
-        row |= {f"{name}_lower": 100 * low, f"{name}_upper": 100 * high}
-        bounds = f" ({rounded(100 * low, 1)} to {rounded(100 * high, 1)})" if n else ""
-        row[f"{name}_text"] = (
-            f"{x}/{n}, {rounded(100 * x / n, 1)} %{bounds}" if n else f"0/0, {NOT_ESTIMABLE}"
-        )
-    (x0, n0), (x1, n1) = control, active
-    low, high = (100 * v for v in proportions.miettinen_nurminen(x0, n0, x1, n1))
-    row |= {"difference": row["msc"] - row["placebo"], "lower": low, "upper": high}
-    empty = [arm for arm, n in zip(ARMS, (n0, n1), strict=True) if n == 0]
-    row["note"] = f"no evaluable child in {' or '.join(empty)}" if empty else ""
-    row["difference_text"] = (
-        f"{NOT_ESTIMABLE}: {row['note']}"
-        if empty
-        else f"{rounded(row['difference'], 1)} ({rounded(low, 1)} to {rounded(high, 1)})"
-    )
+        row |= {f"{name}_n": x, f"{name}_N": n}
+        row |= dict.fromkeys((name, f"{name}_lower", f"{name}_upper"), np.nan)
+        if n and seen:
+            low, high = (100 * v for v in proportions.wilson(x, n))
+            row |= {name: 100 * x / n, f"{name}_lower": low, f"{name}_upper": high}
+            shown = f"{rounded(row[name], 1)} % ({rounded(low, 1)} to {rounded(high, 1)})"
+        else:
+            why = "no evaluable child assessed" if n else "no evaluable child"
+            lacking.append(f"{why} in {arm}")
+            shown = f"{NOT_ESTIMABLE} ({why})"
+        row[f"{name}_text"] = f"{x}/{n}, {shown}"
+        row[f"{name}_share"] = percent(x, n) if n and seen else f"{x}/{n} ({why})"
+    row |= {"difference": row["msc"] - row["placebo"], "lower": np.nan, "upper": np.nan}
+    row["note"] = " and ".join(lacking)
+    if lacking:
+        row["difference_text"] = f"{NOT_ESTIMABLE}: {row['note']}"
+        return row
+    bounds = proportions.miettinen_nurminen(control.n, control.N, active.n, active.N)
+    row["lower"], row["upper"] = (100 * v for v in bounds)
+    ends = f"{rounded(row['lower'], 1)} to {rounded(row['upper'], 1)}"
+    row["difference_text"] = f"{rounded(row['difference'], 1)} ({ends})"
     return row
 
 
 def _verdict(row, pvalue, counts, alpha) -> str:
     """What test and interval say about zero, in words, and whether they agree."""
-    (x0, n0), (x1, n1) = counts
+    (x0, n0, _), (x1, n1, _) = counts
     if row["note"]:
         return f"The primary comparison is not estimable: {row['note']}."
     words = []
@@ -344,14 +348,22 @@ def _words(adlb, adsl, paramcd):
 def _states(adlb, adsl, paramcd):
     """State of remission (children of ADSL, 11 visits): 1, 0, -1 unknown, from ADLB's AVALCAT1."""
     words = _words(adlb, adsl, paramcd)
-    return np.where(words.isna(), -1, words.isin(["complete", "partial", "remission", "improved"])).astype(
-        np.int8
-    )
+    good = words.isin(["complete", "partial", "remission", "improved"])
+    return np.where(words.isna(), -1, good).astype(np.int8)
 
 
-def _events(adtte, code):
+def _events(adtte, code) -> list[Count]:
+    """Of each arm: evaluable children with the event, evaluable children, those assessed after time zero."""
     rows = adam.events(adtte, code)
-    return [(int(rows.loc[rows["arm"] == k, "event"].sum()), int((rows["arm"] == k).sum())) for k in (0, 1)]
+    rows = rows.assign(seen=(rows["time"] > 0) | (rows["event"] == 1))
+    parts = [rows[rows["arm"] == k] for k in (0, 1)]
+    return [Count(int(part["event"].sum()), len(part), int(part["seen"].sum())) for part in parts]
+
+
+def _at_visit(state, arm) -> list[Count]:
+    """Of each arm: children in remission, all of them, those with a value; state (children,) of one visit."""
+    parts = [state[arm == a] for a in ARMS]
+    return [Count(int((part > 0).sum()), len(part), int((part >= 0).sum())) for part in parts]
 
 
 def _difference_results(key, row) -> dict[str, Result]:
@@ -371,8 +383,7 @@ def _table_and_forest(key, title, data, keys, *, population, n, method, heading,
     for row, name in zip(data, keys, strict=True):
         short = name.removeprefix("remission.").replace(".", "_")
         for arm in ARM_KEY.values():
-            share = Result(f"{name}.{arm}", row[arm], "%", 1, text=percent(row[f"{arm}_n"], row[f"{arm}_N"]))
-            said[f"{short}_{arm}"] = share
+            said[f"{short}_{arm}"] = Result(f"{name}.{arm}", row[arm], "%", 1, text=row[f"{arm}_share"])
         said |= {f"{short}_{k}": r for k, r in _difference_results(name, row).items()}
     columns = {"group": "Measure"} if "group" in frame else {}
     columns |= {"label": heading}
@@ -381,22 +392,14 @@ def _table_and_forest(key, title, data, keys, *, population, n, method, heading,
         columns |= {f"{name}_{k}": f"{arm} {words}" for k, words in (more or {}).items()}
     columns["difference_text"] = "Difference (95 % interval)"
     common = {"population": population, "n": n, "method": method, "conventions": _CONVENTIONS}
-    table = Exhibit(
-        key,
-        title,
-        frame,
-        columns=columns,
-        units={"difference_text": POINTS},
-        results=list(said.values()),
-        **common,
-    )
+    unit, results = {"difference_text": POINTS}, list(said.values())
+    table = Exhibit(key, title, frame, columns=columns, units=unit, results=results, **common)
     drawn = frame.rename(columns={"difference": "estimate", "difference_text": "text"})
     for arm, name in ARM_KEY.items():
         drawn[f"{arm}\nn/N"] = [f"{r[f'{name}_n']}/{r[f'{name}_N']}" for r in data]
     kept = ["label", "estimate", "lower", "upper", "text", "note", *(f"{a}\nn/N" for a in ARMS)]
-    drawn = drawn[(["group"] if "group" in frame else []) + kept].assign(
-        text=drawn["text"].str.replace("-", "−")
-    )
+    drawn = drawn[(["group"] if "group" in frame else []) + kept]
+    drawn = drawn.assign(text=drawn["text"].str.replace("-", "−"))
     spread = frame["difference"].dropna()
     alt = (
         f"Differences hUC-MSC - placebo of {len(frame)} rows, {rounded(spread.min(), 1)} to "

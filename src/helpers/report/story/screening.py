@@ -78,11 +78,14 @@ def cohort_counts(frame: pd.DataFrame) -> dict[str, Result]:
 def genotype_by_sex(frame: pd.DataFrame) -> Exhibit:
     """Forms of the disease by sex in the screened cohort."""
     rows = [
-        {"group": "boys" if sex == "male" else "girls", "category": form,
-         "n": int(((frame["sex"] == sex) & (frame["genotype"] == form)).sum())}
+        {
+            "group": "boys" if sex == "male" else "girls",
+            "category": form,
+            "n": int(((frame["sex"] == sex) & (frame["genotype"] == form)).sum()),
+        }
         for sex in ("male", "female")
         for form in _FORMS
-    ]  # fmt: skip
+    ]
     data = pd.DataFrame(rows)
     totals = data.groupby("group", sort=False)["n"].sum()
     linked = data[data["category"] == "X-linked"].set_index("group")["n"]
@@ -208,7 +211,9 @@ def _published(label: str, source: str) -> dict:
     return _mark(label, float(row["value"]), float(row["low"]), float(row["high"]), source)
 
 
-def _distribution(key, title, clinic, values, *, label, unit, published, by=None, log=False, caption="") -> Exhibit:
+def _distribution(
+    key, title, clinic, values, *, label, unit, published, by=None, log=False, caption=""
+) -> Exhibit:
     values = np.asarray(values, float)
     seen = ~np.isnan(values)
     values = values[seen]
@@ -223,11 +228,15 @@ def _distribution(key, title, clinic, values, *, label, unit, published, by=None
     summary = summary.reset_index()
     marks = pd.DataFrame(
         [
-            {"group": f"published: {m['label']} ({m['source_id']})", "median": m["value"],
-             "quartile_1": m["low"], "quartile_3": m["high"]}
+            {
+                "group": f"published: {m['label']} ({m['source_id']})",
+                "median": m["value"],
+                "quartile_1": m["low"],
+                "quartile_3": m["high"],
+            }
             for m in published
         ]
-    )  # fmt: skip
+    )
     words = "; ".join(
         f"{r.group}: median {r.median:.3g}, quartiles {r.quartile_1:.3g} and {r.quartile_3:.3g}"
         for r in summary.itertuples()
@@ -267,20 +276,78 @@ def against_published(clinic: Clinic) -> Exhibit:
         ("Dominant form", "%", share(clinic.form == 2), "NH03", "all"),
         ("Digenic form", "%", share(clinic.form == 3), "NH04", "all"),
         ("Boys", "%", share(clinic.male), "NH05", "all"),
-        ("Haematuria in boys with the X-linked form", "%", share(r["rbc"] > 8.3, boys_x & ~np.isnan(r["rbc"])), "NH07", "boys, X-linked"),
-        ("Proteinuria beside haematuria", "%", share(clinic.proteinuria, ~np.isnan(r["upcr"])), "NH08", "all"),
-        ("Proteinuria, boys", "%", share(clinic.proteinuria, clinic.male & ~np.isnan(r["upcr"])), "NH11a", "boys"),
-        ("Proteinuria, girls", "%", share(clinic.proteinuria, ~clinic.male & ~np.isnan(r["upcr"])), "NH11b", "girls"),
+        (
+            "Haematuria in boys with the X-linked form",
+            "%",
+            share(r["rbc"] > 8.3, boys_x & ~np.isnan(r["rbc"])),
+            "NH07",
+            "boys, X-linked",
+        ),
+        (
+            "Proteinuria beside haematuria",
+            "%",
+            share(clinic.proteinuria, ~np.isnan(r["upcr"])),
+            "NH08",
+            "all",
+        ),
+        (
+            "Proteinuria, boys",
+            "%",
+            share(clinic.proteinuria, clinic.male & ~np.isnan(r["upcr"])),
+            "NH11a",
+            "boys",
+        ),
+        (
+            "Proteinuria, girls",
+            "%",
+            share(clinic.proteinuria, ~clinic.male & ~np.isnan(r["upcr"])),
+            "NH11b",
+            "girls",
+        ),
         ("Nephrotic range, boys", "%", share(nephrotic, clinic.male & ~np.isnan(r["upcr"])), "NH11c", "boys"),
-        ("Nephrotic range, girls", "%", share(nephrotic, ~clinic.male & ~np.isnan(r["upcr"])), "NH11d", "girls"),
-        ("UPCR untreated, median, boys with the X-linked form", "mg/mg", float(np.median(untreated[boys_x & (clinic.age > 4)])), "NH13", "boys, X-linked, above 4 years"),
-        ("eGFR, mean, boys with the X-linked form", "mL/min/1.73m2", float(np.nanmean(clinic.egfr[boys_x])), "NH22", "boys, X-linked"),
-        ("eGFR, mean, X-linked form", "mL/min/1.73m2", float(np.nanmean(clinic.egfr[clinic.form == 0])), "NH23", "X-linked"),
-        ("On RAS inhibition, boys with the X-linked form", "%", share(r["ras_inhibitor"] > 0, boys_x), "NH22", "boys, X-linked"),
+        (
+            "Nephrotic range, girls",
+            "%",
+            share(nephrotic, ~clinic.male & ~np.isnan(r["upcr"])),
+            "NH11d",
+            "girls",
+        ),
+        (
+            "UPCR untreated, median, boys with the X-linked form",
+            "mg/mg",
+            float(np.median(untreated[boys_x & (clinic.age > 4)])),
+            "NH13",
+            "boys, X-linked, above 4 years",
+        ),
+        (
+            "eGFR, mean, boys with the X-linked form",
+            "mL/min/1.73m2",
+            float(np.nanmean(clinic.egfr[boys_x])),
+            "NH22",
+            "boys, X-linked",
+        ),
+        (
+            "eGFR, mean, X-linked form",
+            "mL/min/1.73m2",
+            float(np.nanmean(clinic.egfr[clinic.form == 0])),
+            "NH23",
+            "X-linked",
+        ),
+        (
+            "On RAS inhibition, boys with the X-linked form",
+            "%",
+            share(r["ras_inhibitor"] > 0, boys_x),
+            "NH22",
+            "boys, X-linked",
+        ),
         ("Cystatin C, median", "mg/L", float(np.nanmedian(r["cystatin_c"][young])), "EQ17", "3 to 12 years"),
-    ]  # fmt: skip
+    ]
     known = targets()
-    published = {"NH22": "87 % on ACE inhibitors", "EQ17": "reference interval 0.61 to 1.08", "NH13": "1.6 (0.5 to 4.0)"}
+    published = {
+        "NH22": "87 % on ACE inhibitors",
+        "EQ17": "reference interval 0.61 to 1.08",
+        "NH13": "1.6 (0.5 to 4.0)",
+    }
     frame = []
     for what, unit, value, source, among in rows:
         row = known[source]
@@ -288,9 +355,15 @@ def against_published(clinic: Clinic) -> Exhibit:
         if what.startswith("eGFR"):
             text = f"{row['value']} (SD {float(row['high']) - float(row['value']):.1f})"
         frame.append(
-            {"quantity": what, "simulated": value, "unit": unit, "published": text, "among": among,
-             "source": f"{source}: {row['population']}, {row['source']} ({row['year']})"}
-        )  # fmt: skip
+            {
+                "quantity": what,
+                "simulated": value,
+                "unit": unit,
+                "published": text,
+                "among": among,
+                "source": f"{source}: {row['population']}, {row['source']} ({row['year']})",
+            }
+        )
     return Exhibit(
         "published",
         "The simulated clinic beside published ones",
@@ -307,7 +380,10 @@ def against_published(clinic: Clinic) -> Exhibit:
             "source": "Source of the published value",
         },
         digits={"simulated": 1},
-        conventions=("proteinuria is UPCR at or above the threshold", "nephrotic range is UPCR of 2 mg/mg or more"),
+        conventions=(
+            "proteinuria is UPCR at or above the threshold",
+            "nephrotic range is UPCR of 2 mg/mg or more",
+        ),
         caption="Published series differ in age, treatment and how children were found; they are marks, not limits.",
     )
 
@@ -359,20 +435,37 @@ def facts(frame: pd.DataFrame, p: Parameters) -> Exhibit:
         else:
             shown = "; ".join(f"{value} {count}" for value, count in column.value_counts().items())
         rows.append(
-            {"question": meaning[name], "answer": shown, "missing": int(column.isna().sum()), "parameters": "; ".join(values)}
+            {
+                "question": meaning[name],
+                "answer": shown,
+                "missing": int(column.isna().sum()),
+                "parameters": "; ".join(values),
+            }
         )
     for name in ("upcr", "protein_24h", "rbc", "creatinine", "cystatin_c", "bun", "birth_date", "dipstick"):
-        lost = {"protein_24h": "collection_missing", "birth_date": "missing_answer", "dipstick": "missing_answer"}
+        lost = {
+            "protein_24h": "collection_missing",
+            "birth_date": "missing_answer",
+            "dipstick": "missing_answer",
+        }
         parameter = lost.get(name, "sample_missing")
         rows.append(
-            {"question": meaning[name], "answer": "measured" if name != "birth_date" else "recorded",
-             "missing": int(frame[name].isna().sum()), "parameters": f"{parameter} {getattr(p, parameter):g}"}
-        )  # fmt: skip
+            {
+                "question": meaning[name],
+                "answer": "measured" if name != "birth_date" else "recorded",
+                "missing": int(frame[name].isna().sum()),
+                "parameters": f"{parameter} {getattr(p, parameter):g}",
+            }
+        )
     for name in ("food_allergies", "drug_allergies"):
         rows.append(
-            {"question": f"allergies, {meaning[name]}", "answer": f"two or more: {int((frame[name] >= 2).sum())}",
-             "missing": int(frame[name].isna().sum()), "parameters": f"allergies_mean {p.allergies_mean:g}; missing_answer {p.missing_answer:g}"}
-        )  # fmt: skip
+            {
+                "question": f"allergies, {meaning[name]}",
+                "answer": f"two or more: {int((frame[name] >= 2).sum())}",
+                "missing": int(frame[name].isna().sum()),
+                "parameters": f"allergies_mean {p.allergies_mean:g}; missing_answer {p.missing_answer:g}",
+            }
+        )
     return Exhibit(
         "facts",
         "What the criteria ask, as recorded at screening",
@@ -380,9 +473,14 @@ def facts(frame: pd.DataFrame, p: Parameters) -> Exhibit:
         population="all screened children",
         n=len(frame),
         method=_METHOD,
-        columns={"question": "Question", "answer": "Yes, n/N (%), or values", "missing": "Missing", "parameters": "Parameters behind it"},
+        columns={
+            "question": "Question",
+            "answer": "Yes, n/N (%), or values",
+            "missing": "Missing",
+            "parameters": "Parameters behind it",
+        },
         conventions=("a missing answer makes the criteria that need it unknown, never failed",),
-    )  # fmt: skip
+    )
 
 
 def measures(frame: pd.DataFrame) -> Exhibit:
@@ -400,7 +498,9 @@ def measures(frame: pd.DataFrame) -> Exhibit:
         "UPCR (mg/mg)": arrays["upcr"],
         "24-hour protein (mg/m2/h)": arrays["protein_24h"],
         "Urine red cells (/uL)": arrays["rbc"],
-        "Months on RAS inhibition": (arrays["consent_date"] - arrays["ras_since"]) / np.timedelta64(1, "D") / 30.4375,
+        "Months on RAS inhibition": (arrays["consent_date"] - arrays["ras_since"])
+        / np.timedelta64(1, "D")
+        / 30.4375,
     }
     for what, values in table.items():
         row = {"measure": what}
@@ -426,9 +526,15 @@ def measures(frame: pd.DataFrame) -> Exhibit:
         population="all screened children",
         n=f"{int((frame['sex'] == 'male').sum())} boys, {int((frame['sex'] == 'female').sum())} girls",
         method=_METHOD,
-        columns={"measure": "Measure", "boys_n": "Boys, n", "boys_shown": "Boys", "girls_n": "Girls, n", "girls_shown": "Girls"},
+        columns={
+            "measure": "Measure",
+            "boys_n": "Boys, n",
+            "boys_shown": "Boys",
+            "girls_n": "Girls, n",
+            "girls_shown": "Girls",
+        },
         conventions=("n counts measured values", "values as the laboratory reports them"),
-    )  # fmt: skip
+    )
 
 
 def protein_agreement(frame: pd.DataFrame, p: Parameters) -> Exhibit:

@@ -209,7 +209,7 @@ def _rows(adtte, code, time):
     grid = np.array(GRID)
     # A CSV keeps ten digits: a time that is a visit's must not fall just behind the visit.
     nearest = grid[np.abs(month[:, None] - grid).argmin(axis=1)]
-    return rows.assign(time=np.where(np.abs(month - nearest) < -1, nearest, month)), early
+    return rows.assign(time=np.where(np.abs(month - nearest) < 1e-6, nearest, month)), early
 
 
 def _risk_exhibit(figure, risk, grid, method, common) -> Exhibit:
