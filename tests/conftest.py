@@ -125,6 +125,30 @@ def built_once(tmp_path_factory) -> Miniature:
     return made
 
 
+class Whole(Miniature):
+    """A copy of the whole project, its own source and notebooks, without what was built here."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        skip = shutil.ignore_patterns(".*", "__pycache__", "tests", "benchmarks")
+        shutil.copytree(ROOT, folder, ignore=skip)
+        for path in (folder / "reports").glob("*"):
+            if path.name != "expected":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in (folder / "data" / "synthetic").glob("*"):
+            if path.name != "base":
+                shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def whole_project(tmp_path_factory) -> Whole:
+    """The real project, copied, with its base report built; tests only read it."""
+    made = Whole(tmp_path_factory.mktemp("whole") / "the project")
+    done = made.build()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return made
+
+
 @pytest.fixture
 def miniature(built_once, tmp_path) -> Miniature:
     """A copy of the built miniature project, to be spoilt."""

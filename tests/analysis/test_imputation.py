@@ -189,7 +189,7 @@ def test_pool_of_complete_data_is_the_analysis_itself():
 
 
 def test_coverage_at_twenty_an_arm():
-    """Known truth, 120 trials of 2 x 20 with values missing at random: Monte Carlo limits of 95 % in 120 are 90 to 99."""
+    """Known truth, 120 trials of 2 x 20, missing at random: 95 % lies within 89 and 100 % of 120 trials."""
     inside = 0
     for seed in range(120):
         y, baseline, arm = drop_out(1000 + seed, effect=-1.0, chance=0.2)
@@ -203,7 +203,8 @@ UGLY = {
     "all missing": lambda y, b, a: (y * np.nan, b, a),
     "one arm": lambda y, b, a: (y, b, 0 * a),
     "one child in an arm": lambda y, b, a: (y, b, np.eye(len(a), dtype=int)[0]),
-    "nothing in the active arm at the end": lambda y, b, a: (np.where((a[:, None] == 1) & (np.arange(4) == 3), np.nan, y), b, a),
+    "nothing in the active arm at the end": lambda y, b, a: (
+        np.where((a[:, None] == 1) & (np.arange(4) == 3), np.nan, y), b, a),
     "a visit without data": lambda y, b, a: (np.where(np.arange(4) == 2, np.nan, y), b, a),
     "constant": lambda y, b, a: (0 * y + 3, b, a),
     "two children": lambda y, b, a: (y[:2], b[:2], a[:2]),
@@ -213,7 +214,8 @@ UGLY = {
     "no baseline": lambda y, b, a: (y, b * np.nan, a),
     "missing baselines": lambda y, b, a: (y, np.where(np.arange(len(b)) < 3, np.nan, b), a),
     "a child never seen": lambda y, b, a: (np.where(np.arange(len(b))[:, None] == 0, np.nan, y), b, a),
-    "two visits never together": lambda y, b, a: (np.where((np.arange(len(b))[:, None] // 2 % 2) == np.array([0, 2, 2, 1]), np.nan, y), b, a),
+    "two visits never together": lambda y, b, a: (
+        np.where((np.arange(len(b))[:, None] // 2 % 2) == np.array([0, 2, 2, 1]), np.nan, y), b, a),
     "huge numbers": lambda y, b, a: (y * 1e9, b, a),
     "tiny numbers": lambda y, b, a: (y * 1e-9, b, a),
 }  # fmt: skip
@@ -281,20 +283,13 @@ def test_wrong_input_is_one_clear_error(call, words):
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.01, 100), st.floats(-50, 50), st.sampled_from(imputation.METHODS))
-def test_units_and_origin_don_t_matter(seed, scale, shift, method):
+def test_units_and_origin_make_no_difference(seed, scale, shift, method):
     y, baseline, arm = drop_out(seed, visits=3)
-    days = DAYS[:3]
-    base = imputation.impute(y, baseline, arm, days, 3, np.random.default_rng(seed), method)
-    other = imputation.impute(
-        scale * y + shift, 5 - 3 * baseline, arm, days, 3, np.random.default_rng(seed), method
+    base = imputation.impute(y, baseline, arm, DAYS[:3], 3, np.random.default_rng(seed), method)
+    same = imputation.impute(
+        scale * y + shift, baseline, arm, DAYS[:3], 3, np.random.default_rng(seed), method
     )
-    assert base.message == other.message
-    # The draws of the coefficients depend on the coding of the baseline only through rounding of its Cholesky factor's
-    # sign: seen values are equal exactly, imputed ones in distribution; without recoding they are equal.
-    np.testing.assert_allclose(
-        other.values[:, ~np.isnan(y)], np.tile((scale * y + shift)[~np.isnan(y)], (3, 1))
-    )
-    same = imputation.impute(scale * y + shift, baseline, arm, days, 3, np.random.default_rng(seed), method)
+    assert base.message == same.message
     np.testing.assert_allclose(same.values, scale * base.values + shift, rtol=1e-4, atol=1e-4 * scale)
 
 

@@ -28,7 +28,7 @@ def notebook(*cells) -> dict:
 
 
 def page(*cells, chapter=CHAPTERS[0]) -> str:
-    files, _ = pages.chapter_page(notebook(*cells), chapter, CHAPTERS, "base", "0123456789abcdef0123")
+    files, *_ = pages.chapter_page(notebook(*cells), chapter, CHAPTERS, "base", "0123456789abcdef0123")
     return files[f"{chapter.stem}.html"].decode()
 
 
@@ -38,8 +38,14 @@ def output(data: dict, **metadata) -> dict:
 
 def table(key: str, value: float = 1.0) -> dict:
     results = [{"key": "one.mean", "value": value, "unit": "", "digits": 1, "shown": f"{value:.1f}"}]
-    record = {"key": key, "kind": "table", "csv": "a\n1\n", "results": results}
+    record = {"key": key, "kind": "table", "title": key, "alt": "", "csv": "a\n1\n", "results": results}
     return output({"text/html": "<table><tr><td>1</td></tr></table>"}, exhibit=record)
+
+
+@pytest.fixture(params=["miniature", "whole"])
+def built(request):
+    """A project with a built report: three tiny chapters, and the real ones."""
+    return request.getfixturevalue({"miniature": "built_once", "whole": "whole_project"}[request.param])
 
 
 class Addresses(HTMLParser):
@@ -120,7 +126,10 @@ def test_links_written_for_notebooks_work_on_pages():
 
 
 def test_exhibits_bring_files_and_results():
-    files, results = pages.chapter_page(notebook(("a", [table("t")])), CHAPTERS[0], CHAPTERS, "base", "k")
+    files, results, exhibits = pages.chapter_page(
+        notebook(("a", [table("t")])), CHAPTERS[0], CHAPTERS, "base", "k"
+    )
+    assert list(exhibits) == ["t"]
     assert files["exhibits/00-one/t.csv"] == b"a\n1\n"
     assert results["one.mean"]["value"] == 1.0
     assert "exhibits/00-one/t.csv" in Addresses(files["00-one.html"].decode()).links
@@ -135,8 +144,8 @@ def test_two_exhibits_or_two_results_of_one_name_are_refused():
         page(("a", [table("t", 1.0), table("u", 2.0)]))
 
 
-def test_every_address_of_the_built_pages_resolves(built_once):
-    reports = built_once.folder / "reports"
+def test_every_address_of_the_built_pages_resolves(built):
+    reports = built.folder / "reports"
     checked = 0
     for path in reports.rglob("*.html"):
         for link in Addresses(path.read_text()).links:
@@ -187,8 +196,8 @@ def requests(driver) -> list[str]:
     return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
 
 
-def test_pages_open_from_disk_in_a_browser(built_once, browser):
-    for path in sorted((built_once.folder / "reports").rglob("*.html")):
+def test_pages_open_from_disk_in_a_browser(built, browser):
+    for path in sorted((built.folder / "reports").rglob("*.html")):
         for width in (360, 1280):
             metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -219,3 +228,36 @@ def test_a_wide_table_scrolls_in_its_own_frame(built_once, browser, tmp_path):
     browser.get(place.as_uri())
     browser.execute_script("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+
+
+def test_the_real_pages_are_small_and_their_figures_speak(whole_project):
+    for path in sorted((whole_project.folder / "reports").rglob("*.html")):
+        text = path.read_text()
+        linked = [path.parent / a for a in Addresses(text).links if a.endswith(".png")]
+        assert path.stat().st_size + sum(p.stat().st_size for p in linked) < 3e6, path.name
+        for image in re.findall(r"<img [^>]+>", text):
+            assert len(re.search(r'alt="([^"]*)"', image)[1]) > 20, f"{path.name}: {image[:80]}"
+        for table in re.findall(r"<table.*?</table>", text, flags=re.S):
+            assert "<caption" in table, path.name
+        assert not re.search(r"\$\$|<code>\\", text), f"{path.name}: a formula was not converted"
+
+
+def test_every_exhibit_of_the_real_report_states_population_and_n(whole_project):
+    seen = 0
+    for path in sorted((whole_project.folder / "reports" / "base").glob("0*.html")):
+        boxes = re.findall(r'<section class="exhibit-box".*?</section>', path.read_text(), flags=re.S)
+        for box in boxes:
+            assert "Population: " in box and re.search(r"n = \S", box), path.name
+            assert ".csv" in box
+        seen += len(boxes)
+    assert seen > 60
+
+
+def test_overview_and_comparison_say_the_primary_result(whole_project):
+    reports = whole_project.folder / "reports"
+    results = json.loads((reports / "base" / "results.json").read_text())["06-remission"]
+    for path in (reports / "base" / "index.html", reports / "comparison.html"):
+        text = path.read_text()
+        for key in ("remission.primary.placebo.share", "remission.primary.msc.share", "remission.primary.p"):
+            assert results[key]["shown"] in text, f"{path.name}: {key}"
+        assert "not reported" not in text

@@ -361,7 +361,7 @@ def test_swapping_the_arms_mirrors_every_comparison(base, undrawn):
 
 
 def test_tiles_hold_what_adlb_says(base, undrawn):
-    adsl, adlb, adtte = base
+    adsl, adlb, _ = base
     shown = remission.tiles(adsl, adlb)
     table = shown.exhibit.data.set_index("child")
     names = {v.name: v.short for v in VISITS}

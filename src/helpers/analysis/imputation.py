@@ -171,7 +171,7 @@ def rubin(estimates, variances, df_complete: float = np.inf, level: float = 0.95
     if within == 0:
         return Pooled(float(estimate), message="no variance within the imputations: no interval", **parts)
     share = added / total
-    df_old = (m - 1) / share**2 if share > 0 else np.inf
+    df_old = (m - 1) / share**2 if share > 1e-100 else np.inf
     damped = (df_complete + 1) / (df_complete + 3) if np.isfinite(df_complete) else 1.0
     df_seen = damped * df_complete * (1 - share)
     df = np.inf if np.isinf(df_old) and np.isinf(df_seen) else 1 / (1 / df_old + 1 / df_seen)
@@ -234,7 +234,7 @@ def _posterior(y, x, prior, n_chains, rng):
         half = np.linalg.inv(scale).transpose(0, 2, 1) @ bartlett
         spread = scale @ np.linalg.inv(bartlett).transpose(0, 2, 1)
         noise = rng.standard_normal((n_chains, x.shape[1], visits))
-        means = fitted + 0 * root @ noise @ spread.transpose(0, 2, 1)
+        means = fitted + root @ noise @ spread.transpose(0, 2, 1)
         precision = half @ half.transpose(0, 2, 1)
         values = _fill(y, x @ means, precision, rng)
     return means, precision

@@ -113,6 +113,10 @@ def course(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
         "quantified": note,
         "empty": _empty_visits(after, measure),
     }
+    for arm, row in summary[summary["visit"] == "Baseline"].set_index("arm").iterrows():
+        text = estimate_text(row["estimate"], row["lower"], row["upper"], row["note"], measure.digits)
+        name = ARM_KEY[arm]
+        said[name] = Result(f"{key}.baseline.{name}", row["estimate"], measure.unit, measure.digits, text)
     caption = (
         f"{note} {said['empty']} A line breaks at a missed visit; a cross marks the last value of a child "
         "who was not followed to the end."
@@ -331,7 +335,8 @@ def _values(adsl, adlb, measure, p):
     frame["arm"] = frame["child"].map(adsl.set_index("USUBJID")["TRT01P"])
     base = frame[frame["visit"] == "Baseline"].set_index("child")["value"]
     frame["base"] = frame["child"].map(base)
-    return frame, " ".join(words) or "No value lies below quantification."
+    clean = "No value lies below quantification." if measure.paramcd == "PROTCRT" else "No value is zero."
+    return frame, " ".join(words) or (clean if measure.ratio else "")
 
 
 def _months(p: Parameters) -> dict[str, float]:

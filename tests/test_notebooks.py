@@ -1,0 +1,63 @@
+"""The committed notebooks: executed, free of function bodies, and giving the same again under nbval."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from helpers import ROOT
+from helpers.report.chapters import CHAPTERS
+
+NOTEBOOKS = [ROOT / "notebooks" / f"{chapter.stem}.ipynb" for chapter in CHAPTERS]
+
+
+def cells(path, kind="code"):
+    found = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == kind]
+    return [(k, "".join(cell["source"]), cell) for k, cell in enumerate(found, start=1)]
+
+
+def test_the_folder_holds_the_chapters_and_nothing_else():
+    assert sorted(p.name for p in (ROOT / "notebooks").glob("*.ipynb")) == [p.name for p in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_code_cell_was_executed_and_shows_what_it_should(path):
+    """nbval passes a cell without stored execution vacuously: here no cell may lack it."""
+    for number, source, cell in cells(path):
+        assert cell["execution_count"] == number, f"cell {number} was not executed in order"
+        last = ast.parse(source).body[-1]
+        if isinstance(last, ast.Expr):
+            assert cell["outputs"], f"cell {number} shows nothing: {source[:60]}"
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error"
+            assert output.get("name") != "stderr", f"cell {number} warns: {output.get('text')}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_narrate_and_helpers_compute(path):
+    notebook = json.loads(path.read_text("utf-8"))
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    tagged = [cell for _, _, cell in cells(path) if "parameters" in cell["metadata"].get("tags", [])]
+    assert len(tagged) == 1
+    for _, source, _ in cells(path):
+        for node in ast.walk(ast.parse(source)):
+            assert not isinstance(node, ast.FunctionDef | ast.Lambda | ast.For | ast.ClassDef), source[:60]
+    first = cells(path, "markdown")[0][1]
+    assert first.startswith("# ") and "Synthetic data" in first
+
+
+def test_nbval_gives_the_same_outputs_again(whole_project):
+    """Serially, in a copy of the project; pictures aren't compared, metadata neither."""
+    environment = {**os.environ, "PYTHONPATH": str(whole_project.folder / "src"), "PYTHONHASHSEED": "0"}
+    environment |= {"OPENBLAS_NUM_THREADS": "1", "IPYTHONDIR": str(whole_project.folder / ".ipython")}
+    command = [sys.executable, "-m", "pytest", "--nbval", "-p", "no:randomly", "-p", "no:cacheprovider", "-q"]
+    done = subprocess.run(
+        [*command, "--rootdir", ".", "-c", os.devnull, "notebooks"],
+        cwd=whole_project.folder, env=environment, capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    count = sum(len(cells(path)) for path in NOTEBOOKS)
+    assert f"{count} passed" in done.stdout
