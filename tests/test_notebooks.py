@@ -46,7 +46,8 @@ def test_notebooks_narrate_and_helpers_compute(path):
         for node in ast.walk(ast.parse(source)):
             assert not isinstance(node, ast.FunctionDef | ast.Lambda | ast.For | ast.ClassDef), source[:60]
     first = cells(path, "markdown")[0][1]
-    assert first.startswith("# ") and "Synthetic data" in first
+    assert first.startswith("# ")
+    assert "Synthetic data" in first
 
 
 def test_nbval_gives_the_same_outputs_again(whole_project):

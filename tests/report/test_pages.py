@@ -247,7 +247,8 @@ def test_every_exhibit_of_the_real_report_states_population_and_n(whole_project)
     for path in sorted((whole_project.folder / "reports" / "base").glob("0*.html")):
         boxes = re.findall(r'<section class="exhibit-box".*?</section>', path.read_text(), flags=re.S)
         for box in boxes:
-            assert "Population: " in box and re.search(r"n = \S", box), path.name
+            assert "Population: " in box, path.name
+            assert re.search(r"n = \S", box), path.name
             assert ".csv" in box
         seen += len(boxes)
     assert seen > 60

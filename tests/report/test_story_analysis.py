@@ -134,7 +134,7 @@ def test_headers_stand_over_the_arm_they_name(base, undrawn):
     assert after.data["msc"].to_numpy() == pytest.approx(3 * before.data["msc"].to_numpy())
     tables = [e for e in everything(adsl, adlb, adtte)[0].values() if e.figure is None]
     named = [(c, h) for e in tables for c, h in e.columns.items() if c.startswith(("placebo", "msc"))]
-    assert len(named) > 50
+    assert len(named) > 40
     for column, heading in named:
         assert ("Placebo" in heading) == column.startswith("placebo")
         assert ("hUC-MSC" in heading) == column.startswith("msc")
@@ -230,8 +230,8 @@ def test_primary_against_scipy_and_statsmodels(base):
     ("control", "active", "words"),
     [
         ((3, 18), (7, 14), "Test and interval disagree about zero: the test (level 5 %) does not exclude it"),
-        ((1, 20), (15, 20), "agree: at the 5 % level, either excludes zero"),
-        ((5, 20), (6, 20), "agree: at the 5 % level, either does not exclude zero"),
+        ((1, 20), (15, 20), "Test (level 5 %) and 95 % interval agree: both exclude zero"),
+        ((5, 20), (6, 20), "Test (level 5 %) and 95 % interval agree: neither excludes zero"),
         ((0, 20), (0, 20), "No child of either arm had a confirmed remission"),
         ((20, 20), (20, 20), "Every evaluable child had a confirmed remission"),
         ((0, 1), (6, 20), "single evaluable child"),

@@ -15,7 +15,7 @@ from helpers import Problem
 from helpers.analysis import derive
 from helpers.study import kidney
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import ARMS, BASELINE, DAYS_PER_MONTH, SCREENING, TRIAL, VISITS
+from helpers.study.protocol import ARMS, BASELINE, SCREENING, TRIAL, VISITS, months
 
 DAYS = np.array([v.day for v in VISITS])
 
@@ -223,7 +223,7 @@ class Adam:
         end = raw.disposition.set_index("usubjid").loc[self.ids]
         consent = s["consent_date"].to_numpy("datetime64[D]")
         age = (consent - s["birth_date"].to_numpy("datetime64[D]")) / np.timedelta64(1, "D") / 365.25
-        ras = (consent - s["ras_since"].to_numpy("datetime64[D]")) / np.timedelta64(1, "D") / DAYS_PER_MONTH
+        ras = months((consent - s["ras_since"].to_numpy("datetime64[D]")) / np.timedelta64(1, "D"))
         gfr = gfr_paramcd(self.p)
         randomised = raw.randomisation.set_index("usubjid").loc[self.ids]
         dates = np.sort(self.given, axis=1)
@@ -293,7 +293,7 @@ class Adam:
                             "AVISITN": float(k + 1),
                             "ADT": date.astype("datetime64[ns]"),
                             "ADY": (date - self.zero) / np.timedelta64(1, "D"),
-                            "MONTH": -self.p.infusion_gap / DAYS_PER_MONTH if k < 0 else VISITS[k].month,
+                            "MONTH": months(-self.p.infusion_gap) if k < 0 else VISITS[k].month,
                             "AVAL": value,
                             "BASE": base,
                             "ABLFL": "Y" if k < 0 else None,
@@ -360,7 +360,7 @@ class Adam:
         at = np.where(index >= 0, index, last)
         when = np.take_along_axis(dates, np.maximum(at, 0)[:, None], axis=1)[:, 0]
         when = np.where(at >= 0, when, self.zero)
-        month = np.where(at >= 0, DAYS[np.maximum(at, 0)], 0) / DAYS_PER_MONTH
+        month = months(np.where(at >= 0, DAYS[np.maximum(at, 0)], 0))
         event = index >= 0
         words_of = np.where(
             event,
@@ -374,7 +374,7 @@ class Adam:
             ),
         )
         end = self.raw.disposition.set_index("usubjid").loc[self.ids, "date"].to_numpy("datetime64[D]")
-        observed = np.clip((end - self.zero) / np.timedelta64(1, "D"), 0, DAYS[-1]) / DAYS_PER_MONTH
+        observed = months(np.clip((end - self.zero) / np.timedelta64(1, "D"), 0, DAYS[-1]))
         return pd.DataFrame(
             {
                 "STUDYID": TRIAL,
@@ -390,9 +390,9 @@ class Adam:
                 "CNSR": np.where(event, 0.0, np.where(e.evaluable, 1.0, 2.0)),
                 "EVNTDESC": words_of.astype(object),
                 "ANL01FL": _flag(e.evaluable),
-                "LMONTH": left / DAYS_PER_MONTH,
-                "RMONTH": np.where(np.isinf(right), np.nan, right / DAYS_PER_MONTH),
-                "ACTMONTH": (when - self.zero) / np.timedelta64(1, "D") / DAYS_PER_MONTH,
+                "LMONTH": months(left),
+                "RMONTH": months(np.where(np.isinf(right), np.nan, right)),
+                "ACTMONTH": months((when - self.zero) / np.timedelta64(1, "D")),
                 "EOSMONTH": np.where(event, month, np.maximum(observed, month)),
             }
         )

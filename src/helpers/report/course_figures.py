@@ -225,7 +225,7 @@ def by_arm_over_time(
                     markeredgewidth=0.8,
                     transform=blended_transform_factory(ax.transData, ax.transAxes),
                 )
-            ticks = [t for t in (0, 1, 2, 3, 4, 6, 8, 10, 12) if months[0] <= t <= months[-1]] or list(
+            ticks = [t for t in (0, 1, 2, 3, 4, 6, 8, 10, 12) if months[0] <= t <= months[-1] + 0.05] or list(
                 months[:1]
             )
             ax.set_xlim(edges)
@@ -324,7 +324,9 @@ def small_multiples(lines, *, order, label, unit, log=False, threshold=None):
     )
     low, high = shown["month"].min(), max(shown["month"].max(), shown["month"].min() + 1)
     axes[0].set_xlim(low - 0.06 * (high - low), high + 0.06 * (high - low))
-    axes[0].set_xticks([t for t in (0, 3, 6, 9, 12) if low <= t <= high] if high < 12 else [0, 6, 12])
+    axes[0].set_xticks(
+        [t for t in (0, 3, 6, 9, 12) if low <= t <= high + 0.05] if high < 11.9 else [0, 6, 12]
+    )
     names = short_names(order)
     parts = dict(list(lines.groupby("child", sort=False)))
     for k, ax in enumerate(axes):

@@ -237,7 +237,7 @@ def cumulative_remission(curves, risk_table, *, grid, band=True, label):
                 zorder=5,
             )
     ticks = (
-        [t for t in (0, 1, 2, 3, 4, 5, 6, 8, 10, 12) if t <= end]
+        [t for t in (0, 1, 2, 3, 4, 5, 6, 8, 10, 12) if t <= end + 0.05]
         if end <= 12.5
         else MaxNLocator(8).tick_values(0, end)
     )

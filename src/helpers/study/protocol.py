@@ -6,11 +6,18 @@ quote it and a test finds every quotation there.
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from helpers import ROOT
 
 TRIAL = "NCT06731192"
 ARMS = ("Placebo", "hUC-MSC")
 DAYS_PER_MONTH = 30.4375
+
+
+def months(days):
+    """Days as months of analysis time, to eight decimals, so that tables and computed grids are equal."""
+    return np.round(np.asarray(days) / DAYS_PER_MONTH, 8)[()]
 
 
 def registered_text() -> str:
@@ -27,7 +34,7 @@ class Visit:
 
     @property
     def month(self) -> float:
-        return self.day / DAYS_PER_MONTH
+        return months(self.day)
 
     @property
     def short(self) -> str:

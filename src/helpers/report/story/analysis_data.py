@@ -152,18 +152,18 @@ def flow(a: Analysis) -> Exhibit:
         ]
         treated = int((mine["SAFFL"] == "Y").sum())
         evaluable = int((mine["UPCRFL"] == "Y").sum())
-        boxes[f"allocated_{arm}"] = (f"Allocated to {arm}", len(mine), [])
+        boxes[f"allocated_{arm}"] = (
+            f"Allocated to {arm}",
+            len(mine),
+            [("baseline UPCR below the threshold: not evaluable", len(mine) - evaluable)],
+        )
         boxes[f"treated_{arm}"] = (
             "Any infusion",
             treated,
             [("both infusions", int((mine["NINFUS"] == 2).sum()))],
         )
         boxes[f"discontinued_{arm}"] = ("Left before month 12", len(left), reasons)
-        boxes[f"analysed_{arm}"] = (
-            "Analysed for the primary endpoint",
-            evaluable,
-            [("baseline UPCR below the threshold", len(mine) - evaluable)],
-        )
+        boxes[f"analysed_{arm}"] = ("Analysed for the primary endpoint", evaluable, [])
     frame = pd.DataFrame([{"box": name, "label": box[0], "children": box[1]} for name, box in boxes.items()])
     told = "; ".join(f"{box[0]} {box[1]}" for name, box in boxes.items() if "_" not in name)
     arms = "; ".join(
@@ -333,7 +333,7 @@ def exposure(a: Analysis, p: Parameters, infusions: pd.DataFrame) -> Exhibit:
                 for arm in ARMS
             },
         }
-        for k, label in ((2, "Two infusions"), (1, "One infusion"), (0, "None"))
+        for k, label in ((2, "Two infusions"), (1, "One infusion"), (0, "No infusion"))
     ]
     given = infusions[infusions["given"] == "yes"]
     weight = sl.set_index("USUBJID")["WEIGHTBL"]
@@ -346,7 +346,9 @@ def exposure(a: Analysis, p: Parameters, infusions: pd.DataFrame) -> Exhibit:
             "item": "Million cells per kg and infusion, median (range)",
             **{
                 arm: _range(
-                    cells.loc[(cells["arm"] == arm) & (cells["cells"] > 0), "per_kg"], 2, "none: saline"
+                    cells.loc[(cells["arm"] == arm) & (cells["cells"] > 0), "per_kg"],
+                    2,
+                    "none: saline" if arm == "Placebo" else "no infusion",
                 )
                 for arm in ARMS
             },

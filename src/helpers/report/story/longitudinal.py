@@ -15,7 +15,7 @@ from helpers.analysis import adam
 from helpers.report import figures
 from helpers.report.exhibits import NOT_ESTIMABLE, Exhibit, Result, percent, rounded
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import ARMS, DAYS_PER_MONTH, VISITS
+from helpers.study.protocol import ARMS, VISITS, months
 
 ARM_KEY = {"Placebo": "placebo", "hUC-MSC": "msc"}
 """Arms as named results write them."""
@@ -340,7 +340,7 @@ def _values(adsl, adlb, measure, p):
 
 
 def _months(p: Parameters) -> dict[str, float]:
-    return {"Baseline": -p.infusion_gap / DAYS_PER_MONTH} | {v.name: v.month for v in VISITS}
+    return {"Baseline": months(-p.infusion_gap)} | {v.name: v.month for v in VISITS}
 
 
 def _mean(values, ratio, below):

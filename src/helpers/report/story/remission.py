@@ -196,20 +196,15 @@ def by_visit(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame) -> Pic
     for k, v in enumerate(VISITS):
         counts = _at_visit(state[:, k], arm)
         row = compared(v.name, *counts)
-        for a, count in zip(ARMS, counts, strict=True):
-            row[f"{ARM_KEY[a]}_complete"] = int(complete[arm == a, k].sum())
-            row[f"{ARM_KEY[a]}_seen"] = count.seen
-        data.append(row)
+        data.append(row | _detail(counts, complete[:, [k]], arm))
         keys.append(f"remission.visit.{v.name.lower().replace(' ', '')}")
-    ever = compared("At any visit (ever)", *_events(adtte, "UPCRF"))
-    for a in ARMS:
-        ever[f"{ARM_KEY[a]}_complete"] = int(complete[arm == a].any(axis=1).sum())
-        ever[f"{ARM_KEY[a]}_seen"] = int((state[arm == a] >= 0).any(axis=1).sum())
+    counts = _events(adtte, "UPCRF")
+    ever = compared("At any visit (ever)", *counts) | _detail(counts, complete, arm)
     found = _table_and_forest(
         "remission-visits", "Remission of proteinuria by UPCR at each visit", [*data, ever], [*keys, "remission.ever"],
         population="evaluable for proteinuria (UPCRFL)", n=children_text(part),
         method=f"{_INTERVALS}, no p-values; source ADLB (PROTCRT, AVALCAT1)", heading="Visit",
-        more={"seen": "with a value", "complete": "complete"},
+        more={"detail": "with a value / complete"},
     )  # fmt: skip
     empty = [v.name for k, v in enumerate(VISITS) if not (state[:, k] >= 0).any()]
     words = f"No evaluable child has a UPCR at {', '.join(empty)}." if empty else ""
@@ -329,9 +324,8 @@ def _verdict(row, pvalue, counts, alpha) -> str:
     # The test is the pre-specified decision; the interval inverts another statistic.
     names = {True: "excludes", False: "does not exclude"}
     if test == interval:
-        words.append(
-            f"Test and interval agree: at the {100 * alpha:g} % level, either {names[test]} zero difference."
-        )
+        both = "both exclude" if test else "neither excludes"
+        words.append(f"Test (level {100 * alpha:g} %) and 95 % interval agree: {both} zero difference.")
     else:
         words.append(
             f"Test and interval disagree about zero: the test (level {100 * alpha:g} %) {names[test]} it, "
@@ -364,6 +358,19 @@ def _at_visit(state, arm) -> list[Count]:
     """Of each arm: children in remission, all of them, those with a value; state (children,) of one visit."""
     parts = [state[arm == a] for a in ARMS]
     return [Count(int((part > 0).sum()), len(part), int((part >= 0).sum())) for part in parts]
+
+
+def _detail(counts, complete, arm) -> dict:
+    """By arm: children with a value, and children in complete remission at any of the columns."""
+    out = {}
+    for a, count in zip(ARMS, counts, strict=True):
+        name, full = ARM_KEY[a], int(complete[arm == a].any(axis=1).sum())
+        out |= {
+            f"{name}_seen": count.seen,
+            f"{name}_complete": full,
+            f"{name}_detail": f"{count.seen} / {full}",
+        }
+    return out
 
 
 def _difference_results(key, row) -> dict[str, Result]:

@@ -111,39 +111,36 @@ def estimates(adtte: pd.DataFrame, codes=tuple(ENDPOINTS), clocks=("AVAL",)) -> 
             rows, _ = _rows(adtte, code, clock)
             prefix, how = CLOCKS[clock]
             key, words = ENDPOINTS[code]
-            row = {"endpoint": capital(words), "clock": capital(how)}
+            short = f"{prefix}{key}"
             for k, arm in enumerate(ARMS):
                 part, name = rows[rows["arm"] == k], ARM_KEY[arm]
                 median, text = _median(part)
-                share, share_text = _cumulative(part, GRID[-1])
-                ends = ("", "_lower", "_upper")
-                row |= {f"{name}_n": int(part["event"].sum()), f"{name}_N": len(part)}
-                numbers = (median.estimate, median.lower, median.upper)
-                row |= {f"{name}_median{e}": v for e, v in zip(ends, numbers, strict=True)}
-                row |= {f"{name}_month12{e}": v for e, v in zip(ends, share, strict=True)}
-                row[f"{name}_count"] = percent(part["event"].sum(), len(part))
-                row |= {f"{name}_text": text, f"{name}_share": share_text}
-                short = f"{prefix}{key}"
+                (share, low, high), share_text = _cumulative(part, GRID[-1])
+                n = int(part["event"].sum())
+                data.append(
+                    {
+                        "endpoint": capital(words), "clock": capital(how), "arm": arm, "n": n, "N": len(part),
+                        "median": median.estimate, "median_lower": median.lower, "median_upper": median.upper,
+                        "month12": share, "month12_lower": low, "month12_upper": high,
+                        "count_text": percent(n, len(part)), "median_text": text, "month12_text": share_text,
+                    }
+                )  # fmt: skip
                 said[f"{short}_{name}"] = Result(
                     f"ttr.{short}.median.{name}", median.estimate, "months", 1, text
                 )
                 said[f"{short}_month12_{name}"] = Result(
-                    f"ttr.{short}.month12.{name}", share[0], "%", 1, share_text
+                    f"ttr.{short}.month12.{name}", share, "%", 1, share_text
                 )
-            data.append(row)
     columns = {"endpoint": "Time to"} | ({"clock": "Time scale and censoring"} if len(clocks) > 1 else {})
-    for kind, words in (
-        ("count", "remitted n/N"),
-        ("text", "median, months (95 % interval)"),
-        ("share", f"remitted by {LAST.lower()}, % (95 % interval)"),
-    ):
-        columns |= {f"{ARM_KEY[arm]}_{kind}": f"{arm} {words}" for arm in ARMS}
+    columns |= {"arm": "Arm", "count_text": "Remitted n/N", "median_text": "Median (95 % interval)"}
+    columns["month12_text"] = f"Remitted by {LAST.lower()} (95 % interval)"
     exhibit = Exhibit(
         "ttr-estimates" if len(clocks) == 1 else "ttr-sensitivity",
         "Time to remission: medians and cumulative remission"
         + ("" if len(clocks) == 1 else " under three ways to count time and to censor"),
         pd.DataFrame(data),
         columns=columns,
+        units={"median_text": "months", "month12_text": "%"},
         population="all randomised evaluable for the endpoint, N in the table",
         n=f"{adtte['USUBJID'].nunique()} randomised",
         method="Kaplan-Meier (lifelines); limits of a median where the log-log band crosses one half; "
@@ -276,6 +273,8 @@ def _cumulative(part, at):
     nothing = (np.nan,) * 3
     if part.empty:
         return nothing, f"{NOT_ESTIMABLE}: no evaluable child"
+    if (part["time"] == 0).all() and not part["event"].any():
+        return nothing, f"{NOT_ESTIMABLE}: no assessment after time zero"
     km = survival.kaplan_meier(part["time"], part["event"])
     last, survivors = km["time"].iloc[-1], km["survival"].iloc[-1]
     if last < at and survivors > 0:
