@@ -42,7 +42,9 @@ def endpoints(p, f) -> derive.Endpoint:
 def main() -> None:
     p = load("base").parameters
     per_child = best(lambda: screen_block(p), 20) / simulate.BLOCK
-    print(f"screening, all 23 criteria     {1 / per_child:12,.0f} children/s   {per_child * 1e6:6.2f} s per million")
+    print(
+        f"screening, all 23 criteria     {1 / per_child:12,.0f} children/s   {per_child * 1e6:6.2f} s per million"
+    )
 
     trials = conduct.CHUNK
     enrolled, _, _ = conduct.screen(p, trials, needed=False)
