@@ -124,6 +124,21 @@ def test_same_bytes_in_another_folder_time_zone_hash_seed_and_with_plain_kernels
         assert (other.folder / place).read_bytes() == (built_once.folder / place).read_bytes()
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_number_of_workers_changes_no_byte(built_once, tmp_path, workers):
+    other = copy.copy(built_once)
+    other.folder = tmp_path / "p"
+    shutil.copytree(built_once.folder, other.folder, ignore=shutil.ignore_patterns(".cache", "reports"))
+    shutil.rmtree(other.folder / "data")
+    command, environment = other.command(**PLAIN)
+    code = f"from helpers.report import build; build.WORKERS = {workers}; raise SystemExit(build.main([]))"
+    done = subprocess.run(
+        [command[0], "-c", code], env=environment, cwd=other.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert other.published() == built_once.published()
+
+
 # ------------------------------------------------------------------ what goes wrong
 
 
@@ -330,8 +345,9 @@ def test_changed_parameters_build_beside_the_scenario(miniature):
     after = miniature.published()
     told = json.loads(after[f"data/synthetic/{name}/scenario.json"])
     assert told == {"scenario": name}, "Papermill gave the notebook the scenario's name"
-    kept = {n: text for n, text in after.items() if name not in n and n != "reports/index.html"}
-    assert kept == {n: text for n, text in before.items() if n != "reports/index.html"}
+    shared = ("reports/index.html", "reports/comparison.html")
+    kept = {n: text for n, text in after.items() if name not in n and n not in shared}
+    assert kept == {n: text for n, text in before.items() if n not in shared}
     assert f'href="{name}/index.html"' in after["reports/index.html"].decode()
     assert "n_randomised = 60" in after["reports/index.html"].decode()
     assert "nothing has changed" in miniature.build("--scenario", name).stdout

@@ -154,6 +154,7 @@ class Sources:
         self.memo = memo
         self.used: dict[str, list] = {}
         self._digests: dict[Path, str] = {}
+        self._modules: dict[str, tuple[list[Path], list[str]]] = {}
 
     def digest(self, path: Path) -> str:
         """Digest of a file's bytes, read once; "absent" where there is no such file."""
@@ -178,20 +179,31 @@ class Sources:
 
     def closure(self, names: Iterable[str]) -> list[Path]:
         """The files of `helpers` that importing these names runs, packages included, sorted."""
-        found, queue = set(), list(names)
-        while queue:
-            parts = queue.pop().split(".")
-            for depth in range(1, len(parts) + 1):
-                place = ROOT / "src" / Path(*parts[:depth])
-                for path in (place.with_suffix(".py"), place / "__init__.py"):
-                    if path not in found and path.is_file():
-                        found.add(path)
-                        package = ".".join(parts[: depth if path.name == "__init__.py" else depth - 1])
-                        queue += self._remember(
-                            f"module {package} {self.digest(path)}",
-                            lambda path=path, package=package: _imported(path.read_text("utf-8"), package),
-                        )
+        found, seen, waiting = set(), set(), list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                paths, imports = self._module(name)
+                found.update(paths)
+                waiting += imports
         return sorted(found)
+
+    def _module(self, name: str) -> tuple[list[Path], list[str]]:
+        """The file of a dotted name, where it is a module or package, and the names that it leads to."""
+        if name not in self._modules:
+            above, _, _ = name.rpartition(".")
+            place = ROOT.joinpath("src", *name.split("."))
+            paths, leads = [], [above] if above else []
+            for path, package in ((place.with_suffix(".py"), above), (place / "__init__.py", name)):
+                if path.is_file():
+                    paths.append(path)
+                    leads += self._remember(
+                        f"module {package} {self.digest(path)}",
+                        lambda path=path, package=package: _imported(path.read_text("utf-8"), package),
+                    )
+            self._modules[name] = (paths, leads)
+        return self._modules[name]
 
     def tree(self, paths: Iterable[Path]) -> str:
         """Digest of files with their names relative to the project."""
