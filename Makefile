@@ -36,11 +36,11 @@ report: .venv/.ready ## build the report of one scenario: make report SCENARIO=b
 reports: .venv/.ready ## build the reports of all scenarios
 	@$(PYTHON) -m helpers.report.build --all
 
-test: .venv/.ready ## check format and lint, and run the tests (a few minutes)
+test: .venv/.ready ## check format and lint, and run the tests on two cores (a few minutes)
 	@mkdir -p .cache/tmp
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
-	@$(PYTHON) -m pytest -m "not slow"
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: .venv/.ready ## run the tests that take longer
 	@mkdir -p .cache/tmp
