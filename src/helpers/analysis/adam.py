@@ -164,10 +164,13 @@ class Adam:
         return values, dates, base, base_date, base_type
 
     def _first_infusion(self) -> NDArray:
-        """Day before whose end a value is a baseline: the first infusion given, else the first planned."""
-        planned = self.raw.infusions.groupby("usubjid")["planned_date"].min().reindex(self.ids)
+        """Day before whose end a value is a baseline: the first infusion given, else the day it was due.
+
+        Due is `infusion_gap` days before the planned last infusion, which a postponement has moved.
+        """
+        due = self.zero - np.timedelta64(self.p.infusion_gap, "D")
         given = np.where(np.isnat(self.given[:, 0]), self.given[:, 1], self.given[:, 0])
-        return np.where(np.isnat(given), planned.to_numpy("datetime64[D]"), given)
+        return np.where(np.isnat(given), due, given)
 
     def _baseline(self, code: str, before: NDArray, when: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Baseline of (children, [screening, baseline]) by `baseline_samples`: value, date, SINGLE or AVERAGE."""
@@ -328,11 +331,14 @@ class Adam:
         wide = rows.assign(below=(rows["qualifier"] == "<").astype(float)).pivot(
             index="usubjid", columns="visit_no", values="below"
         )
-        wide = wide.reindex(index=self.ids, columns=[SCREENING, *(v.number for v in VISITS)]).to_numpy()
-        return np.where(wide == 1, "Y", None)
+        wide = wide.reindex(index=self.ids, columns=[SCREENING, BASELINE, *(v.number for v in VISITS)]).to_numpy()
+        from_baseline = self.base_date["PROTCRT"] > self.screened["consent_date"].to_numpy("datetime64[D]")
+        base = np.where(from_baseline, wide[:, 1], wide[:, 0])
+        return np.where(np.column_stack([base, wide[:, 2:]]) == 1, "Y", None)
 
     def _categories(self) -> dict[str, NDArray]:
-        out = {"PROTCRT": np.array(["none", "partial", "complete", None], object)[self.response()]}
+        response = np.where(self.endpoints["UPCR"].evaluable[:, None], self.response(), derive.UNKNOWN)
+        out = {"PROTCRT": np.array(["none", "partial", "complete", None], object)[response]}
         for name in ENDPOINTS:
             code = endpoint_paramcd(name, self.p)
             if name != "UPCR":

@@ -63,7 +63,10 @@ MISSING_DATA = (
 
 @dataclass(frozen=True)
 class Estimand:
-    """The attributes of ICH E9(R1), with what is analysed beside it."""
+    """The attributes of ICH E9(R1), with what is analysed beside it.
+
+    rescue: the strategy for rescue treatment; the other intercurrent events have one strategy everywhere.
+    """
 
     name: str
     role: str
@@ -71,6 +74,7 @@ class Estimand:
     treatment: str
     variable: str
     summary: str
+    rescue: str
     missing: str
     sensitivity: str
     supplementary: str
@@ -85,7 +89,8 @@ ESTIMANDS = (
         "Children as selected by the criteria with a baseline UPCR of at least the threshold",
         _TREATMENT,
         "Confirmed remission by UPCR between week 2 and month 12 (yes or no)",
-        "Difference of proportions; two-sided Boschloo test, Miettinen-Nurminen interval",
+        "Difference of proportions with Miettinen-Nurminen interval; Boschloo test, two-sided as twice the smaller one-sided p-value",
+        "composite: no remission after it",
         "Undetermined = no remission",
         "Observed cases; tipping point over the undetermined children",
         "All randomised, not evaluable = no remission; per protocol set; rescue and RAS inhibition by the other strategy",
@@ -97,6 +102,7 @@ ESTIMANDS = (
         _TREATMENT,
         "In remission by UPCR at month 12 (yes or no)",
         "Difference of proportions with interval, no p-value",
+        "composite: no remission after it",
         "Not assessed at month 12 = no remission",
         "Observed cases",
         "Remission by dipstick and by 24-hour protein",
@@ -108,6 +114,7 @@ ESTIMANDS = (
         _TREATMENT,
         "Months from the planned last infusion to the first visit of a confirmed remission",
         "Cumulative remission by arm (Kaplan-Meier, log-log band); log-rank test, supportive",
+        "composite: no remission after it",
         "Censored at the last assessment of UPCR",
         "Censored at the end of observation; actual days; interval-censored estimate",
         "First and sustained remission",
@@ -119,6 +126,7 @@ ESTIMANDS = (
         _TREATMENT,
         "Ratio of UPCR to baseline at the visits",
         "Geometric mean ratio by arm and visit with interval",
+        "treatment policy: values count as observed",
         "Available values at each visit",
         "Mixed model for repeated measures",
         "Visits with infection or fever excluded",
@@ -130,6 +138,7 @@ ESTIMANDS = (
         _TREATMENT,
         "Confirmed red cell count at or below the limit between week 2 and month 12 (yes or no)",
         "Difference of proportions with interval, no p-value",
+        "composite: no remission after it",
         "Undetermined = no remission",
         "Observed cases",
         "Log red cells over the visits; haematuria is structural, remission is expected to be rare",
@@ -141,6 +150,7 @@ ESTIMANDS = (
         _TREATMENT,
         "Confirmed rise of eGFR by at least the stated share between week 2 and month 12 (yes or no)",
         "Difference of proportions with interval, no p-value",
+        "composite: no improvement after it",
         "Undetermined = no improvement",
         "Observed cases; other eGFR equations",
         "Slope of eGFR in all randomised: the main renal estimate",

@@ -141,7 +141,10 @@ def intercurrent_events() -> Exhibit:
 def estimand(number: int) -> Exhibit:
     """One estimand, attribute by attribute."""
     it = estimands.ESTIMANDS[number]
-    events = "; ".join(f"{event}: {strategy}" for event, strategy, *_ in estimands.INTERCURRENT_EVENTS)
+    events = "; ".join(
+        f"{event}: {it.rescue if event.startswith('Rescue') else strategy}"
+        for event, strategy, *_ in estimands.INTERCURRENT_EVENTS
+    )
     rows = (
         ("Population", it.population),
         ("Treatment", it.treatment),
