@@ -288,7 +288,9 @@ def evaluate(columns: Columns, p: Parameters) -> NDArray:
     for criterion in CRITERIA:
         if criterion.rule not in done:
             done[criterion.rule] = criterion.rule(columns, p)
-    return np.stack([done[criterion.rule] for criterion in CRITERIA])
+    asked = ("I2", "I8") if p.criteria == "diagnosis and consent" else IDS
+    met = np.ones_like(done[CRITERIA[0].rule])
+    return np.stack([done[c.rule] if c.id in asked else met for c in CRITERIA])
 
 
 def status(values: NDArray) -> NDArray:
