@@ -79,7 +79,7 @@ def _quantiles(values: NDArray, names: tuple[str, ...]) -> Batch:
     return dict(zip(names, (float(x) for x in found), strict=True))
 
 
-def _log(upcr: NDArray) -> NDArray:
+def log_upcr(upcr: NDArray) -> NDArray:
     """Logarithm of a reported UPCR; 0.005 stands for one that was rounded to 0."""
     return np.log(np.maximum(upcr, 0.005))
 
@@ -134,7 +134,7 @@ def first_visit_boys(p: Parameters, streams: Streams) -> Batch:
     out = _quantiles(upcr, ("NH13 median", "NH13 quartile 1", "NH13 quartile 3"))
     return {
         **out,
-        "NH13 log-SD": float(np.nanstd(_log(upcr))),
+        "NH13 log-SD": float(np.nanstd(log_upcr(upcr))),
         "NH07": _share(recorded["rbc"] > p.haematuria_limit, ~np.isnan(recorded["rbc"])),
         **_curve("upcr", upcr),
     }
@@ -202,10 +202,10 @@ def losartan_trial(p: Parameters, streams: Streams) -> Batch:
         inner = Streams(streams.seed, *streams.key, int(starts))
         path = _later(p, child, inner, days, starts)
         upcr = simulate.upcr_reported(p, path, inner("UPCR noise").standard_normal(path.shape))
-        change = _log(upcr[:, 1]) - _log(upcr[:, 0])
+        change = log_upcr(upcr[:, 1]) - log_upcr(upcr[:, 0])
         percent = 100 * float(np.expm1(change.mean())) if change.size else np.nan
         if starts:
-            three = _log(upcr[:, 2]) - _log(upcr[:, 0])
+            three = log_upcr(upcr[:, 2]) - log_upcr(upcr[:, 0])
             long = 100 * float(np.expm1(three.mean())) if three.size else np.nan
             out |= {"NH18": percent, "NH20a": percent, "NH21a": long, "NH21b": long}
         else:
@@ -255,7 +255,7 @@ def next_day(p: Parameters, streams: Streams) -> Batch:
         z = streams(name).standard_normal((BATCH, 4))
         wander = p.upcr_wander * np.stack([z[:, 0], rho * z[:, 0] + np.sqrt(1 - rho * rho) * z[:, 1]])
         both = simulate.upcr_reported(p, np.log(true) + wander, z[:, 2:].T)
-        within = (_log(both[1]) - _log(both[0])).std() / np.sqrt(2)
+        within = (log_upcr(both[1]) - log_upcr(both[0])).std() / np.sqrt(2)
         out[name] = 100 * float(np.sqrt(np.expm1(within**2)))
     p = _with(p, age_min=2.0, age_max=13.0)
     child = simulate.children(p, BATCH, streams)
@@ -281,10 +281,10 @@ def trial(p: Parameters, seed: int, chunk: int) -> Batch:
     f = conduct.follow(p, enrolled, Streams(p.seed, chunk))
     fever = f.fevers.any(axis=-1)
     odds = [fever[f.arm == k].mean() / max(1 - fever[f.arm == k].mean(), 1e-9) for k in (0, 1)]
-    missing = conduct.lost(p, f.level.shape, f.streams)["urine"]
+    missing = conduct.lost(p, f.level.shape, f.streams, "urine")
     placebo = f.arm == 0
     month_8 = int(np.searchsorted(conduct.grid(p), 244))
-    change = (_log(f.upcr[..., month_8]) - _log(f.upcr[..., 0]))[placebo]
+    change = (log_upcr(f.upcr[..., month_8]) - log_upcr(f.upcr[..., 0]))[placebo]
     stays = np.isinf(f.left)
     consented = p.consent_given * (1 - p.missing_answer)
     return {

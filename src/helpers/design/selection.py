@@ -51,8 +51,10 @@ def after_selection(p: Parameters, streams: Streams) -> dict[str, float]:
     made = Enrolled({k: v[None] for k, v in child.items()}, {}, row, row, np.zeros(1))
     never, ill = np.full_like(row, np.inf), np.zeros((1, CLINIC, days.size), bool)
     path = conduct.level(p, made, streams, days, row, row, never, never, ill)[0]
-    later = np.log(simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape)))
-    screened, second, visits = np.log(first), later[:, 0], later[:, 1:]
+    later = populations.log_upcr(
+        simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape))
+    )
+    screened, second, visits = populations.log_upcr(first), later[:, 0], later[:, 1:]
     out = {}
     for threshold in THRESHOLDS:
         enters = first >= threshold

@@ -216,31 +216,24 @@ def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
 
     path = level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill)
     upcr = simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape))
-    upcr[lost(p, path.shape, streams)["urine"]] = np.nan
+    np.putmask(upcr, lost(p, path.shape, streams, "urine"), np.nan)
     _baseline(p, upcr, enrolled.recorded["upcr"])
     attended = streams("visit missed").random(path.shape, dtype=np.float32) >= p.visit_missed
     attended[..., 0] = True
     left = _drop_out(p, streams, days, path, upcr, attended)
     attended &= days <= left[..., None]
-    upcr[~attended] = np.nan
+    np.putmask(upcr, ~attended, np.nan)
     return Followed(
         p, enrolled, streams, arm, block, delay, given, (where, begins), fevers, ras_day, rescue_day, effect,
         ill, path, upcr, attended, left,
     )  # fmt: skip
 
 
-def lost(p: Parameters, shape: tuple[int, ...], streams: Streams) -> dict[str, NDArray]:
-    """Which samples of attended visits are missing, bool arrays: spot urine, blood, 24-hour collection."""
-    chances = {"urine": p.sample_missing, "blood": p.sample_missing, "collection": p.collection_missing}
-    names = {
-        "urine": "urine sample missing",
-        "blood": "blood sample missing",
-        "collection": "collection missing",
-    }
-    return {
-        sample: streams(names[sample]).random(shape, dtype=np.float32) < chance
-        for sample, chance in chances.items()
-    }
+def lost(p: Parameters, shape: tuple[int, ...], streams: Streams, sample: str) -> NDArray:
+    """Where a sample of `SAMPLES` (urine, blood, collection) is missing though the visit is attended: bool."""
+    chance = p.collection_missing if sample == "collection" else p.sample_missing
+    name = "collection missing" if sample == "collection" else f"{sample} sample missing"
+    return streams(name).random(shape, dtype=np.float32) < chance
 
 
 def _baseline(p: Parameters, upcr: NDArray, screened: NDArray) -> None:
@@ -345,7 +338,7 @@ def level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill) -
         level[k] = start + wander + effect * share
         if day > 0:
             level[k] += drift * (day / YEAR)
-    level[ill.reshape(size, -1).T] += np.log(p.illness_upcr)
+    level += np.log(p.illness_upcr) * ill.reshape(size, days.size).T
 
     days = days[:, None]
     recent = np.flatnonzero(child["ras_days"] < 12 * p.ras_half_life)
@@ -356,7 +349,7 @@ def level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill) -
     level[:, changed] += np.log(ratio) * simulate.ras_onset(p, days - ras_day[changed])
     rescued = np.flatnonzero(np.isfinite(rescue_day))
     level[:, rescued] += np.log(p.rescue_effect) * simulate.ras_onset(p, days - rescue_day[rescued])
-    return np.ascontiguousarray(level.T).reshape(*enrolled.shape, -1)
+    return np.ascontiguousarray(level.T).reshape(*enrolled.shape, len(level))
 
 
 def _drop_out(p, streams, days, level, upcr, attended) -> NDArray:
@@ -452,7 +445,7 @@ def serum_and_cells(f: Followed) -> dict[str, NDArray]:
         "height": height,
         "weight": weight,
     }  # fmt: skip
-    gone = lost(p, shape, streams)
+    gone = {sample: lost(p, shape, streams, sample) for sample in SAMPLES}
     for sample, names in SAMPLES.items():
         for name in names[sample == "urine" :]:
             values[name] = np.where(gone[sample], np.nan, values[name])

@@ -237,7 +237,7 @@ class _Writer:
         shape = self.f.level.shape
         noise = self.f.streams("UPCR noise").standard_normal(shape)
         spot = simulate.upcr_reported(self.p, self.f.level, noise)[0, :, 0]
-        gone = conduct.lost(self.p, shape, self.f.streams)["urine"][0, :, 0]
+        gone = conduct.lost(self.p, shape, self.f.streams, "urine")[0, :, 0]
         upcr[:, 0] = np.where(gone, np.nan, spot)
         return upcr
 
@@ -341,7 +341,8 @@ class _Writer:
     def missing(self) -> pd.DataFrame:
         """Every value that `labs` lacks: usubjid, visit_no, test, and why."""
         p, first = self.p, 0 if self.p.baseline_samples != "eligibility" else 1
-        gone = {k: v[0] for k, v in conduct.lost(p, self.f.level.shape, self.f.streams).items()}
+        shape = self.f.level.shape
+        gone = {name: conduct.lost(p, shape, self.f.streams, name)[0] for name in conduct.SAMPLES}
         sample = {test: name for name, tests in conduct.SAMPLES.items() for test in tests}
         nominal = conduct.grid(p)
         rows = [
