@@ -171,3 +171,52 @@ def test_a_chapters_parameters_are_fields_of_the_schema_and_are_passed_on(path):
     assert [ast.unparse(argument) for argument in calls[0].args] == ["scenario"]
     passed = {keyword.arg: ast.unparse(keyword.value) for keyword in calls[0].keywords}
     assert passed == {name: name for name in given}
+
+
+ANALYSING = ("analysis_data", "longitudinal", "remission", "time_to_remission")
+"""Rooms of `report.story` that stand for the chapters of analysis, 04 to 07."""
+
+
+def names_truth(tree: ast.AST) -> list[str]:
+    """Names, attributes and texts that could open the truth; docstrings and prose that mention it don't."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name):
+            word = node.attr if isinstance(node, ast.Attribute) else node.id
+            found += [word] if "truth" in word.lower() else []
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found += re.findall(r"\btruth\b(?=/|$)", node.value) if " " not in node.value else []
+    return found
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*(SOURCE / "analysis").glob("*.py"), *(SOURCE / "report" / "story" / f"{n}.py" for n in ANALYSING)],
+    ids=lambda p: p.stem,
+)
+def test_no_room_of_analysis_reads_the_truth(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    assert names_truth(tree) == []
+    latent = {"trial.record", "trial.simulate", "trial.conduct", "design.populations"}
+    used = {".".join(name.split(".")[:2]) for name in imported(path)}
+    assert used & latent == set()
+
+
+def test_no_chapter_of_analysis_reads_the_truth():
+    from helpers.report.chapters import CHAPTERS
+
+    for chapter in CHAPTERS:
+        assert not [name for name in chapter.reads if "truth" in name], chapter.stem
+    analysing = [path for path in NOTEBOOKS if path.stem[:2] in ("04", "05", "06", "07")]
+    assert analysing
+    for path in analysing:
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                assert names_truth(ast.parse("".join(cell["source"]))) == []
+
+
+def test_the_check_sees_the_ways_to_the_truth():
+    assert names_truth(ast.parse("study.read_truth()")) == ["read_truth"]
+    assert names_truth(ast.parse("open(folder / 'truth' / name)")) == ["truth"]
+    assert names_truth(ast.parse("open('truth/children.csv')")) == ["truth"]
+    assert names_truth(ast.parse("'told against the truth of the simulation'")) == []

@@ -201,3 +201,32 @@ def test_the_first_of_many_trials_is_recorded():
     again, _ = record.trial(p, many, screening)
     for name in first:
         pd.testing.assert_frame_equal(first[name], again[name])
+
+
+def test_every_missing_value_has_its_reason(site):
+    """What `labs` lacks of the planned grid is what the truth explains, each once, with a reason that fits."""
+    p, _, screening, raw, _ = site
+    enrolled, _, _ = conduct.screen(p)
+    reasons = record.missing(p, enrolled, screening)
+    numbers = sorted(raw["visits"]["visit_no"].unique())
+    ids = raw["randomisation"]["usubjid"]
+    planned = pd.MultiIndex.from_product([ids, numbers, UNITS], names=["usubjid", "visit_no", "test"])
+    there = pd.MultiIndex.from_frame(raw["labs"][["usubjid", "visit_no", "test"]])
+    explained = pd.MultiIndex.from_frame(reasons[["usubjid", "visit_no", "test"]])
+    assert not explained.duplicated().any()
+    assert set(planned.difference(there)) == set(explained)
+    visits = raw["visits"].set_index(["usubjid", "visit_no"])["reason"]
+    told = {"left the trial": "left the trial", "visit missed": "missed"}
+    for row in reasons.itertuples():
+        assert visits[(row.usubjid, row.visit_no)] == told.get(row.reason) or row.reason not in told
+    collections = reasons["reason"] == "collection not done"
+    assert set(reasons.loc[collections, "test"]) <= {"protein_24h"}
+
+
+def test_the_truth_holds_noise_free_courses(site):
+    p, f, _, _, truth = site
+    measures = conduct.serum_and_cells(f)
+    for name, values in (("log_upcr", f.level), ("gfr", measures["gfr"]), ("log_rbc", measures["log_rbc"])):
+        columns = [f"{name}_day_{day:g}" for day in conduct.grid(p)]
+        assert np.array_equal(truth[columns].to_numpy(), values[0])
+    assert np.array_equal(truth["gfr_slope"], measures["gfr_slope"][0])

@@ -64,7 +64,7 @@ CHAPTERS = (
         "Follow-up",
         "Randomisation, infusions, visits, laboratory values, adverse events and drop-out.",
         reads=("scenario.json", "screening.csv", "adie.csv"),
-        writes=(*RAW[2:], "truth/children.csv"),
+        writes=(*RAW[2:], "truth/children.csv", "truth/missing.csv"),
     ),
     Chapter(
         "04-analysis-data",

@@ -5,6 +5,7 @@ One row a parameter: default, unit, range or choices, group, reason, source. The
 tunable number; a scenario file names the few that it changes (`scenario.load`).
 """
 
+import math
 from datetime import date
 from typing import Any, Literal
 
@@ -63,11 +64,12 @@ class Parameters(BaseModel):
     days_to_randomisation: int = P(7, "days", 0, 90, "trial", "From consent and screening samples to randomisation: results must be back.")
     days_to_infusion: int = P(7, "days", 0, 60, "trial", "From randomisation to the planned first infusion: cells are prepared to order.")
     window_to_week_8: int = P(3, "days", 0, 6, "trial", "Half-width of the visit window up to week 8.")
-    window_to_month_6: int = P(7, "days", 0, 15, "trial", "Half-width of the visit window from month 3 to month 6.")
-    window_after_month_6: int = P(14, "days", 0, 30, "trial", "Half-width of the visit window after month 6.")
+    window_to_month_6: int = P(7, "days", 0, 14, "trial", "Half-width of the visit window from month 3 to month 6; a wider one would overlap the next.")
+    window_after_month_6: int = P(14, "days", 0, 29, "trial", "Half-width of the visit window after month 6; a wider one would overlap the next.")
     alpha: float = P(0.05, "", 0.001, 0.5, "trial", "Two-sided level of the primary test; none is registered.")
 
     # --- readings of the registration ---------------------------------------------------------------
+    criteria: Literal["registered", "diagnosis and consent"] = choice("registered", "reading", "registered: all 23 criteria decide; diagnosis and consent: as for a register, only I2 and I8 do, the others are not asked and count as met.")
     remission_definition: Literal["fall", "threshold alone", "KDIGO"] = choice("fall", "reading", "fall: at least the stated fall from baseline, complete where also below the threshold; threshold alone: below it; KDIGO: complete, or the stated fall and at most the KDIGO upper limit.", "DF03")
     remission_threshold: float = P(0.2, "mg/mg", 0.01, 5.0, "reading", "UPCR below which remission is complete; baselines below it are not evaluable.", "DF01")
     remission_fall: float = P(0.5, "proportion", 0.05, 0.95, "reading", "Least fall of UPCR from baseline that counts as remission.", "DF03")
@@ -101,10 +103,10 @@ class Parameters(BaseModel):
     share_dominant: float = share(0.071, "clinic", "Autosomal dominant disease (heterozygous COL4A3/4).", "NH03")
     share_digenic: float = share(0.040, "clinic", "Digenic disease.", "NH04")
     male_share: float = share(0.594, "clinic", "Boys in the clinic; the autosomal and digenic forms have as many girls as boys.", "NH05")
-    age_mean: float = P(8.6, "years", 0.0, 18.0, "clinic", "Mean of the normal distribution of age before truncation.", "NH14a")
-    age_sd: float = P(4.1, "years", 0.1, 20.0, "clinic", "Its standard deviation.", "NH14a")
-    age_min: float = P(2.0, "years", 0.0, 18.0, "clinic", "Youngest child that the clinic sees.")
-    age_max: float = P(16.0, "years", 0.0, 18.0, "clinic", "Oldest child that the clinic sees.")
+    age_mean: float = P(8.3, "years", 0.0, 18.0, "clinic", "Mean of the normal distribution of age before truncation, so that the mean after it is the published 8.6.", "NH14a")
+    age_sd: float = P(5.0, "years", 0.1, 20.0, "clinic", "Its standard deviation before truncation; after it 3.9 is left of the published 4.1.", "NH14a")
+    age_min: float = P(1.0, "years", 0.0, 18.0, "clinic", "Youngest child that the clinic sees.")
+    age_max: float = P(17.0, "years", 0.0, 18.0, "clinic", "Oldest child that the clinic sees.")
     height_shift: float = P(0.4, "SD", -3.0, 3.0, "clinic", "Chinese children are taller than WHO's medians.", "Li Hui 2009 medians against WHO 2007 in growth_lms.csv")
     height_weight_correlation: float = P(0.7, "", -0.99, 0.99, "clinic", "Correlation of height and weight z-scores.")
     upcr_median_3_5: float = P(0.4, "mg/mg", 0.01, 10.0, "clinic", "Untreated median UPCR of boys with X-linked and all children with recessive disease at 4 years, before the factor upcr_level.", "NH38a")
@@ -116,12 +118,12 @@ class Parameters(BaseModel):
     upcr_ratio_dominant: float = P(0.15, "ratio", 0.01, 2.0, "clinic", "UPCR in autosomal dominant disease.", "NH38a")
     upcr_ratio_digenic: float = P(0.5, "ratio", 0.01, 2.0, "clinic", "UPCR in digenic disease.")
     upcr_max: float = P(15.0, "mg/mg", 1.0, 50.0, "clinic", "Largest true UPCR.")
-    gfr_mean: float = P(107.0, "mL/min/1.73m2", 60.0, 140.0, "clinic", "Mean true GFR in mild disease and in severe disease at the youngest age.", "NH23")
+    gfr_mean: float = P(109.5, "mL/min/1.73m2", 60.0, 140.0, "clinic", "Mean true GFR in mild disease and in severe disease at the youngest age: boys in care (102, NH22) and all X-linked children (109) must both come out.", "NH23")
     gfr_sd: float = P(15.4, "mL/min/1.73m2", 0.0, 40.0, "clinic", "True spread: the published 17.4 less the measurement error of creatinine.", "NH23")
     gfr_age_slope: float = P(-0.8, "mL/min/1.73m2/year", -10.0, 5.0, "clinic", "Difference of mean GFR per year of age in severe disease (boys with X-linked, all with recessive disease).", "NH24")
     gfr_upcr_slope: float = P(-2.0, "mL/min/1.73m2 per log unit", -20.0, 5.0, "clinic", "Difference of mean GFR per log unit of true UPCR above 1 mg/mg.", "NH26")
     rbc_median: float = P(150.0, "/uL", 1.0, 10000.0, "clinic", "Median of the true urine red cell count in boys with X-linked and all children with recessive disease.", "NH37")
-    rbc_log_sd: float = P(1.0, "log units", 0.0, 3.0, "clinic", "Its spread between children.", "NH37")
+    rbc_log_sd: float = P(0.7, "log units", 0.0, 3.0, "clinic", "True spread between children: the observed 1.0 that is assumed for want of a publication holds the visit noise rbc_noise, which is taken out here; boys with X-linked disease then nearly never lose their haematuria.", "NH37")
     rbc_ratio_girl: float = P(0.6, "ratio", 0.01, 2.0, "clinic", "Red cells of girls with X-linked disease against boys.")
     rbc_ratio_dominant: float = P(0.5, "ratio", 0.01, 2.0, "clinic", "Red cells in dominant disease.")
     no_haematuria_girl: float = share(0.05, "clinic", "Girls with X-linked disease who have no haematuria.", "NH07")
@@ -179,7 +181,7 @@ class Parameters(BaseModel):
     collection_cv: float = P(0.20, "log units", 0.0, 1.0, "measurement", "Error of a 24-hour collection on top of biology.", "CV12")
     incomplete_collection: float = share(0.10, "measurement", "24-hour collections of which a part is lost.", "CV12")
     incomplete_factor: float = P(0.6, "ratio", 0.05, 1.0, "measurement", "What such a collection still holds.")
-    rbc_noise: float = P(0.8, "log units", 0.0, 3.0, "measurement", "SD of visit noise of log red cells.", "CV13")
+    rbc_noise: float = P(0.7, "log units", 0.0, 3.0, "measurement", "SD of visit noise of log red cells, far wider than counting error: the lower end of the assumed 0.7 to 0.9, as episodes of gross haematuria and illness come on top.", "CV13")
     gross_haematuria: float = share(0.02, "measurement", "Chance of an episode of gross haematuria at a visit of a child with haematuria.", "NH10")
     gross_factor: float = P(30.0, "ratio", 1.0, 1000.0, "measurement", "Rise of the red cells in such an episode.")
     creatinine_cv: float = P(0.0687, "log units", 0.0, 0.5, "measurement", "Within-child and analytical variation of serum creatinine, 6.4 % and 2.5 %.", "CV07")
@@ -191,9 +193,9 @@ class Parameters(BaseModel):
     upcr_drift: float = P(0.05, "log units/year", -1.0, 1.0, "course", "Mean yearly drift of log UPCR.", "NH19")
     upcr_drift_sd: float = P(0.25, "log units/year", 0.0, 2.0, "course", "Its spread between children.")
     gfr_slope_severe: float = P(-2.5, "mL/min/1.73m2/year", -20.0, 5.0, "course", "Mean slope of GFR in boys with X-linked and all children with recessive disease.", "NH26")
-    gfr_slope_severe_sd: float = P(4.0, "mL/min/1.73m2/year", 0.0, 20.0, "course", "Its spread.", "NH26")
+    gfr_slope_severe_sd: float = P(3.9, "mL/min/1.73m2/year", 0.0, 20.0, "course", "Its true spread: published quartiles hold the error of eGFR, and those of boys (NH24) are half as wide as those of proteinuric children.", "NH26")
     gfr_slope_mild: float = P(0.0, "mL/min/1.73m2/year", -20.0, 5.0, "course", "Mean slope of GFR in the others.", "NH25")
-    gfr_slope_mild_sd: float = P(2.5, "mL/min/1.73m2/year", 0.0, 20.0, "course", "Its spread.", "NH27")
+    gfr_slope_mild_sd: float = P(0.8, "mL/min/1.73m2/year", 0.0, 20.0, "course", "Its true spread: most of the published spread of girls is the error of eGFR over four years.", "NH25")
     ras_change_placebo: float = P(0.10, "per year", 0.0, 5.0, "course", "Rate at which RAS inhibition is started or raised in the placebo arm.", "TR02")
     ras_change_msc: float = P(0.10, "per year", 0.0, 5.0, "course", "The same in the hUC-MSC arm; physicians are not blinded.", "TR02")
     ras_raise_effect: float = P(0.80, "ratio", 0.1, 1.5, "course", "UPCR after RAS inhibition is raised in a child who has it; ras_effect applies to a start.")
@@ -246,11 +248,29 @@ class Parameters(BaseModel):
             ("age_min", "age_max"),
             ("upcr_noise_min", "upcr_noise_max"),
             ("upcr_limit", "remission_threshold"),
+            ("remission_threshold", "kdigo_upper"),
+            ("n_randomised", "max_screened"),
         ):
             if getattr(self, low) > getattr(self, high):
                 problems.append(f"{low} {getattr(self, low):g} is above {high} {getattr(self, high):g}")
         if self.age_min == self.age_max:
             problems.append(f"age_min and age_max are both {self.age_min:g}; age_max must be larger")
+        elif self.age_min < self.age_max and self._share_of_ages() < 1e-6:
+            problems.append(
+                f"age_mean {self.age_mean:g} and age_sd {self.age_sd:g} leave nobody between age_min "
+                f"{self.age_min:g} and age_max {self.age_max:g}"
+            )
+        if not self.upcr_noise_min <= self.upcr_noise <= self.upcr_noise_max:
+            problems.append(
+                f"upcr_noise {self.upcr_noise:g} lies outside upcr_noise_min {self.upcr_noise_min:g} to "
+                f"upcr_noise_max {self.upcr_noise_max:g}, which would cut it off without a word"
+            )
+        ill = self.infection_rate * (self.infection_days_ill + self.infection_days) / 365.25
+        if ill > 3:
+            problems.append(
+                f"infection_rate {self.infection_rate:g}, infection_days_ill {self.infection_days_ill:g} and "
+                f"infection_days {self.infection_days} leave hardly a day on which a child may be infused"
+            )
         for names in (("variant_uncertain", "variant_none", "variant_untested"),):
             if sum(getattr(self, name) for name in names) > 1:
                 problems.append(f"{', '.join(names)} add up to more than 1")
@@ -261,6 +281,12 @@ class Parameters(BaseModel):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _share_of_ages(self) -> float:
+        """Share of the normal distribution of age that lies between age_min and age_max."""
+        low, high = ((x - self.age_mean) / self.age_sd / math.sqrt(2) for x in (self.age_min, self.age_max))
+        tail = math.erfc(low) - math.erfc(high) if low > 0 else math.erfc(-high) - math.erfc(-low)
+        return tail / 2
 
     @property
     def male_share_x_linked(self) -> float:

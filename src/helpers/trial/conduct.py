@@ -24,6 +24,12 @@ CHUNK = 512
 DAYS = np.array([v.day for v in VISITS])
 YEAR = 365.25
 LAST_DAY = int(DAYS[-1])
+SAMPLES = {
+    "urine": ("upcr", "rbc", "rbc_dysmorphic"),
+    "blood": ("creatinine", "cystatin_c", "bun"),
+    "collection": ("protein_24h",),
+}
+"""Measures that are missing together where a sample is lost; dipstick, height and weight are done at the visit."""
 
 
 @dataclass(frozen=True)
@@ -208,27 +214,38 @@ def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
     fevers = _fevers(p, arm, given, streams)
     ill = _ill(p, shape, days, where, begins, fevers)
 
-    level = _level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill)
-    upcr = simulate.upcr_reported(p, level, streams("UPCR noise").standard_normal(level.shape))
-    attended = streams("visit missed").random(level.shape, dtype=np.float32) >= p.visit_missed
+    path = level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill)
+    upcr = simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape))
+    np.putmask(upcr, lost(p, path.shape, streams, "urine"), np.nan)
+    _baseline(p, upcr, enrolled.recorded["upcr"])
+    attended = streams("visit missed").random(path.shape, dtype=np.float32) >= p.visit_missed
     attended[..., 0] = True
-    left = _drop_out(p, streams, days, level, upcr, attended)
+    left = _drop_out(p, streams, days, path, upcr, attended)
     attended &= days <= left[..., None]
-    upcr[~attended] = np.nan
-    upcr[streams("urine sample missing").random(level.shape, dtype=np.float32) < p.sample_missing] = np.nan
-    if p.baseline_samples == "eligibility":
-        upcr[..., 0] = enrolled.recorded["upcr"]
-    elif p.baseline_samples == "separate":
-        upcr[..., 0] = np.where(np.isnan(upcr[..., 0]), enrolled.recorded["upcr"], upcr[..., 0])
-    elif p.baseline_samples == "mean of both":
-        pair = np.log(np.stack([upcr[..., 0], enrolled.recorded["upcr"]]))
-        upcr[..., 0] = np.exp(
-            np.where(np.isnan(pair[0]), pair[1], np.where(np.isnan(pair[1]), pair[0], pair.mean(0)))
-        )
+    np.putmask(upcr, ~attended, np.nan)
     return Followed(
         p, enrolled, streams, arm, block, delay, given, (where, begins), fevers, ras_day, rescue_day, effect,
-        ill, level, upcr, attended, left,
+        ill, path, upcr, attended, left,
     )  # fmt: skip
+
+
+def lost(p: Parameters, shape: tuple[int, ...], streams: Streams, sample: str) -> NDArray:
+    """Where a sample of `SAMPLES` (urine, blood, collection) is missing though the visit is attended: bool."""
+    chance = p.collection_missing if sample == "collection" else p.sample_missing
+    name = "collection missing" if sample == "collection" else f"{sample} sample missing"
+    return streams(name).random(shape, dtype=np.float32) < chance
+
+
+def _baseline(p: Parameters, upcr: NDArray, screened: NDArray) -> None:
+    """Put the baseline that `baseline_samples` names in the first place of `upcr`; screened: of screening."""
+    if p.baseline_samples == "eligibility":
+        upcr[..., 0] = screened
+    elif p.baseline_samples == "separate":
+        upcr[..., 0] = np.where(np.isnan(upcr[..., 0]), screened, upcr[..., 0])
+    else:
+        pair = np.log(np.stack([upcr[..., 0], screened]))
+        both = np.where(np.isnan(pair[0]), pair[1], np.where(np.isnan(pair[1]), pair[0], pair.mean(0)))
+        upcr[..., 0] = np.exp(both)
 
 
 def _infections(p: Parameters, shape: tuple[int, int], streams: Streams) -> tuple[NDArray, NDArray]:
@@ -297,8 +314,11 @@ def _ill(p, shape, days, where, begins, fevers) -> NDArray:
     return ill
 
 
-def _level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill) -> NDArray:
-    """True current log UPCR with its slow wander: (trials, children, 12).
+def level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill) -> NDArray:
+    """True current log UPCR with its slow wander: (trials, children, days).
+
+    days (ascending) count from the planned last infusion; delay, effect (log ratio at full effect), ras_day
+    and rescue_day are (trials, children), ill (trials, children, days).
 
     Built a visit at a time over all children in a row, which keeps the arrays contiguous.
     """
@@ -318,7 +338,7 @@ def _level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill) 
         level[k] = start + wander + effect * share
         if day > 0:
             level[k] += drift * (day / YEAR)
-    level[ill.reshape(size, -1).T] += np.log(p.illness_upcr)
+    level += np.log(p.illness_upcr) * ill.reshape(size, days.size).T
 
     days = days[:, None]
     recent = np.flatnonzero(child["ras_days"] < 12 * p.ras_half_life)
@@ -329,7 +349,7 @@ def _level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill) 
     level[:, changed] += np.log(ratio) * simulate.ras_onset(p, days - ras_day[changed])
     rescued = np.flatnonzero(np.isfinite(rescue_day))
     level[:, rescued] += np.log(p.rescue_effect) * simulate.ras_onset(p, days - rescue_day[rescued])
-    return np.ascontiguousarray(level.T).reshape(*enrolled.shape, -1)
+    return np.ascontiguousarray(level.T).reshape(*enrolled.shape, len(level))
 
 
 def _drop_out(p, streams, days, level, upcr, attended) -> NDArray:
@@ -357,23 +377,29 @@ def _drop_out(p, streams, days, level, upcr, attended) -> NDArray:
             now = np.isinf(left) & (used_next > patience)
             left[now] = np.floor(start + (patience - used)[now] / hazard[now]) + 1
             used = used_next
-            observed = np.log2(upcr[..., k + 1] / upcr[..., 0])
-            seen = np.where(attended[..., k + 1], observed, seen)
+            # a sample that nobody has changes nobody's mind; 0.005 stands for a value rounded to 0
+            ratio = np.maximum(upcr[..., k + 1], 0.005) / np.maximum(upcr[..., 0], 0.005)
+            seen = np.where(attended[..., k + 1] & ~np.isnan(ratio), np.log2(ratio), seen)
     left = np.where(left <= LAST_DAY, left, np.inf)
     return np.where(early, 1.0, left)
 
 
-def serum_and_cells(f: Followed) -> dict[str, NDArray]:
-    """The other measures at the twelve visits, (trials, children, 12), NaN where not taken; true GFR as `gfr`.
+def gfr_slopes(p: Parameters, severe: NDArray, streams: Streams) -> NDArray:
+    """Each child's own yearly change of true GFR without the trial's treatment, shape of `severe`."""
+    mean = np.where(severe, p.gfr_slope_severe, p.gfr_slope_mild)
+    spread = np.where(severe, p.gfr_slope_severe_sd, p.gfr_slope_mild_sd)
+    return mean + spread * streams("GFR slope").standard_normal(severe.shape)
 
-    Includes 24-hour protein, dipstick grade, red cells, creatinine, cystatin C, BUN, height, weight.
+
+def serum_and_cells(f: Followed) -> dict[str, NDArray]:
+    """The other measures at the twelve visits, (trials, children, 12), NaN where not taken.
+
+    Includes 24-hour protein, dipstick grade, red cells, creatinine, cystatin C, BUN, height, weight; and the
+    truth behind them: `gfr`, `gfr_slope` (trials, children), `log_rbc` without visit noise.
     """
     p, streams, child = f.p, f.streams, f.enrolled.child
     days, shape = grid(p), f.level.shape
-    severe = child["severe"]
-    z = streams("GFR slope").standard_normal(f.arm.shape)
-    slope = np.where(severe, p.gfr_slope_severe, p.gfr_slope_mild)
-    slope = slope + np.where(severe, p.gfr_slope_severe_sd, p.gfr_slope_mild_sd) * z
+    slope = gfr_slopes(p, child["severe"], streams)
     slope = slope + np.where(f.arm == 1, p.gfr_slope_effect, 0.0) * f.given.mean(axis=-1)
     gfr = child["gfr"][..., None] + slope[..., None] * np.maximum(days, 0) / YEAR
     gfr += p.ras_gfr_dip * (days >= f.ras_day[..., None])
@@ -419,19 +445,10 @@ def serum_and_cells(f: Followed) -> dict[str, NDArray]:
         "height": height,
         "weight": weight,
     }  # fmt: skip
-    lost = {
-        "urine": streams("urine sample missing").random(shape, dtype=np.float32) < p.sample_missing,
-        "blood": streams("blood sample missing").random(shape, dtype=np.float32) < p.sample_missing,
-        "collection": streams("collection missing").random(shape, dtype=np.float32) < p.collection_missing,
-    }
-    samples = {
-        "urine": ("rbc", "rbc_dysmorphic"),
-        "blood": ("creatinine", "cystatin_c", "bun"),
-        "collection": ("protein_24h",),
-    }
-    for sample, names in samples.items():
-        for name in names:
-            values[name] = np.where(lost[sample], np.nan, values[name])
+    gone = {sample: lost(p, shape, streams, sample) for sample in SAMPLES}
+    for sample, names in SAMPLES.items():
+        for name in names[sample == "urine" :]:
+            values[name] = np.where(gone[sample], np.nan, values[name])
     for name in values:
         values[name] = np.where(f.attended, values[name], np.nan)
-    return {**values, "gfr": gfr}
+    return {**values, "gfr": gfr, "gfr_slope": slope, "log_rbc": log_rbc}

@@ -90,12 +90,23 @@ def measured_gfr(c: Columns, p: Parameters) -> NDArray:
     )
 
 
+def days_past_birthday(birth: NDArray, day: NDArray, years: int) -> NDArray:
+    """Days from the birthday of so many years to `day`, exact within a week of it, within two days elsewhere.
+
+    The calendar is slow, and far from the birthday only the sign counts. No birth date: any number.
+    """
+    past = (day - birth).astype(float) - 365.25 * years
+    near = np.flatnonzero(np.abs(past) < 7)
+    past[near] = (day[near] - birthday(birth[near], years)).astype(float)
+    return past
+
+
 def age_in_range(c: Columns, p: Parameters) -> NDArray:
     day, birth = c["consent_date"], c["birth_date"]
-    old_enough = day >= birthday(birth, 3)
     completed = p.age_reading == "completed years"
-    young_enough = day < birthday(birth, 13) if completed else day <= birthday(birth, 12)
-    return known(old_enough & young_enough, birth)
+    last = days_past_birthday(birth, day, 13 if completed else 12)
+    young_enough = last < 0 if completed else last <= 0
+    return known((days_past_birthday(birth, day, 3) >= 0) & young_enough, birth)
 
 
 def diagnosis(c: Columns, p: Parameters) -> NDArray:
@@ -288,7 +299,9 @@ def evaluate(columns: Columns, p: Parameters) -> NDArray:
     for criterion in CRITERIA:
         if criterion.rule not in done:
             done[criterion.rule] = criterion.rule(columns, p)
-    return np.stack([done[criterion.rule] for criterion in CRITERIA])
+    asked = ("I2", "I8") if p.criteria == "diagnosis and consent" else IDS
+    met = np.ones_like(done[CRITERIA[0].rule])
+    return np.stack([done[c.rule] if c.id in asked else met for c in CRITERIA])
 
 
 def status(values: NDArray) -> NDArray:

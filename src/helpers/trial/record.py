@@ -49,15 +49,7 @@ def trial(
 
     screened: table `screening`, whose values stand in `labs` as visit 0. Returns ({name: table}, truth).
     """
-    first = Enrolled(
-        {k: v[:1] for k, v in enrolled.child.items()},
-        {k: v[:1] for k, v in enrolled.recorded.items()},
-        enrolled.consent[:1],
-        enrolled.number[:1],
-        enrolled.screened[:1],
-    )
-    f = conduct.follow(p, first, simulate.Streams(p.seed, 0))
-    writer = _Writer(p, f, screened)
+    writer = _writer(p, enrolled, screened)
     made = {
         "randomisation": writer.randomisation(),
         "infusions": writer.infusions(),
@@ -68,6 +60,23 @@ def trial(
         "disposition": writer.disposition(),
     }
     return made, writer.truth()
+
+
+def missing(p: Parameters, enrolled: Enrolled, screened: pd.DataFrame) -> pd.DataFrame:
+    """Truth: every laboratory value that the first trial lacks, with the reason (usubjid, visit_no, test, reason)."""
+    return _writer(p, enrolled, screened).missing()
+
+
+def _writer(p: Parameters, enrolled: Enrolled, screened: pd.DataFrame) -> "_Writer":
+    first = Enrolled(
+        {k: v[:1] for k, v in enrolled.child.items()},
+        {k: v[:1] for k, v in enrolled.recorded.items()},
+        enrolled.consent[:1],
+        enrolled.number[:1],
+        enrolled.screened[:1],
+    )
+    f = conduct.follow(p, first, simulate.Streams(p.seed, 0))
+    return _Writer(p, f, screened)
 
 
 class _Writer:
@@ -225,14 +234,11 @@ class _Writer:
     def _spot_upcr(self) -> NDArray:
         """UPCR as measured at baseline and the visits, before `conduct` chose what counts as baseline."""
         upcr = self.f.upcr[0].copy()
-        noise = self.f.streams("UPCR noise").standard_normal(self.f.level.shape)
-        lost = (
-            self.f.streams("urine sample missing").random(self.f.level.shape, dtype=np.float32)
-            < self.p.sample_missing
-        )
-        upcr[:, 0] = np.where(
-            lost[0, :, 0], np.nan, simulate.upcr_reported(self.p, self.f.level, noise)[0, :, 0]
-        )
+        shape = self.f.level.shape
+        noise = self.f.streams("UPCR noise").standard_normal(shape)
+        spot = simulate.upcr_reported(self.p, self.f.level, noise)[0, :, 0]
+        gone = conduct.lost(self.p, shape, self.f.streams, "urine")[0, :, 0]
+        upcr[:, 0] = np.where(gone, np.nan, spot)
         return upcr
 
     def _last_day(self) -> NDArray:
@@ -322,9 +328,42 @@ class _Writer:
         for name, values in f.enrolled.child.items():
             frame[name] = values[0]
         frame["upcr_log_effect"] = f.effect[0]
+        frame["gfr_slope"] = self.measures["gfr_slope"]
         frame["left_day"] = np.where(np.isfinite(self.left), self.left, np.nan)
         for k, day in enumerate(conduct.grid(self.p)):
             frame[f"log_upcr_day_{day:g}"] = f.level[0, :, k]
         for k, day in enumerate(conduct.grid(self.p)):
             frame[f"gfr_day_{day:g}"] = self.measures["gfr"][:, k]
+        for k, day in enumerate(conduct.grid(self.p)):
+            frame[f"log_rbc_day_{day:g}"] = self.measures["log_rbc"][:, k]
         return frame
+
+    def missing(self) -> pd.DataFrame:
+        """Every value that `labs` lacks: usubjid, visit_no, test, and why."""
+        p, first = self.p, 0 if self.p.baseline_samples != "eligibility" else 1
+        shape = self.f.level.shape
+        gone = {name: conduct.lost(p, shape, self.f.streams, name)[0] for name in conduct.SAMPLES}
+        sample = {test: name for name, tests in conduct.SAMPLES.items() for test in tests}
+        nominal = conduct.grid(p)
+        rows = [
+            (child, SCREENING, test, "not measured at screening")
+            for test in UNITS
+            for child in self.ids[self.screened[test].isna().to_numpy()]
+        ]
+        for k in range(first, nominal.size):
+            for child in np.flatnonzero(~self.seen[:, k]):
+                why = "left the trial" if self.left[child] < nominal[k] else "visit missed"
+                rows += [(self.ids[child], k + BASELINE, test, why) for test in UNITS]
+            for test in UNITS:
+                if test in sample:
+                    hit = np.flatnonzero(self.seen[:, k] & gone[sample[test]][:, k])
+                    why = (
+                        "collection not done"
+                        if sample[test] == "collection"
+                        else f"{sample[test]} sample missing"
+                    )
+                    rows += [(child, k + BASELINE, test, why) for child in self.ids[hit]]
+        frame = pd.DataFrame(rows, columns=["usubjid", "visit_no", "test", "reason"])
+        frame["order"] = frame["test"].map({name: k for k, name in enumerate(UNITS)})
+        frame = frame.sort_values(["usubjid", "visit_no", "order"], kind="stable", ignore_index=True)
+        return frame.drop(columns="order")

@@ -67,13 +67,14 @@ def clinic(
     (`infection_ago`, ...); `latent` the true values: log_upcr (mg/mg, log), gfr, log_rbc, wander, age, ...
     everything=False leaves out weight, 24-hour protein, cystatin C and BUN, which no criterion reads by default.
     """
-    latent = _true_children(p, n, streams)
-    recorded = _measured(p, n, streams, latent, everything)
+    latent = children(p, n, streams)
+    recorded = measured(p, n, streams, latent, everything)
     recorded.update(_facts(p, n, streams, latent))
     return recorded, latent
 
 
-def _true_children(p: Parameters, n: int, streams: Streams) -> dict[str, NDArray]:
+def children(p: Parameters, n: int, streams: Streams) -> dict[str, NDArray]:
+    """The true children, (n,) arrays by name: log values in log mg/mg and log /uL, GFR, age, days on RAS inhibition."""
     shares = np.cumsum([p.share_x_linked, p.share_recessive, p.share_dominant])
     genotype = np.searchsorted(shares, streams("genotype").random(n), side="right").astype(np.int8)
     boys = np.where(genotype == X_LINKED, p.male_share_x_linked if p.share_x_linked else 0.5, 0.5)
@@ -218,10 +219,10 @@ def bun_reported(p: Parameters, gfr: NDArray, noise: NDArray) -> NDArray:
     return report("bun", p.bun_median * np.sqrt(105.0 / gfr) * np.exp(p.bun_cv * noise))
 
 
-def _measured(
+def measured(
     p: Parameters, n: int, streams: Streams, child: dict[str, NDArray], everything: bool
 ) -> dict[str, NDArray]:
-    """Laboratory values of the screening sample; NaN where a sample is missing."""
+    """Laboratory values of one sample of these children; NaN where it is missing."""
     age, male = child["age"], child["male"]
     height = report("height", kidney.growth("height", age, male, child["height_z"]))
     level = child["log_upcr"] + child["wander"]
@@ -237,7 +238,7 @@ def _measured(
         streams("screening gross haematuria").random(n),
         child["without_haematuria"],
     )
-    measured = {
+    found = {
         "upcr": upcr,
         "rbc": rbc,
         "rbc_dysmorphic": report("rbc_dysmorphic", rbc * p.dysmorphic_share),
@@ -247,25 +248,25 @@ def _measured(
     }
     if everything or p.gfr_method in ("U25 cystatin C", "U25 mean"):
         noise = streams("screening cystatin C noise").standard_normal(n)
-        measured["cystatin_c"] = cystatin_reported(p, child["gfr"], age, male, noise)
+        found["cystatin_c"] = cystatin_reported(p, child["gfr"], age, male, noise)
     if everything:
-        measured["bun"] = bun_reported(p, child["gfr"], streams("screening BUN noise").standard_normal(n))
+        found["bun"] = bun_reported(p, child["gfr"], streams("screening BUN noise").standard_normal(n))
     samples = {"urine": ("upcr", "rbc", "rbc_dysmorphic"), "blood": ("creatinine", "cystatin_c", "bun")}
     for sample, names in samples.items():
         lost = streams(f"screening {sample} missing").random(n) < p.sample_missing
         for name in names:
-            if name in measured:
-                measured[name][lost] = np.nan
+            if name in found:
+                found[name][lost] = np.nan
     dipstick[streams("screening dipstick missing").random(n) < p.missing_answer] = -1
-    measured |= {"height": height, "dipstick": dipstick}
+    found |= {"height": height, "dipstick": dipstick}
     if everything:
         weight = report("weight", kidney.growth("weight", age, male, child["weight_z"]))
         normals = streams("screening 24-h protein").standard_normal((n, 2))
         u = streams("screening collection").random(n)
         protein = protein_reported(p, level, age, height, weight, normals, u)
         protein[streams("screening collection missing").random(n) < p.collection_missing] = np.nan
-        measured |= {"weight": weight, "protein_24h": protein}
-    return measured
+        found |= {"weight": weight, "protein_24h": protein}
+    return found
 
 
 def _facts(p: Parameters, n: int, streams: Streams, child: dict[str, NDArray]) -> dict[str, NDArray]:

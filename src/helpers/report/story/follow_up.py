@@ -16,10 +16,11 @@ from helpers.trial import conduct, eligibility, record
 
 @dataclass(frozen=True)
 class Trial:
-    """Raw tables of the trial by name, the truth of its children, and the table of screening."""
+    """Raw tables by name, the truth of the children, the reason of each missing value, the table of screening."""
 
     tables: dict[str, pd.DataFrame]
     truth: pd.DataFrame
+    reasons: pd.DataFrame
     screening: pd.DataFrame
     adie: pd.DataFrame
 
@@ -63,7 +64,9 @@ def run(study: Study) -> Trial:
     for name, frame in made.items():
         study.write(name, frame)
     study.write_truth("children", truth)
-    return Trial(made, truth, screened, adie)
+    reasons = record.missing(study.parameters, enrolled, screened)
+    study.write_truth("missing", reasons)
+    return Trial(made, truth, reasons, screened, adie)
 
 
 def counts(t: Trial) -> dict[str, Result]:
@@ -376,6 +379,38 @@ def truth(t: Trial, p: Parameters) -> Exhibit:
         digits={"declared": 2, "individual": 2, "change": 2},
         caption="The effect is an assumption of the scenario. The last column also holds drift, changes of other "
         "treatment and the slow wander of UPCR; it holds no measurement noise. No analysis chapter reads this.",
+    )
+
+
+def missing(t: Trial) -> Exhibit:
+    """Why values of UPCR, red cells, creatinine and 24-hour protein are missing, by arm: values."""
+    visits = t["visits"]
+    rows = []
+    tests = {
+        "upcr": "UPCR",
+        "rbc": "Urine red cells",
+        "creatinine": "Creatinine",
+        "protein_24h": "24-hour protein",
+    }
+    arm = t.reasons["usubjid"].map(t.arm)
+    planned = visits["usubjid"].map(t.arm).value_counts()
+    for test, label in tests.items():
+        of_test = t.reasons["test"] == test
+        for reason in sorted(t.reasons.loc[of_test, "reason"].unique()):
+            row = {"item": f"{label}: {reason}"}
+            for name in ARMS:
+                count = int((of_test & (t.reasons["reason"] == reason) & (arm == name)).sum())
+                row[name] = percent(count, int(planned.get(name, 0)))
+            rows.append(row)
+    return Exhibit(
+        "missing",
+        "Why values are missing, by arm: values",
+        pd.DataFrame(rows, columns=["item", *ARMS]),
+        population="all randomised",
+        n=_split(t),
+        method="the simulation's own record, truth/missing.csv; a real trial knows only part of it",
+        columns={"item": "Value and reason", **{name: f"{name}, n/N (%)" for name in ARMS}},
+        conventions=("N counts planned visits, screening included", "arm order Placebo, hUC-MSC"),
     )
 
 

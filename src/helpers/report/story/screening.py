@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import ROOT
+from helpers.design.calibration import targets
 from helpers.report import figures
 from helpers.report.exhibits import Exhibit, Result, percent
 from helpers.study import kidney
@@ -50,12 +51,6 @@ class Clinic:
 
     def names(self) -> np.ndarray:
         return np.array(GROUPS, object)[self.group]
-
-
-def targets() -> dict[str, dict[str, str]]:
-    """Rows of data/reference/targets.csv by id."""
-    with (ROOT / "data" / "reference" / "targets.csv").open(encoding="utf-8") as file:
-        return {row["id"]: row for row in csv.DictReader(file)}
 
 
 def cohort_counts(frame: pd.DataFrame) -> dict[str, Result]:
@@ -255,136 +250,6 @@ def _distribution(
         figure=figures.distribution(
             values, by=None if by is None else group, log=log, published=published, label=label, unit=unit
         ),
-    )
-
-
-def against_published(clinic: Clinic) -> Exhibit:
-    """Published quantities of Alport clinics beside the simulated clinic, each with its source row."""
-    r, c = clinic.recorded, clinic.child
-    boys_x = (clinic.form == simulate.X_LINKED) & clinic.male
-    young = (clinic.age >= 3) & (clinic.age < 13)
-    untreated = np.exp(c["log_upcr_untreated"] + c["wander"])
-    nephrotic = r["upcr"] >= 2.0
-
-    def share(condition, among=True) -> float:
-        among = np.broadcast_to(among, condition.shape)
-        return 100 * float(condition[among].mean())
-
-    rows = [
-        ("X-linked form", "%", share(clinic.form == 0), "NH01", "all"),
-        ("Recessive form", "%", share(clinic.form == 1), "NH02", "all"),
-        ("Dominant form", "%", share(clinic.form == 2), "NH03", "all"),
-        ("Digenic form", "%", share(clinic.form == 3), "NH04", "all"),
-        ("Boys", "%", share(clinic.male), "NH05", "all"),
-        (
-            "Haematuria in boys with the X-linked form",
-            "%",
-            share(r["rbc"] > 8.3, boys_x & ~np.isnan(r["rbc"])),
-            "NH07",
-            "boys, X-linked",
-        ),
-        (
-            "Proteinuria beside haematuria",
-            "%",
-            share(clinic.proteinuria, ~np.isnan(r["upcr"])),
-            "NH08",
-            "all",
-        ),
-        (
-            "Proteinuria, boys",
-            "%",
-            share(clinic.proteinuria, clinic.male & ~np.isnan(r["upcr"])),
-            "NH11a",
-            "boys",
-        ),
-        (
-            "Proteinuria, girls",
-            "%",
-            share(clinic.proteinuria, ~clinic.male & ~np.isnan(r["upcr"])),
-            "NH11b",
-            "girls",
-        ),
-        ("Nephrotic range, boys", "%", share(nephrotic, clinic.male & ~np.isnan(r["upcr"])), "NH11c", "boys"),
-        (
-            "Nephrotic range, girls",
-            "%",
-            share(nephrotic, ~clinic.male & ~np.isnan(r["upcr"])),
-            "NH11d",
-            "girls",
-        ),
-        (
-            "UPCR untreated, median, boys with the X-linked form",
-            "mg/mg",
-            float(np.median(untreated[boys_x & (clinic.age > 4)])),
-            "NH13",
-            "boys, X-linked, above 4 years",
-        ),
-        (
-            "eGFR, mean, boys with the X-linked form",
-            "mL/min/1.73m2",
-            float(np.nanmean(clinic.egfr[boys_x])),
-            "NH22",
-            "boys, X-linked",
-        ),
-        (
-            "eGFR, mean, X-linked form",
-            "mL/min/1.73m2",
-            float(np.nanmean(clinic.egfr[clinic.form == 0])),
-            "NH23",
-            "X-linked",
-        ),
-        (
-            "On RAS inhibition, boys with the X-linked form",
-            "%",
-            share(r["ras_inhibitor"] > 0, boys_x),
-            "NH22",
-            "boys, X-linked",
-        ),
-        ("Cystatin C, median", "mg/L", float(np.nanmedian(r["cystatin_c"][young])), "EQ17", "3 to 12 years"),
-    ]
-    known = targets()
-    published = {
-        "NH22": "87 % on ACE inhibitors",
-        "EQ17": "reference interval 0.61 to 1.08",
-        "NH13": "1.6 (0.5 to 4.0)",
-    }
-    frame = []
-    for what, unit, value, source, among in rows:
-        row = known[source]
-        text = published[source] if what.startswith(("On RAS", "Cystatin", "UPCR")) else row["value"]
-        if what.startswith("eGFR"):
-            text = f"{row['value']} (SD {float(row['high']) - float(row['value']):.1f})"
-        frame.append(
-            {
-                "quantity": what,
-                "simulated": value,
-                "unit": unit,
-                "published": text,
-                "among": among,
-                "source": f"{source}: {row['population']}, {row['source']} ({row['year']})",
-            }
-        )
-    return Exhibit(
-        "published",
-        "The simulated clinic beside published ones",
-        pd.DataFrame(frame),
-        population="the simulated clinic before selection",
-        n=f"{clinic.n} children drawn",
-        method=_METHOD,
-        columns={
-            "quantity": "Quantity",
-            "simulated": "Simulated",
-            "published": "Published",
-            "unit": "Unit",
-            "among": "Among (simulated)",
-            "source": "Source of the published value",
-        },
-        digits={"simulated": 1},
-        conventions=(
-            "proteinuria is UPCR at or above the threshold",
-            "nephrotic range is UPCR of 2 mg/mg or more",
-        ),
-        caption="Published series differ in age, treatment and how children were found; they are marks, not limits.",
     )
 
 

@@ -1,0 +1,170 @@
+"""What selection does to the baseline, and how often a stable child "remits" by noise alone.
+
+Children whose disease does not change at all: no drift, no effect, no change of treatment, no illness. What
+moves is measurement and the slow deviation of UPCR, so every fall and every remission here is an artefact.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from helpers.analysis import derive
+from helpers.design import calibration, kept, populations
+from helpers.study import kidney
+from helpers.study.parameters import Parameters
+from helpers.study.protocol import VISITS
+from helpers.trial import conduct, eligibility, simulate
+from helpers.trial.conduct import Enrolled
+from helpers.trial.simulate import Streams
+
+NAME = "selection"
+THRESHOLDS = (0.2, 0.5, 1.0, 2.0)
+"""UPCR at or above which a child enters, mg/mg."""
+BASELINES = ("eligibility", "separate", "mean of both")
+AT = {"week 2": 14, "month 6": 183, "month 12": 365}
+NOISE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+"""SD of independent visit noise of log UPCR."""
+LEVELS = (0.3, 1.0, 3.0)
+"""True UPCR (mg/mg) of the stable children who carry the assumed noise."""
+DEFINITIONS = ("fall", "KDIGO", "threshold alone")
+BATCHES, CLINIC, STABLE = 10, 30_000, 100_000
+
+
+def _stable(p: Parameters, **changes: Any) -> Parameters:
+    still = {"upcr_drift": 0.0, "upcr_drift_sd": 0.0, "ras_recent": 0.0}
+    return p.model_copy(update={**still, **changes})
+
+
+def after_selection(p: Parameters, streams: Streams) -> dict[str, float]:
+    """One batch of children of 3 to 12 years: {"<threshold> <baseline> <when>": mean change of log UPCR}.
+
+    With "halved" for the share at month 12 at half the baseline or less, and "n" for the children selected.
+    """
+    p = _stable(p, age_min=3.0, age_max=13.0)
+    child = simulate.children(p, CLINIC, streams)
+    first = simulate.upcr_reported(
+        p, child["log_upcr"] + child["wander"], streams("screening UPCR noise").standard_normal(CLINIC)
+    )
+    days = np.array([-p.infusion_gap, *AT.values()], float)
+    row = np.zeros((1, CLINIC))
+    made = Enrolled({k: v[None] for k, v in child.items()}, {}, row, row, np.zeros(1))
+    never, ill = np.full_like(row, np.inf), np.zeros((1, CLINIC, days.size), bool)
+    path = conduct.level(p, made, streams, days, row, row, never, never, ill)[0]
+    later = populations.log_upcr(
+        simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape))
+    )
+    screened, second, visits = populations.log_upcr(first), later[:, 0], later[:, 1:]
+    out = {}
+    for threshold in THRESHOLDS:
+        enters = first >= threshold
+        for name, base in zip(BASELINES, (screened, second, (screened + second) / 2), strict=True):
+            change = (visits - base[:, None])[enters]
+            for when, values in zip(AT, change.T, strict=True):
+                out[f"{threshold:g} {name} {when}"] = float(values.mean()) if values.size else np.nan
+            halved = change[:, -1] <= np.log(0.5) + 1e-9
+            out[f"{threshold:g} {name} halved"] = float(halved.mean()) if halved.size else np.nan
+        out[f"{threshold:g} n"] = float(enters.sum())
+    return out
+
+
+def _remits(p: Parameters, upcr: NDArray) -> dict[str, float]:
+    """Shares of children (children, 12: baseline and visits) with a remission, in percent, by how it is counted."""
+    base = upcr[:, 0]
+    state = derive.in_remission(derive.upcr_response(upcr[:, 1:], base, p))
+    state = state[derive.evaluable_upcr(base, p)]
+    if not len(state):
+        return dict.fromkeys(("any visit", "confirmed at the next visit", "confirmed", "month 12"), np.nan)
+    found = {
+        "any visit": (state > 0).any(axis=1),
+        "confirmed at the next visit": derive.confirmed(state, conduct.DAYS, 0).any(axis=1),
+        "confirmed": derive.confirmed(state, conduct.DAYS, p.confirm_days).any(axis=1),
+        "month 12": state[:, -1] > 0,
+    }
+    return {name: 100 * float(who.mean()) for name, who in found.items()}
+
+
+def stable_children(p: Parameters, streams: Streams) -> list[dict[str, Any]]:
+    """Rows noise, sd, level, definition and the four shares, for independent and for the assumed noise."""
+    p = _stable(p)
+    visits = 1 + len(VISITS)
+    rows = []
+    z = streams("independent").standard_normal((STABLE, visits))
+    for sd in NOISE:
+        upcr = np.exp(sd * z)
+        for definition in DEFINITIONS:
+            plan = p.model_copy(update={"remission_definition": definition})
+            rows.append(
+                {
+                    "noise": "independent",
+                    "sd": sd,
+                    "level": 1.0,
+                    "definition": definition,
+                    **_remits(plan, upcr),
+                }
+            )
+    days = conduct.grid(p)
+    z, wander = (
+        streams("visits").standard_normal((STABLE, visits)),
+        streams("wander").standard_normal((visits, STABLE)),
+    )
+    path = np.empty((STABLE, visits))
+    path[:, 0] = wander[0]
+    for k in range(1, visits):
+        rho = np.exp2((days[k - 1] - days[k]) / p.upcr_wander_half_life)
+        path[:, k] = rho * path[:, k - 1] + np.sqrt(1 - rho * rho) * wander[k]
+    for level in LEVELS:
+        upcr = simulate.upcr_reported(p, np.log(level) + p.upcr_wander * path, z)
+        for definition in DEFINITIONS:
+            plan = p.model_copy(update={"remission_definition": definition})
+            rows.append(
+                {
+                    "noise": "as assumed",
+                    "sd": None,
+                    "level": level,
+                    "definition": definition,
+                    **_remits(plan, upcr),
+                }
+            )
+    return rows
+
+
+def relevant(p: Parameters) -> dict[str, Any]:
+    """The parameters that decide: those of the calibration, the reading of remission, days to the infusion."""
+    names = (
+        "remission_threshold", "remission_fall", "kdigo_upper", "confirm_days", "infusion_gap",
+        "days_to_randomisation", "days_to_infusion",
+    )  # fmt: skip
+    return {**calibration.relevant(p), **{name: getattr(p, name) for name in names}}
+
+
+def content_key(p: Parameters) -> str:
+    """Key of `compute` under these parameters."""
+    from helpers.design import selection
+
+    return kept.key((selection, populations, simulate, conduct, eligibility, kidney, derive), relevant(p))
+
+
+def compute(p: Parameters) -> dict[str, Any]:
+    """{"selection": {name: [value, low, high]}, "stable": rows}: mean log changes with Monte Carlo intervals."""
+    p = Parameters(**{n: v for n, v in p.model_dump().items() if n in relevant(p)})
+    batches = [after_selection(p, Streams(p.seed, 71, k)) for k in range(BATCHES)]
+    found = {}
+    for name in batches[0]:
+        x = np.array([batch[name] for batch in batches])
+        half = 2.262 * x.std(ddof=1) / np.sqrt(len(x))
+        values = (x.sum(),) if name.endswith(" n") else (x.mean(), x.mean() - half, x.mean() + half)
+        found[name] = [float(f"{v:.6g}") if np.isfinite(v) else None for v in values]
+    rows = [
+        {
+            k: (float(f"{v:.6g}") if np.isfinite(v) else None) if isinstance(v, float) else v
+            for k, v in row.items()
+        }
+        for row in stable_children(p, Streams(p.seed, 72))
+    ]
+    return {"selection": found, "stable": rows}
+
+
+def shown(p: Parameters) -> dict[str, Any]:
+    """`compute` as kept for these parameters."""
+    return kept.recall(NAME, content_key(p), lambda: compute(p))
