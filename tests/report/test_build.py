@@ -133,7 +133,12 @@ def test_the_number_of_workers_changes_no_byte(built_once, tmp_path, workers):
     command, environment = other.command(**PLAIN)
     code = f"from helpers.report import build; build.WORKERS = {workers}; raise SystemExit(build.main([]))"
     done = subprocess.run(
-        [command[0], "-c", code], env=environment, cwd=other.folder, capture_output=True, text=True, check=False
+        [command[0], "-c", code],
+        env=environment,
+        cwd=other.folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert other.published() == built_once.published()

@@ -331,7 +331,9 @@ class Adam:
         wide = rows.assign(below=(rows["qualifier"] == "<").astype(float)).pivot(
             index="usubjid", columns="visit_no", values="below"
         )
-        wide = wide.reindex(index=self.ids, columns=[SCREENING, BASELINE, *(v.number for v in VISITS)]).to_numpy()
+        wide = wide.reindex(
+            index=self.ids, columns=[SCREENING, BASELINE, *(v.number for v in VISITS)]
+        ).to_numpy()
         from_baseline = self.base_date["PROTCRT"] > self.screened["consent_date"].to_numpy("datetime64[D]")
         base = np.where(from_baseline, wide[:, 1], wide[:, 0])
         return np.where(np.column_stack([base, wide[:, 2:]]) == 1, "Y", None)

@@ -48,7 +48,7 @@ def say(text: str) -> None:
 
 
 def scenarios() -> list[str]:
-    names = sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
+    names = sorted(p.stem for p in (ROOT / "scenarios").glob("*.yaml") if NAME.fullmatch(p.stem))
     return sorted(names, key=lambda name: name != "base")
 
 
@@ -64,7 +64,8 @@ def asked(arguments) -> list[str]:
     name = arguments.scenario
     match = NAME.fullmatch(name)
     if not match or match[1] not in scenarios():
-        raise Trouble(f"unknown scenario {name!r}; there are: {', '.join(scenarios())}", 2)
+        rule = "(a name has lower-case letters, digits and hyphens)"
+        raise Trouble(f"unknown scenario {name!r}; there are: {', '.join(scenarios())} {rule}", 2)
     if match[2] and not (TABLES / name / "overrides.json").is_file():
         raise Trouble(f"data/synthetic/{name}/ does not exist; scenarios: {', '.join(scenarios())}", 2)
     if not arguments.set.strip():
@@ -77,7 +78,11 @@ def asked(arguments) -> list[str]:
     for part in parts:
         key, equals, value = part.partition("=")
         if not equals or not key or not value:
-            raise Trouble(f"SET={arguments.set!r}: {part!r} is not of the form name=value", 2)
+            raise Trouble(
+                f"SET={arguments.set!r}: {part!r} is not of the form name=value "
+                "(a value with a space in it stands in quotes: gfr_method='U25 mean')",
+                2,
+            )
         changes[key] = typed(value)
     return [planned(lambda scenario: scenario.derive_folder(name, changes))]
 
@@ -228,6 +233,8 @@ def advance(edition: Edition, editions: list[Edition], workshop: Workshop, heigh
         began = time.perf_counter()
         edition.finish()
         edition.done.add("published")
+        for path in edition.put_back:
+            say(f"{path.relative_to(ROOT)} was not what the chapters write, and was put back")
         if edition.ran:
             say(f"{edition.name}  {'pages and tables':<22}{time.perf_counter() - began:6.1f} s")
 
@@ -338,7 +345,9 @@ def main(arguments: list[str] | None = None) -> int:
     if not complete:
         print("the report was not changed; mend the chapter and run the same command again", file=sys.stderr)
         return 1
-    page = REPORTS / "index.html"
+    page = (
+        REPORTS / "index.html" if len(names) > 1 or names == ["base"] else REPORTS / names[0] / "index.html"
+    )
     say(f"report: {page}" if ran else f"nothing has changed; report: {page}")
     return 0
 

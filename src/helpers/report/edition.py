@@ -75,6 +75,7 @@ class Edition:
         self.done: set[str] = set()
         self.running: set[str] = set()
         self.failed = self.ran = False
+        self.put_back: list[Path] = []
         self.seconds: dict[str, float] = {}
 
     def notebook(self, chapter: Chapter) -> Path:
@@ -235,6 +236,7 @@ class Edition:
         target |= {REPORTS / self.name / name: self.report / name for name in names}
         new = {final: staged for final, staged in target.items() if not same(final, staged)}
         place(new)
+        self.put_back = [] if self.ran else [final for final in new if final.is_relative_to(TABLES)]
         kept = self.stage / "published.json"
         names = sorted(final.relative_to(ROOT).as_posix() for final in target)
         old = read_json(kept).get("files", [])
@@ -300,11 +302,11 @@ def about(name: str) -> str:
 
     scenario, plus, _ = name.partition("+")
     found = yaml.safe_load((ROOT / "scenarios" / f"{scenario}.yaml").read_text("utf-8")) or {}
-    text = "Assumed: " + str(found.get("description", "")).strip()
     if plus:
         changed = read_json(TABLES / name / "overrides.json").get("overrides", {})
-        text += " Changed: " + ", ".join(f"{key} = {value}" for key, value in sorted(changed.items())) + "."
-    return text
+        settings = ", ".join(f"{key} = {value}" for key, value in sorted(changed.items()))
+        return f"Assumed: as scenario {scenario}, but {settings}."
+    return f"Assumed: {str(found.get('description', '')).strip().rstrip('.')}."
 
 
 def overall_index(sources: Sources) -> None:

@@ -323,7 +323,7 @@ def overall_index(scenarios: Sequence[tuple[str, str]]) -> bytes:
     body = _environment.get_template("list.html").render(
         heading="Stem cells for children with Alport syndrome",
         about="An executable analysis plan for the trial NCT06731192, run on simulated children. "
-        "One report for each scenario, that is, for each set of assumptions.",
+        "One report for each scenario, that is, for each set of assumptions; `make reports` builds them all.",
         entries=entries,
         links=[{"href": "comparison.html", "title": "The scenarios side by side"}] * (len(scenarios) > 1),
     )  # fmt: skip

@@ -110,7 +110,10 @@ class Study:
             "source",
         ]
         html = frame.to_html(index=False, border=0, classes="parameters")
-        caption = f"<caption>Study <b>{self.name}</b>. Assumed: {self.description}</caption>"
+        assumed = (
+            f"as scenario {self.scenario}, but as below" if self.overrides else self.description.rstrip(".")
+        )
+        caption = f"<caption>Study <b>{self.name}</b>. Assumed: {assumed}.</caption>"
         return html.replace("<thead>", f"{caption}<thead>", 1)
 
     def __repr__(self) -> str:
@@ -191,7 +194,7 @@ def derive_folder(scenario: str, overrides: dict[str, Any]) -> str:
 
 def scenarios() -> list[str]:
     """Names of the scenario files, base first."""
-    names = sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
+    names = sorted(p.stem for p in (ROOT / "scenarios").glob("*.yaml") if NAME.fullmatch(p.stem))
     return sorted(names, key=lambda name: name != "base")
 
 
@@ -199,7 +202,10 @@ def read_scenario(name: str) -> tuple[str, dict[str, Any]]:
     """Description and parameters of `scenarios/<name>.yaml`; raises Problem."""
     path = ROOT / "scenarios" / f"{name}.yaml"
     if not isinstance(name, str) or not NAME.fullmatch(name) or not path.is_file():
-        raise Problem(f"unknown scenario {name!r}; there are: {', '.join(scenarios())}")
+        raise Problem(
+            f"unknown scenario {name!r}; there are: {', '.join(scenarios())} "
+            "(a name has lower-case letters, digits and hyphens)"
+        )
     where = f"scenarios/{name}.yaml"
     try:
         found = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)

@@ -235,7 +235,8 @@ def contested(d: Decision, p: Parameters) -> Exhibit:
     """How many children each contested reading would change."""
     frame = rules.contested(d.columns, p)
     frame["share"] = [percent(int(n), len(d.ids)) for n in frame["changed"]]
-    most = frame.sort_values("changed", ascending=False, kind="stable").iloc[0]
+    most = frame[frame["changed"] == frame["changed"].max()]
+    named = "; ".join(most["reading"])
     return Exhibit(
         "contested",
         "What each contested reading would change",
@@ -254,7 +255,7 @@ def contested(d: Decision, p: Parameters) -> Exhibit:
         caption="Screening stopped when enough children were eligible by the readings in force, so losses would "
         "mean more screening, not a smaller trial.",
         results=[
-            Result("eligibility.most_contested", str(most["reading"])),
-            Result("eligibility.most_contested_changed", int(most["changed"])),
+            Result("eligibility.most_contested", named),
+            Result("eligibility.most_contested_changed", int(frame["changed"].max())),
         ],
     )
