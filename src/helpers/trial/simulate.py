@@ -16,8 +16,8 @@ from helpers.study import kidney
 from helpers.study.parameters import Parameters
 from helpers.study.tables import code
 
-BLOCK = 8192
-"""Children drawn at once: arrays of this length stay in the processor's cache."""
+BLOCK = 16384
+"""Children drawn at once: enough to pay for the calls, few enough to stay in the processor's cache."""
 
 X_LINKED, RECESSIVE, DOMINANT, DIGENIC = range(4)
 PRECISION = {
