@@ -57,7 +57,7 @@ class Parameters(BaseModel):
     n_randomised: int = P(40, "children", 2, 2000, "trial", "Target recruitment of the registration.", "TR03")
     max_screened: int = P(20000, "children", 10, 1000000, "trial", "Screening ends with an explanation when so many children did not yield enough eligible ones.")
     recruitment_start: date = P(date(2025, 1, 1), "date", date(2000, 1, 1), date(2100, 1, 1), "trial", "Registered start of the trial.", "TR03")
-    screened_per_month: float = P(5.0, "children/month", 0.1, 1000.0, "trial", "About 80 children screened within 16 months of the registered four years.")
+    screened_per_month: float = P(5.0, "children/month", 0.1, 1000.0, "trial", "The pace of a national referral centre; the follow-up chapter says how long recruitment then takes.")
     block_sizes: tuple[int, ...] = P((4, 6), "children", None, None, "trial", "Permuted blocks of random size; the registration gives no allocation method.")
     cells_per_kg: float = P(2e6, "cells/kg", 1e4, 1e8, "trial", "Dose of one infusion.", "TR01")
     infusion_gap: int = P(14, "days", 1, 90, "trial", "Days between the two infusions.", "TR01")

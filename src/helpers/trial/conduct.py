@@ -263,7 +263,7 @@ def _postponed(p: Parameters, shape: tuple[int, int], where: NDArray, begins: ND
     for reach in (60, np.inf):
         near = np.flatnonzero(begins <= reach)
         child, start = where[near], begins[near]
-        clear = start + p.infection_days_ill + p.infection_days
+        clear = start + p.infection_days_ill + p.infection_days - (not p.exactly_counts_as_within)
         while (hit := np.flatnonzero((start <= delay[child]) & (delay[child] < clear))).size:
             np.maximum.at(delay, child[hit], clear[hit])
         if delay.max() <= reach:

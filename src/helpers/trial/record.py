@@ -85,6 +85,7 @@ class _Writer:
     def __init__(self, p: Parameters, f: Followed, screened: pd.DataFrame) -> None:
         self.p, self.f = p, f
         self.n = p.n_randomised
+        self.infusion_days = (-p.infusion_gap, 0)
         self.arm, self.left = f.arm[0], f.left[0]
         self.ids = identifiers(f.enrolled.number)
         self.screened = screened.set_index("usubjid").loc[self.ids]
@@ -131,14 +132,16 @@ class _Writer:
         p, f = self.p, self.f
         weight = self.measures["weight"][:, 0]
         rows = []
-        for k, day in enumerate((-p.infusion_gap, 0)):
+        for k, day in enumerate(self.infusion_days):
             given = f.given[0, :, k] & (self.left >= day)
             postponed = (f.delay[0] > 0) & (k == 0)
             planned = day - (f.delay[0] if k == 0 else 0)
             cells = np.where(given & (self.arm == 1), np.rint(weight * p.cells_per_kg / 1e5) * 1e5, np.nan)
             cells = np.where(given & (self.arm == 0), 0.0, cells)
+            late = "postponed: recent infection"
+            refused = "not given: family's wish"
             reason = np.where(
-                given, np.where(postponed, "postponed: recent infection", None), "not given: family's wish"
+                given, np.where(postponed, late, None), np.where(postponed, f"{late}; {refused}", refused)
             )
             rows.append(
                 pd.DataFrame(
@@ -251,11 +254,16 @@ class _Writer:
         where, begins = f.infections
         last = self._last_day()
         rows = []
-        start = -p.infusion_gap - f.delay[0] - p.days_to_infusion
-        keep = (begins >= start[where]) & (begins <= last[where])
+        ends = begins + p.infection_days_ill - 1
+        keep = (ends >= conduct.consent_day(p, f.delay[0])[where]) & (begins <= last[where])
+        infused = [
+            np.where(f.given[0, :, k] & (self.left >= day), day, np.nan)
+            for k, day in enumerate(self.infusion_days)
+        ]
         serious = f.streams("serious infection").random(where.size) < p.serious_share
         for child, day, bad in zip(where[keep], begins[keep], serious[keep], strict=True):
-            rows.append((child, "infection", day, day + p.infection_days_ill - 1, bad, False))
+            at_infusion = any(days[child] == day for days in infused)
+            rows.append((child, "infection", day, day + p.infection_days_ill - 1, bad, at_infusion))
         for child, k in zip(*np.nonzero(f.fevers[0]), strict=True):
             day = -p.infusion_gap if k == 0 else 0
             if last[child] >= day:
@@ -269,7 +277,7 @@ class _Writer:
             - p.infusion_gap
         )
         rows += [
-            (c, "other", d, d + 3, False, d in (-p.infusion_gap, 0))
+            (c, "other", d, d + 3, False, any(at[c] == d for at in infused))
             for c, d in zip(child, days, strict=True)
             if d <= last[c]
         ]

@@ -78,4 +78,3 @@ def _counts(e: derive.Endpoint, index: np.ndarray, arm: np.ndarray) -> list[Coun
     seen = (e.state >= 0).any(axis=1)
     chosen = [(arm == a) & e.evaluable for a in ARMS]
     return [Count(int((index[c] >= 0).sum()), int(c.sum()), int(seen[c].sum())) for c in chosen]
-

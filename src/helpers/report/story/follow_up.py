@@ -302,7 +302,7 @@ def events(t: Trial) -> Exhibit:
         columns |= {f"{name}_children": f"{name}: children", f"{name}_events": f"{name}: events"}
     return Exhibit(
         "events",
-        "Adverse events from consent on, by arm",
+        "Adverse events from consent on, by arm (an infection still present at consent included)",
         pd.DataFrame(rows),
         population="all randomised",
         n=_split(t),
@@ -377,7 +377,8 @@ def truth(t: Trial, p: Parameters) -> Exhibit:
             "change": "Median true UPCR, month 12 against baseline",
         },
         digits={"declared": 2, "individual": 2, "change": 2},
-        caption="The effect is an assumption of the scenario. The last column also holds drift, changes of other "
+        caption="The effect is an assumption of the scenario; in a small arm the individual effects scatter around "
+        "it, and a child with one infusion has half of its own. The last column also holds drift, changes of other "
         "treatment and the slow wander of UPCR; it holds no measurement noise. No analysis chapter reads this.",
     )
 
