@@ -214,7 +214,6 @@ def _visits(n, rng, effect, missing=0.0):
 
 
 def _mixed(n, trials, rng) -> Iterator[dict]:
-    trials = trials if n < 100 else trials // 2
     last = np.eye(len(DAYS))[-1]
     weights = mixed.time_weights(DAYS)
     mean = float(weights @ (EFFECT * DAYS / DAYS[-1]))
@@ -237,7 +236,7 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
 
     yield _row(
         "Random slopes, difference, Satterthwaite", SLOPE,
-        *_asked(trials, SLOPE, lambda: slopes(SLOPE), lambda: slopes(0.0)),
+        *_asked(3 * trials, SLOPE, lambda: slopes(SLOPE), lambda: slopes(0.0)),
     )  # fmt: skip
 
     def adjusted(effect):
@@ -249,7 +248,7 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
         EFFECT,
         *_asked(trials, EFFECT, lambda: adjusted(EFFECT), lambda: adjusted(0.0)),
     )
-    few = max(20, trials // 4)
+    few = max(20, trials // 2)
 
     def imputed(effect):
         y, baseline, arm = _visits(n, rng, effect, 0.04)

@@ -91,6 +91,11 @@ CHAPTERS = (
         "When remission comes, by arm.",
         reads=("scenario.json", *ANALYSIS),
     ),
+    Chapter(
+        "09-validation",
+        "Validation",
+        "How we know these numbers are right: beside R, beside published examples, against known truth.",
+    ),
 )
 
 
