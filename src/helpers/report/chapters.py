@@ -83,7 +83,7 @@ CHAPTERS = (
         "06-remission",
         "Remission",
         "The primary endpoint first and alone, then the secondary ones.",
-        reads=("scenario.json", *ANALYSIS),
+        reads=("scenario.json", *ANALYSIS, "adae.csv"),
     ),
     Chapter(
         "07-time-to-remission",

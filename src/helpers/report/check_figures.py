@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from helpers.report.canvas import (
     BLUE,
@@ -79,65 +79,48 @@ def digits(frame, *, label):
 
 
 @drawing
-def tipping(p, *, alpha, arms, lower=None, upper=None):
-    """Every assignment of the undetermined children as a grid: what the test would say.
+def tipping(difference, decided, *, arms, contains_zero=None):
+    """Every assignment of the undetermined children as a grid: the difference, and the primary test's decision.
 
-    p: array (undetermined of the first arm + 1, of the second + 1), the p-value when that many of each respond;
-    below `alpha` blue, else pale, with a cross where lower (array) is above zero or upper below it although the
-    test says otherwise, or the other way round. A square marks no response in any, the primary analysis. arms:
-    both names.
+    difference, decided: arrays (undetermined of the first arm + 1, of the second + 1) of percentage points and of
+    whether the primary test would decide for a difference; contains_zero: array, whether the interval contains zero,
+    for a cross where test and interval disagree. A square marks that none remits, the primary analysis. arms: names.
     """
-    p = np.asarray(p, float)
-    if p.size == 0:
+    difference = np.asarray(difference, float)
+    if difference.size == 0:
         return nothing_figure("an arm without an evaluable child")
-    rows, columns = p.shape
-    cell = float(np.clip(6.4 / max(columns, 1), 0.12, 0.55))
+    rows, columns = difference.shape
+    cell = float(np.clip(6.4 / columns, 0.12, 0.55))
     fig = Figure(figsize=(WIDTH, 1.5 + max(1.2, cell * rows)), layout="constrained")
     ax = fig.add_subplot()
-    below = p <= alpha
     for a in range(rows):
         for b in range(columns):
-            color = SKY if below[a, b] else PALE
+            color = SKY if decided[a, b] else PALE
             ax.add_patch(Rectangle((b - 0.5, a - 0.5), 1, 1, facecolor=color, edgecolor="white"))
-            if lower is not None and below[a, b] != (lower[a, b] > 0 or upper[a, b] < 0):
-                ax.plot(b, a, "x", color=INK, markersize=5)
-            if max(rows, columns) <= 12:
-                text = "<.001" if p[a, b] < 0.001 else f"{p[a, b]:.3f}".lstrip("0")
-                ax.text(b, a + (0.28 if lower is not None else 0), text, ha="center", va="center", size=7.5)
-    ax.plot(
-        0,
-        0,
-        "s",
-        markersize=min(26.0, 60 * cell),
-        markerfacecolor="none",
-        markeredgecolor=VERMILLION,
-        markeredgewidth=2,
-    )
+            if contains_zero is not None and decided[a, b] == contains_zero[a, b]:
+                ax.plot(b + 0.3, a + 0.3, "x", color=INK, markersize=4)
+            if max(rows, columns) <= 16:
+                text = f"{difference[a, b]:.0f}".replace("-", "\u2212")
+                ax.text(b, a, text, ha="center", va="center", size=SMALL)
+    ax.add_patch(Rectangle((-0.44, -0.44), 0.88, 0.88, fill=False, edgecolor=VERMILLION, linewidth=2))
     ax.set(
         xlim=(-0.6, columns - 0.4), ylim=(-0.6, rows - 0.4), aspect="equal" if rows * columns > 1 else "auto"
     )
     for axis, arm, extent in ((ax.xaxis, arms[1], columns), (ax.yaxis, arms[0], rows)):
-        axis.set_major_locator(MaxNLocator(min(extent, 12), integer=True))
-        axis.set_label_text(wrap(f"undetermined on {arm} who remit", 3.4 if axis is ax.xaxis else 1.8, 9.8))
-    handles = [
-        Patch(facecolor=SKY, edgecolor="white", label=f"p at or below {alpha:g}"),
-        Patch(facecolor=PALE, edgecolor=RULE, label=f"p above {alpha:g}"),
-        Line2D(
-            [],
-            [],
-            linestyle="",
-            marker="s",
-            markersize=9,
-            markerfacecolor="none",
-            markeredgecolor=VERMILLION,
-            markeredgewidth=2,
-            label="primary: none remits",
-        ),
-    ]
-    if lower is not None:
-        handles.append(
-            Line2D([], [], linestyle="", marker="x", color=INK, label="95 % interval says otherwise")
+        axis.set_major_locator(
+            FixedLocator(np.unique(np.linspace(0, extent - 1, min(extent, 10)).astype(int)))
         )
+        axis.set_label_text(
+            wrap(f"undetermined children on {arm} who remit", 3.6 if axis is ax.xaxis else 1.8, 9.8)
+        )
+    square = {"linestyle": "", "marker": "s", "markersize": 9, "markerfacecolor": "none"}
+    handles = [
+        Patch(facecolor=SKY, edgecolor="white", label="primary test decides for a difference"),
+        Patch(facecolor=PALE, edgecolor=RULE, label="it does not"),
+        Line2D([], [], markeredgecolor=VERMILLION, markeredgewidth=2, label="primary: none remits", **square),
+    ]
+    if contains_zero is not None and (decided == contains_zero).any():
+        handles.append(Line2D([], [], linestyle="", marker="x", color=INK, label="interval disagrees"))
     legend_above(fig, handles, 4)
     return fig
 

@@ -152,7 +152,8 @@ def _r_survival(values):
         out.append(npmle("log-likelihood", f"npmle.ll.arm{arm}", fit.log_likelihood))
         mass = fit.table.set_index(["left", "right"])["probability"]
         for line in masses[masses["arm"] == arm].itertuples():
-            key = f"r_npmle arm{arm} ({line.left:g}, {line.right:g}]"
+            end = f"{line.right:g}" if np.isfinite(line.right) else "beyond"
+            key = f"r_npmle arm{arm} ({line.left:g}, {end}]"
             ours = mass.get((line.left, line.right), np.nan)
             out.append(npmle(f"probabilities, arm {arm}", key, ours, reference=line.p, reason=EM_STOPS))
     test = survival.logrank(rows["time"], rows["event"], rows["arm"])
