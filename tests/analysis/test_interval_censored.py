@@ -79,11 +79,8 @@ def test_npmle_maximises_the_likelihood_against_a_general_optimiser():
 def test_npmle_published_breast_cosmesis():
     # Finkelstein & Wolfe (1985), Biometrics 41:933-945, radiotherapy alone; NPMLE as in R's interval package vignette
     # (Fay & Shaw 2010, J Stat Softw 36(2)): mass on (4,5], (6,7], (7,8], (11,12], (24,25], (33,34], (38,40], (46,48].
-    left = [45, 6, 0, 46, 46, 7, 17, 7, 37, 0, 4, 15, 11, 22, 46, 46, 25, 46, 26, 46, 27, 36, 46, 36, 37, 40, 17, 46,
-            11, 38, 5, 37, 0, 18, 24, 36, 5, 19, 17, 24, 32, 33, 19, 37, 34, 36]  # fmt: skip
-    ends = {1: 10, 2: 7, 5: 16, 7: 14, 8: 44, 9: 8, 10: 11, 12: 15, 16: 37, 18: 40, 20: 34, 21: 44, 23: 48, 26: 25,
-            28: 18, 30: 12, 32: 5, 36: 11, 37: 35, 38: 25, 42: 26}  # fmt: skip
-    right = [ends.get(k, np.inf) for k in range(46)]
+    women = pd.read_csv(R.parent / "published" / "cosmesis.csv")
+    left, right = women["left"], women["right"].fillna(np.inf)
     fit = interval_censored.npmle(left, right)
     likely = fit.table[fit.table["probability"] > 1e-4]
     expected = {(4, 5): 0.0463, (6, 7): 0.0334, (7, 8): 0.0887, (11, 12): 0.0708, (24, 25): 0.0926}

@@ -20,13 +20,6 @@ ADJUSTMENTS = {
 }
 DAYS = np.array([14, 28, 42, 56, 91, 122, 152, 183, 244, 304, 365.0])
 
-# Potthoff & Roy (1964), Biometrika 51:313-326: distance (mm) at 8, 10, 12 and 14 years; 11 girls, then 16 boys.
-DENTAL = """21 20 21.5 23; 21 21.5 24 25.5; 20.5 24 24.5 26; 23.5 24.5 25 26.5; 21.5 23 22.5 23.5; 20 21 21 22.5;
-21.5 22.5 23 25; 23 23 23.5 24; 20 21 22 21.5; 16.5 19 19 19.5; 24.5 25 28 28; 26 25 29 31; 21.5 22.5 23 26.5;
-23 22.5 24 27.5; 25.5 27.5 26.5 27; 20 23.5 22.5 26; 24.5 25.5 27 28.5; 22 22 24.5 26.5; 24 21.5 24.5 25.5;
-23 20.5 31 26; 27.5 28 31 31.5; 23 23 23.5 25; 21.5 23.5 24 28; 17 24.5 26 29.5; 22.5 25.5 25.5 26; 23 24.5 26 30;
-22 21.5 23.5 25"""
-
 
 @pytest.fixture(scope="module")
 def r_values():
@@ -61,8 +54,13 @@ def mmrm_fits(trial):
 
 @pytest.fixture(scope="module")
 def dental():
-    y = np.array([[float(v) for v in row.split()] for row in DENTAL.split(";")])
-    return y, np.array([8.0, 10, 12, 14]), np.repeat([0, 1], [11, 16])
+    # Potthoff & Roy (1964), Biometrika 51:313-326: distance (mm) at 8, 10, 12 and 14 years.
+    teeth = pd.read_csv(R.parent / "published" / "dental.csv")
+    return (
+        teeth.drop(columns="sex").to_numpy(float),
+        np.array([8.0, 10, 12, 14]),
+        (teeth["sex"] == "M").to_numpy(int),
+    )
 
 
 def simulated(seed, n=16, visits=4, missing=0.1):

@@ -12,10 +12,12 @@ from helpers.analysis import survival
 
 R = Path(__file__).parents[2] / "data" / "reference" / "r"
 
-# Freireich et al. (1963), Blood 21:699-716, as in Cox (1972): weeks of remission, 6-MP and placebo; + is censored.
-SIX_MP = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
-SIX_MP_EVENT = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
-PLACEBO = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
+PUBLISHED = R.parent / "published"
+
+# Freireich et al. (1963), Blood 21:699-716, as in Cox (1972): weeks of remission, 6-MP and placebo.
+WEEKS = pd.read_csv(PUBLISHED / "leukaemia.csv")
+SIX_MP, SIX_MP_EVENT = (WEEKS.loc[WEEKS["treatment"] == "6-MP", c].tolist() for c in ("weeks", "event"))
+PLACEBO = WEEKS.loc[WEEKS["treatment"] == "placebo", "weeks"].tolist()
 
 
 def read(name):

@@ -341,7 +341,7 @@ def maximise(model, data, theta):
         best = height(theta)
         if best == -np.inf:
             return theta, best, 0, "the covariance matrix is singular at the start"
-        newton = False
+        newton, stalled = False, 0
         for iteration in range(1, 101):
             score, expected, observed, _ = data.slopes(model, theta)
             step, gain = _ascent(observed, score) if newton else (None, 0.0)
@@ -364,14 +364,17 @@ def maximise(model, data, theta):
                 )
             while tried - best > 0.55 * gain and (longer := height(theta + 2 * step)) > tried:
                 step, tried, gain = 2 * step, longer, 2 * gain
-            for _ in range(40):
-                if tried >= best - 1e-11 * abs(best):
-                    break
-                step = step / 2
+            halved = 0
+            while not tried >= best - 1e-11 * abs(best):
+                if halved == 40:
+                    return theta, best, iteration, "" if gain < 1e-8 else "no step improves the likelihood"
+                step, halved = step / 2, halved + 1
                 tried = height(theta + step)
-            else:
-                return theta, best, iteration, "" if gain < 1e-8 else "no step improves the likelihood"
+            # Where a term vanishes the score does too: halved steps then creep without climbing.
+            stalled = stalled + 1 if halved > 12 or tried - best < 1e-8 else 0
             theta, best = theta + step, tried
+            if stalled == 5:
+                return theta, best, iteration, "no step improves the likelihood"
     return theta, best, 100, "no convergence in 100 steps"
 
 

@@ -83,13 +83,18 @@ CHAPTERS = (
         "06-remission",
         "Remission",
         "The primary endpoint first and alone, then the secondary ones.",
-        reads=("scenario.json", *ANALYSIS),
+        reads=("scenario.json", *ANALYSIS, "adae.csv"),
     ),
     Chapter(
         "07-time-to-remission",
         "Time to remission",
         "When remission comes, by arm.",
         reads=("scenario.json", *ANALYSIS),
+    ),
+    Chapter(
+        "09-validation",
+        "Validation",
+        "How we know these numbers are right: beside R, beside published examples, against known truth.",
     ),
 )
 

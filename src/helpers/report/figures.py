@@ -176,14 +176,15 @@ def _risk_rows(table, times):
 
 
 @drawing
-def cumulative_remission(curves, risk_table, *, grid, band=True, label):
+def cumulative_remission(curves, risk_table, *, grid, band=True, label, points=None):
     """Cumulative remission by arm as steps, with the visit grid and the table at risk / remitted /
     censored.
 
     curves: frame arm, time (months), estimate, lower, upper (shares 0 to 1), optionally n_censor (children
     censored at that time; drawn as a tick on the curve). risk_table: frame arm, time, at_risk (just before
     the time), events, censored: counts at each time or already added up; printed as sums so far. grid:
-    months of the visits. `band` draws lower to upper.
+    months of the visits. `band` draws lower to upper. points: a second, interval-censored estimate at some
+    times, drawn as marks with its band (frame arm, time, estimate, lower, upper).
     """
     curves = frame_of(curves, ["arm", "time", "estimate", "lower", "upper"])
     curves = curves.dropna(subset=["arm", "time", "estimate"]).sort_values("time", kind="stable")
@@ -236,6 +237,13 @@ def cumulative_remission(curves, risk_table, *, grid, band=True, label):
                 markeredgewidth=1.4,
                 zorder=5,
             )
+    marks = frame_of(points, ["arm", "time", "estimate", "lower", "upper"]).dropna(subset=["estimate"])
+    for arm, way in zip(ARMS, (-1, 1), strict=True):
+        part = marks[marks["arm"] == arm]
+        at, look = part["time"] + way * 0.006 * end, {"color": ARM_STYLE[arm]["color"]}
+        ax.vlines(at, 100 * part["lower"], 100 * part["upper"], linewidth=1.3, zorder=3, **look)
+        look |= {"marker": ARM_STYLE[arm]["marker"], "markeredgecolor": INK, "markeredgewidth": 0.6}
+        ax.plot(at, 100 * part["estimate"], linestyle="", markersize=5.5, zorder=6, **look)
     ticks = (
         [t for t in (0, 1, 2, 3, 4, 5, 6, 8, 10, 12) if t <= end + 0.05]
         if end <= 12.5
@@ -262,9 +270,15 @@ def cumulative_remission(curves, risk_table, *, grid, band=True, label):
     ]
     if band:
         handles.append(Patch(facecolor=PALE, edgecolor=MUTED, linewidth=0.8, label="95 % interval (log-log)"))
+    if len(marks):
+        handles += [
+            arm_handle(arm, f"{arm}: interval-censored, 95 % band", linestyle="-", linewidth=1.3)
+            for arm in ARMS
+            if (marks["arm"] == arm).any()
+        ]
     if "n_censor" in curves and (curves["n_censor"] > 0).any():
         handles.append(Line2D([], [], color=INK, marker="|", markersize=9, linestyle="", label="censored"))
-    legend_above(fig, handles, 4)
+    legend_above(fig, handles, 3 if len(marks) else 4)
     return fig
 
 

@@ -75,7 +75,7 @@ def course(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
 
     Ratio scales: geometric mean, interval on the logarithm; else the mean. All randomised, available values.
     """
-    values, note = _values(adsl, adlb, measure, p)
+    values, note = tidy(adsl, adlb, measure, p)
     rows = []
     for arm in ARMS:
         for visit, month in _months(p).items():
@@ -148,7 +148,7 @@ def change(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
     Ratio scales: geometric mean of value / baseline, and hUC-MSC / placebo of those; else the mean of value -
     baseline, and hUC-MSC - placebo. Children with a baseline and a value at the visit. No p-values.
     """
-    values, note = _values(adsl, adlb, measure, p)
+    values, note = tidy(adsl, adlb, measure, p)
     values = values[values["visit"] != "Baseline"].dropna(subset=["value", "base"])
     ratio, digits = measure.ratio, 2 if measure.ratio else 1
     values = values.assign(
@@ -244,7 +244,7 @@ def children(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Parame
     Children without a value after baseline, or without a baseline, come last. At most `PANELS` panels: then
     as many from either end.
     """
-    values, note = _values(adsl, adlb, measure, p)
+    values, note = tidy(adsl, adlb, measure, p)
     kept = values.dropna(subset="value")
     after = kept[kept["visit"] != "Baseline"].groupby("child").last()
     ends = pd.DataFrame({"child": adsl["USUBJID"], "arm": adsl["TRT01P"]}).set_index("child")
@@ -299,7 +299,7 @@ def estimate_text(estimate: float, lower: float, upper: float, note: str, digits
     return f"{rounded(estimate, digits)} ({rounded(lower, digits)} to {rounded(upper, digits)})"
 
 
-def _values(adsl, adlb, measure, p):
+def tidy(adsl, adlb, measure, p):
     """Tidy child, arm, visit, month, value, base, below (quantification), every child at every visit; and a note.
 
     On a ratio scale a zero counts as half the smallest positive value of the measure.

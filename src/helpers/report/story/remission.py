@@ -32,7 +32,7 @@ KINDS = {
 POINTS = "percentage points"
 ROWS = 80
 """Children an arm in the picture of states at most."""
-_INTERVALS = "Wilson's 95 % interval in an arm, Miettinen-Nurminen 95 % interval for the difference"
+INTERVALS = "Wilson's 95 % interval in an arm, Miettinen-Nurminen 95 % interval for the difference"
 _CONVENTIONS = (
     "arm order placebo, hUC-MSC",
     "difference hUC-MSC - placebo",
@@ -62,7 +62,7 @@ class Pictured(NamedTuple):
 
 def primary(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Shown:
     """Confirmed UPCR remission by arm: n/N, Wilson; difference with its interval; Boschloo's two-sided p."""
-    counts = _events(adtte, "UPCRC")
+    counts = events(adtte, "UPCRC")
     (x0, n0, _), (x1, n1, _) = counts
     row = compared("Confirmed UPCR remission", *counts)
     pvalue = np.nan if row["note"] else proportions.boschloo(x0, n0, x1, n1)
@@ -96,7 +96,7 @@ def primary(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Para
         f"{p.remission_threshold:g} mg/mg)",
         n=f"{n0} v {n1} children",
         method="Boschloo's unconditional exact test, two-sided (twice the smaller side), level "
-        f"{p.alpha:g}; {_INTERVALS}; source ADTTE (UPCRC)",
+        f"{p.alpha:g}; {INTERVALS}; source ADTTE (UPCRC)",
         conventions=_CONVENTIONS,
         caption=definition(p),
         results=[r for r in said.values() if isinstance(r, Result)],
@@ -147,7 +147,7 @@ def undetermined(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
     )  # fmt: skip
     frame = frame[possible & adsl["USUBJID"].isin(without).to_numpy()]
     frame = frame.sort_values("arm", key=lambda s: s.map(ARMS.index), kind="stable", ignore_index=True)
-    counts = [count.N for count in _events(adtte, "UPCRC")]
+    counts = [count.N for count in events(adtte, "UPCRC")]
     here = [int((frame["arm"] == arm).sum()) for arm in ARMS]
     return Exhibit(
         "remission-undetermined",
@@ -177,12 +177,12 @@ def supplementary(adsl: pd.DataFrame, adtte: pd.DataFrame) -> Pictured:
             evaluable & (confirmed["PPROTFL"] == "Y")
         ],
     }
-    data = [compared(label, *_events(part, "UPCRC")) for label, part in sets.items()]
+    data = [compared(label, *events(part, "UPCRC")) for label, part in sets.items()]
     keys = ("remission.evaluable", "remission.all_randomised", "remission.per_protocol")
-    return _table_and_forest(
+    return table_and_forest(
         "remission-sets", "Confirmed remission of proteinuria by UPCR in three analysis sets", data, keys,
         population="as each row names", n=f"{len(adsl)} randomised",
-        method=f"{_INTERVALS}, no p-values; source ADSL, ADTTE (UPCRC)", heading="Analysis set",
+        method=f"{INTERVALS}, no p-values; source ADSL, ADTTE (UPCRC)", heading="Analysis set",
     )  # fmt: skip
 
 
@@ -198,12 +198,12 @@ def by_visit(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame) -> Pic
         row = compared(v.name, *counts)
         data.append(row | _detail(counts, complete[:, [k]], arm))
         keys.append(f"remission.visit.{v.name.lower().replace(' ', '')}")
-    counts = _events(adtte, "UPCRF")
+    counts = events(adtte, "UPCRF")
     ever = compared("At any visit (ever)", *counts) | _detail(counts, complete, arm)
-    found = _table_and_forest(
+    found = table_and_forest(
         "remission-visits", "Remission of proteinuria by UPCR at each visit", [*data, ever], [*keys, "remission.ever"],
         population="evaluable for proteinuria (UPCRFL)", n=children_text(part),
-        method=f"{_INTERVALS}, no p-values; source ADLB (PROTCRT, AVALCAT1)", heading="Visit",
+        method=f"{INTERVALS}, no p-values; source ADLB (PROTCRT, AVALCAT1)", heading="Visit",
         more={"detail": "with a value / complete"},
     )  # fmt: skip
     empty = [v.name for k, v in enumerate(VISITS) if not (state[:, k] >= 0).any()]
@@ -222,13 +222,13 @@ def endpoints(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p: Pa
         at_last = _states(adlb, part, adam.endpoint_paramcd(name, p))[:, -1]
         for kind, (key, how) in KINDS.items():
             last = kind == "M12"
-            counts = _at_visit(at_last, part["TRT01P"].to_numpy()) if last else _events(adtte, name + kind)
+            counts = _at_visit(at_last, part["TRT01P"].to_numpy()) if last else events(adtte, name + kind)
             data.append(compared(how, *counts) | {"group": words})
             keys.append(f"remission.{name.lower()}.{key}")
-    return _table_and_forest(
+    return table_and_forest(
         "remission-endpoints", "Remission and improvement by measure", data, keys,
         population="for each measure all randomised evaluable for it at baseline, N in the table",
-        n=f"{len(adsl)} randomised", method=f"{_INTERVALS}, no p-values; source ADSL, ADLB, ADTTE", heading="Reached",
+        n=f"{len(adsl)} randomised", method=f"{INTERVALS}, no p-values; source ADSL, ADLB, ADTTE", heading="Reached",
     )  # fmt: skip
 
 
@@ -346,7 +346,7 @@ def _states(adlb, adsl, paramcd):
     return np.where(words.isna(), -1, good).astype(np.int8)
 
 
-def _events(adtte, code) -> list[Count]:
+def events(adtte, code) -> list[Count]:
     """Of each arm: evaluable children with the event, evaluable children, those assessed after time zero."""
     rows = adam.events(adtte, code)
     rows = rows.assign(seen=(rows["time"] > 0) | (rows["event"] == 1))
@@ -384,7 +384,7 @@ def _difference_results(key, row) -> dict[str, Result]:
     }
 
 
-def _table_and_forest(key, title, data, keys, *, population, n, method, heading, more=None) -> Pictured:
+def table_and_forest(key, title, data, keys, *, population, n, method, heading, more=None) -> Pictured:
     frame = pd.DataFrame(data)
     said = {}
     for row, name in zip(data, keys, strict=True):

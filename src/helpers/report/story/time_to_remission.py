@@ -52,7 +52,7 @@ def curve(adtte: pd.DataFrame, code: str, time: str = "AVAL") -> Curve:
 
     code: a key of `ENDPOINTS`; time: a key of `CLOCKS`.
     """
-    rows, early = _rows(adtte, code, time)
+    rows, early = followed(adtte, code, time)
     prefix, clock = CLOCKS[time]
     key, words = ENDPOINTS[code]
     steps, risk = [], []
@@ -108,7 +108,7 @@ def estimates(adtte: pd.DataFrame, codes=tuple(ENDPOINTS), clocks=("AVAL",)) -> 
     data, said = [], {}
     for code in codes:
         for clock in clocks:
-            rows, _ = _rows(adtte, code, clock)
+            rows, _ = followed(adtte, code, clock)
             prefix, how = CLOCKS[clock]
             key, words = ENDPOINTS[code]
             short = f"{prefix}{key}"
@@ -157,7 +157,7 @@ def estimates(adtte: pd.DataFrame, codes=tuple(ENDPOINTS), clocks=("AVAL",)) -> 
 
 def logrank(adtte: pd.DataFrame) -> Tested:
     """Log-rank test of time to confirmed UPCR remission: supportive, the only test of this chapter."""
-    rows, _ = _rows(adtte, "UPCRC", "AVAL")
+    rows, _ = followed(adtte, "UPCRC", "AVAL")
     test = survival.logrank(rows["time"], rows["event"], rows["arm"])
     text = pvalue_text(test.p) + ("" if np.isfinite(test.p) else f" ({test.message})")
     said = {
@@ -198,7 +198,7 @@ def logrank(adtte: pd.DataFrame) -> Tested:
     return Tested(exhibit, said)
 
 
-def _rows(adtte, code, time):
+def followed(adtte, code, time):
     """Children to analyse, and how many actual times lay before time zero (they count as 0)."""
     rows = adam.events(adtte, code, time)
     early = int((rows["time"] < 0).sum())
