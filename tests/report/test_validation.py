@@ -34,7 +34,8 @@ def test_all_applicable_rows_of_r_are_used():
     used = {c.key for c in comparisons.against_r()}
     # Not offered here: other bands and quantiles, Cox and Weibull models, strata, Peto, odds ratios, Mee, Wald.
     apart = ("km.q25", "km.median.log.", "km.median.plain", "km.median.logit", "km.median.arcsin", "cox.", "weib.",
-             "petopeto", "logrank.strat", "logrank.V", "rmst.survival", "rmst.tau", "fisher.or", "exact.boschloo.greater",
+             "petopeto", "logrank.strat", "logrank.V", "rmst.survival", "rmst.tau", "fisher.or",
+             "exact.boschloo.greater",
              "exact.z-pooled.greater", "mee", "wald", "cmh", "lme.", "lmer.singular", "cloglog.dev", "cloglog.sat.dev",
              "cloglog.se.1", "cloglog.se.3")  # fmt: skip
     left = {k for k in keys - used if not k.startswith(apart)}

@@ -122,7 +122,8 @@ def mmrm(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Parameters
         f"arm x visit + "
         f"error, errors of a child correlated ({fit.structure or 'no structure could be fitted'}), of "
         "children independent; "
-        f"Satterthwaite's df; missing at random; supportive, no p-values; source ADSL and ADLB ({measure.paramcd})",
+        f"95 % t-intervals with Satterthwaite's df; missing at random; supportive, no p-values; "
+        f"source ADSL and ADLB ({measure.paramcd})",
         "conventions": [
             "arm order placebo, hUC-MSC", "adjusted means at the mean baseline", "visits at their target time",
             "average by the trapezoidal rule in days",
@@ -211,8 +212,8 @@ def month12(
         columns={"method": "Method", "n": "n placebo v hUC-MSC", "text": f"{between} (95 % interval)", "df_text": "df"},
         population="all randomised with a baseline and, for the mixed model a value at any visit, else at month 12",
         n=children_text(adsl, set(adsl["USUBJID"][anywhere])),
-        method=f"change of {scale} from baseline; ANCOVA: change = baseline + arm by least squares; no p-values; "
-        "source "
+        method=f"change of {scale} from baseline; ANCOVA: change = baseline + arm by least squares; 95 % t-intervals; "
+        "no p-values; source "
         f"ADSL and ADLB ({measure.paramcd})",
         conventions=[
             "arm order placebo, hUC-MSC", "the mixed model uses what was seen before drop-out, ANCOVA does not",
@@ -257,7 +258,8 @@ def slopes(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
         n=children_text(adsl, set(adsl["USUBJID"][~np.isnan(values).all(axis=1)])),
         method=f"{measure.label} = intercept + time + arm + time x arm + child's own intercept and slope + error, "
         f"by REML; "
-        f"Satterthwaite's df; missing at random; no p-values; source ADSL and ADLB ({measure.paramcd})",
+        f"95 % t-intervals with Satterthwaite's df; missing at random; no p-values; "
+        f"source ADSL and ADLB ({measure.paramcd})",
         conventions=[
             "arm order placebo, hUC-MSC", f"a year is {YEAR} days", "baseline is an observation, not a covariate",
         ],

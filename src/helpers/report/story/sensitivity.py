@@ -64,7 +64,8 @@ def tipping_point(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p
         population="evaluable for proteinuria (UPCRFL)",
         n=f"{n0} v {n1} children, undetermined {open_[0]} v {open_[1]}",
         method="each undetermined child counted as remission or not; number: difference hUC-MSC - placebo in "
-        f"percentage points; colour: decision of the primary test (Boschloo, level {p.alpha:g}); source ADSL, ADLB, ADTTE (UPCRC)",
+        f"percentage points; colour: decision of the primary test (Boschloo, level {p.alpha:g}); source ADSL, ADLB, "
+        "ADTTE (UPCRC)",
         conventions=(
             "arm order placebo, hUC-MSC",
             "difference hUC-MSC - placebo",
@@ -151,7 +152,9 @@ def missing_data(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
         population="confirmed remission: evaluable for proteinuria (UPCRFL); UPCR: all randomised with a baseline",
         n=children_text(adsl),
         method=f"{IMPUTATIONS} imputations of log UPCR (multivariate normal, baseline x visit, arm x visit, one "
-        "unstructured covariance), remission derived again, Rubin's rules; intervals: Miettinen-Nurminen for counts, Wald within "
+        "unstructured covariance), remission derived again, Rubin's rules; intervals: "
+        "Miettinen-Nurminen for counts, Wald "
+        "within "
         "imputations, t for models; no p-values; source ADSL, ADLB (PROTCRT), ADTTE (UPCRC)",
         conventions=("arm order placebo, hUC-MSC",
                      "Monte Carlo SE: what more imputations would remove, on the model's scale",
@@ -162,9 +165,7 @@ def missing_data(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
     return Shown(exhibit, said)
 
 
-def estimands(
-    adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, adae: pd.DataFrame, p: Parameters
-) -> Pictured:
+def estimands(adsl: pd.DataFrame, adlb: pd.DataFrame, adae: pd.DataFrame, p: Parameters) -> Pictured:
     """The primary endpoint under the other strategy of each intercurrent event, beside the main result."""
     value, base = _upcr(adsl, adlb)
     rescue, ras = (_days(adsl, column) for column in ("RESCDT", "RASCHDT"))
@@ -219,7 +220,8 @@ def measures(adsl: pd.DataFrame, adtte: pd.DataFrame) -> Pictured:
     common = {
         "population": "all randomised evaluable for both measures of a pair, both arms together",
         "n": ", ".join(str(n) for n in frame["n"]) + " children",
-        "method": "confirmed remission by each measure; agreement, Cohen's kappa with the interval of Fleiss, Cohen and "
+        "method": "confirmed remission by each measure; agreement, Cohen's kappa with the interval of Fleiss, Cohen "
+        "and "
         "Everitt; no p-values; source ADTTE (UPCRC, P24C, DIPC)",
         "conventions": ("arms together", "kappa 1 is full agreement, 0 that of chance"),
     }
@@ -332,7 +334,8 @@ def _imputed(label, filled, adsl, data, p) -> dict:
         value = 100 * float((shares[1] - shares[0]).mean())
         return nothing | {"estimate": value, "text": f"{rounded(value, 1)} (no interval: {found.message})"}
     limits = [100 * v for v in (found.estimate, found.lower, found.upper)]
-    return nothing | {"estimate": limits[0], "lower": limits[1], "upper": limits[2], "monte_carlo": 100 * found.monte_carlo,
+    return nothing | {"estimate": limits[0], "lower": limits[1], "upper": limits[2],
+                      "monte_carlo": 100 * found.monte_carlo,
                       "text": estimate_text(*limits, found.message, 1)}  # fmt: skip
 
 
