@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.analysis import adam, derive
-from helpers.report.story.remission import Count, Pictured, _events, _table_and_forest, compared
+from helpers.report.story.remission import Count, Pictured, compared, events, table_and_forest
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, VISITS
 
@@ -54,8 +54,8 @@ def open_choices(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
     late = np.where(plan.state[:, -1] > 0, len(VISITS) - 1, -1)
     add("month12", f"In remission at {VISITS[-1].name.lower()}", _counts(plan, late, arm))
     for code, words in (("P24C", "24-hour protein"), ("DIPC", "dipstick")):
-        add(code[:3].lower(), f"Measure: {words}, confirmed", _events(adtte, code))
-    return _table_and_forest(
+        add(code[:3].lower(), f"Measure: {words}, confirmed", events(adtte, code))
+    return table_and_forest(
         "open-choices",
         "The primary comparison under the plan and with one choice made otherwise",
         rows,
