@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers.analysis import adam, interval_censored, known_truth, mixed, proportions, survival
+from helpers.analysis import adam, interval_censored, mixed, proportions, survival
+from helpers.design import known_truth
 from helpers.report.story import comparisons, validation
 
 

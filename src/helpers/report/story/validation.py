@@ -15,7 +15,8 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from helpers.analysis import known_truth, mixed, proportions, survival
+from helpers.analysis import mixed, proportions, survival
+from helpers.design import known_truth
 from helpers.report import check_figures
 from helpers.report.exhibits import NOT_ESTIMABLE, Exhibit, Result, rounded
 from helpers.report.story import comparisons
@@ -387,7 +388,7 @@ def known() -> Shown:
         "It was computed with the estimators as they are now."
         if here
         else "It is stored for another version of the estimators: `make test-slow` says whether it still holds, and "
-        "`python -m helpers.analysis.known_truth` computes it again."
+        "`python -m helpers.design.known_truth` computes it again."
     )
     verdict = (
         f"At 400 children an arm, outside Monte Carlo error: {', '.join(off)}."
@@ -409,7 +410,7 @@ def known() -> Shown:
         population="simulated trials whose truth is known; nothing to do with this trial's effect",
         n="20 and 400 an arm",
         method="estimators of this project on data drawn from models with known parameters "
-        "(helpers.analysis.known_truth); "
+        "(helpers.design.known_truth); "
         "exact tests at 20 an arm: sum over all tables, no simulation",
         conventions=[
             "Monte Carlo interval: Wilson 95 %",

@@ -2,28 +2,35 @@
 
 Trials are drawn from models of which every true value is known, and each estimator is asked about them. The
 answer takes minutes, so it is kept in `data/reference/kept/coverage.json` under the digest of the estimators'
-sources: `python -m helpers.analysis.known_truth` computes and keeps it again; the validation chapter shows
+sources: `python -m helpers.design.known_truth` computes and keeps it again; the validation chapter shows
 what is kept, and says so where it belongs to other sources. Exact tests need no simulation at 20 an arm:
 their size is a sum over all tables.
 """
 
 import hashlib
 import json
+import sys
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
 from helpers import ROOT
-from helpers.analysis import discrete_time, imputation, interval_censored, mixed, proportions, survival
+from helpers.analysis import (
+    checks,
+    discrete_time,
+    imputation,
+    interval_censored,
+    mixed,
+    proportions,
+    reml,
+    survival,
+)
+from helpers.design.kept import source
 
 KEPT = ROOT / "data" / "reference" / "kept" / "coverage.json"
-SOURCES = (
-    "checks", "discrete_time", "imputation", "interval_censored", "known_truth", "mixed", "proportions",
-    "reml", "survival",
-)  # fmt: skip
+SOURCES = (checks, discrete_time, imputation, interval_censored, mixed, proportions, reml, survival)
 SEED = 20261122
 SIZES = (20, 400)
 DAYS = np.array([14.0, 56, 152, 244, 365])
@@ -36,10 +43,9 @@ EFFECT, SLOPE = -0.4, 1.5
 
 
 def key() -> str:
-    """Digest of the sources that decide the result."""
-    folder = Path(__file__).parent
-    parts = [(folder / f"{name}.py").read_bytes() for name in SOURCES]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+    """Digest of the code that decides the result: the estimators' and this study's, without its comments."""
+    parts = [source(module) for module in (*SOURCES, sys.modules[run.__module__])]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def run(trials: dict[int, int] | None = None, only: str = "") -> list[dict]:
