@@ -143,6 +143,7 @@ def _cloglog(x, y, firth, fixed=None, start=None):
         return value, x.T @ score, information
 
     value, score, information = parts(beta)
+    stalled = 0
     for _ in range(200):
         step = np.linalg.lstsq(information[free, free], score[free], rcond=None)[0]
         step *= min(1.0, 5.0 / max(np.abs(step).max(initial=0.0), 1e-300))
@@ -153,8 +154,10 @@ def _cloglog(x, y, firth, fixed=None, start=None):
             if tried[0] >= value - 1e-12:
                 break
             step = step / 2
+        # Far out on a profile the steps stay above rounding although the likelihood no longer climbs.
+        stalled = stalled + 1 if tried[0] - value < 1e-13 * abs(value) else 0
         beta, (value, score, information) = trial, tried
-        if np.abs(step).max(initial=0.0) < 1e-11:
+        if np.abs(step).max(initial=0.0) < 1e-11 or stalled == 12:
             break
     return beta, value, information, np.abs(score[free]).max(initial=0.0) < 1e-6
 
