@@ -10,7 +10,7 @@ from functools import cache, wraps
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib import figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
@@ -61,17 +61,21 @@ def style():
     mpl.rcParams.update(SETTINGS)
 
 
+class Figure(figure.Figure):
+    """A figure that is drawn under `OWN` settings whenever it is drawn: ticks are made only then."""
+
+    def draw(self, renderer):
+        with mpl.rc_context(OWN):
+            super().draw(renderer)
+
+
 def drawing(function):
-    """Run a drawing function under `OWN` settings, settle its layout, leave the session's settings alone."""
+    """Run a drawing function under `OWN` settings, leave the session's settings alone."""
 
     @wraps(function)
     def draw(*args, **kwargs):
         with mpl.rc_context(OWN):
-            fig = function(*args, **kwargs)
-            # Ticks are made at the first drawing, with the settings then in force.
-            fig.draw_without_rendering()
-            fig.set_layout_engine("none")
-        return fig
+            return function(*args, **kwargs)
 
     return draw
 

@@ -4,7 +4,6 @@ As in `figures`: plain frames in, a `Figure` out, nothing estimated here.
 """
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator
@@ -20,6 +19,7 @@ from helpers.report.canvas import (
     SMALL,
     VERMILLION,
     WIDTH,
+    Figure,
     drawing,
     frame_of,
     legend_above,

@@ -5,7 +5,6 @@ Same manners as in `figures`: plain frames in, a matplotlib Figure out, no globa
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory
 
@@ -17,6 +16,7 @@ from helpers.report.canvas import (
     RULE,
     SMALL,
     WIDTH,
+    Figure,
     arm_handle,
     drawing,
     frame_of,

@@ -9,7 +9,6 @@ drawn give axes with the sentence "no data: <why>". Arms other than `ARMS` raise
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
@@ -31,6 +30,7 @@ from helpers.report.canvas import (
     VERMILLION,
     WIDTH,
     YELLOW,
+    Figure,
     arm_handle,
     drawing,
     frame_of,

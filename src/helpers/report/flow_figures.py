@@ -6,7 +6,6 @@ Same manners as in `figures`: plain frames in, a matplotlib Figure out, no globa
 import numpy as np
 import pandas as pd
 from matplotlib.collections import PatchCollection
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
@@ -27,6 +26,7 @@ from helpers.report.canvas import (
     VERMILLION,
     WIDTH,
     YELLOW,
+    Figure,
     drawing,
     frame_of,
     legend_above,

@@ -4,10 +4,9 @@ Same manners as in `figures`: plain values in, a matplotlib Figure out, no globa
 """
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from helpers.report.canvas import ARMS, INK, PALE, WIDTH, drawing, nothing_figure, wrap
+from helpers.report.canvas import ARMS, INK, PALE, WIDTH, Figure, drawing, nothing_figure, wrap
 
 STAGES = (("screened", ("screen_failure", "pending")), ("eligible", ("not_needed",)), ("randomised", ()))
 ARM_ROWS = ("allocated", "treated", "discontinued", "analysed")
