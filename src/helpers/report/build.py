@@ -198,7 +198,10 @@ def build(editions: list[Edition], workshop: Workshop) -> bool:
             advance(edition, editions, workshop, height)
         if not any(edition.running for edition in editions):
             return not any(edition.failed for edition in editions)
-        edition, chapter, seconds, error = workshop.results.get()
+        try:
+            edition, chapter, seconds, error = workshop.results.get(timeout=0.1)
+        except queue.Empty:
+            continue
         edition.running.discard(chapter.stem)
         edition.ran = True
         if error is None:
@@ -216,8 +219,7 @@ def advance(edition: Edition, editions: list[Edition], workshop: Workshop, heigh
         known = edition.done | edition.running
         if edition.failed or busy >= WORKERS or chapter.stem in known:
             continue
-        makers = {one.stem for one in CHAPTERS if set(one.writes) & set(chapter.reads)}
-        if not makers <= edition.done:
+        if not edition.readable(chapter):
             continue
         key = edition.key(chapter)
         stands = edition.executed(chapter, key)

@@ -74,6 +74,7 @@ class Edition:
         self.page_code = sources.tree([*code, *below(ROOT / "src/helpers/report/templates")])
         self.done: set[str] = set()
         self.running: set[str] = set()
+        self.cleared: set[str] = set()
         self.failed = self.ran = False
         self.put_back: list[Path] = []
         self.seconds: dict[str, float] = {}
@@ -91,6 +92,21 @@ class Edition:
             path = self.data / name
             found += below(path) if name.endswith("/") else [path] if path.is_file() else []
         return found
+
+    def readable(self, chapter: Chapter) -> bool:
+        """Whether all that a chapter reads is there.
+
+        A chapter that is still running has cleared its files away and writes each whole: what is there again
+        is final, and its readers need not wait for its figures.
+        """
+        for maker in CHAPTERS:
+            wanted = set(maker.writes) & set(chapter.reads)
+            if wanted and maker.stem not in self.done:
+                if maker.stem not in self.running or maker.stem not in self.cleared:
+                    return False
+                if any(name.endswith("/") or not self.files((name,)) for name in wanted):
+                    return False
+        return True
 
     def key(self, chapter: Chapter) -> str:
         inputs = digests(self.data, self.files(chapter.reads))
@@ -123,6 +139,7 @@ class Edition:
         record.unlink(missing_ok=True)
         for path in self.files(chapter.writes):
             path.unlink()
+        self.cleared.add(chapter.stem)
         final.parent.mkdir(parents=True, exist_ok=True)
         self.data.mkdir(parents=True, exist_ok=True)
         source = ROOT / "notebooks" / f"{chapter.stem}.ipynb"
