@@ -238,7 +238,9 @@ class Exhibit:
     def png(self) -> bytes:
         """The figure's picture: the same bytes each time on one machine."""
         buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        # the least compression: a tenth more bytes, a tenth less time
+        options = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 1}}
+        self.figure.savefig(buffer, format="png", dpi=DPI, **options)
         return buffer.getvalue()
 
     def record(self) -> dict:
