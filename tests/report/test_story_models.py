@@ -12,13 +12,18 @@ from helpers.analysis import adam, imputation, mixed, proportions, survival
 from helpers.report import check_figures, figures
 from helpers.report.exhibits import Exhibit
 from helpers.report.story import (
+    analysis_data,
     between_visits,
+    eligibility,
+    follow_up,
     longitudinal,
     models,
     remission,
+    screening,
     sensitivity,
     time_to_remission,
 )
+from helpers.study import scenario
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, VISITS
 from helpers.study.scenario import load
@@ -136,9 +141,14 @@ def test_mixed_model_is_the_estimator_s_own(base, undrawn):
     assert found.iloc[-1]["between"] == pytest.approx(np.exp(average.estimate), rel=1e-6)
 
 
-def test_fallback_structure_is_named(undrawn):
+def test_fallback_structure_is_named(undrawn, tmp_path, monkeypatch):
+    monkeypatch.setattr(scenario, "DATA", tmp_path)
     study = load("high-dropout")
-    shown = models.mmrm(study.read("adsl"), study.read("adlb"), MEASURES["upcr"], P)
+    screening.screen(study)
+    eligibility.decide(study)
+    follow_up.run(study)
+    tables = analysis_data.derive(study)
+    shown = models.mmrm(tables.adsl, tables.adlb, MEASURES["upcr"], P)
     assert shown.said["fallback"] == "yes"
     assert shown.said["structure"] in shown.table.method
     assert "nstructured covariance not used" in shown.table.caption

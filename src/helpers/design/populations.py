@@ -285,6 +285,7 @@ def trial(p: Parameters, seed: int, chunk: int) -> Batch:
     placebo = f.arm == 0
     month_8 = int(np.searchsorted(conduct.grid(p), 244))
     change = (log_upcr(f.upcr[..., month_8]) - log_upcr(f.upcr[..., 0]))[placebo]
+    change = change[~np.isnan(change)]
     stays = np.isinf(f.left)
     consented = p.consent_given * (1 - p.missing_answer)
     return {
@@ -294,7 +295,7 @@ def trial(p: Parameters, seed: int, chunk: int) -> Batch:
         "DO04": _share(~missing[..., 1:7].any(axis=-1)),
         "DO05": _share(~f.given[..., 0]),
         "DO07": 100 - _share(stays),
-        "DO09": 100 * float(np.expm1(np.nanmean(change))),
+        "DO09": 100 * float(np.expm1(change.mean())) if change.size else np.nan,
         "MS04": float(odds[1] / odds[0]) if odds[0] else np.nan,
         "MS05a": _share(fever[f.arm == 1]),
         "MS05b": _share(fever[f.arm == 0]),

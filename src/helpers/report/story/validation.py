@@ -103,16 +103,14 @@ def agreement() -> Checked:
     )
     heads = {
         "method": "Method",
-        "data": "Data set",
         "source": "Reference",
-        "quantities": "Quantities",
         "compared": "Numbers",
-        "worst": "Number that agrees least",
-        "reference": "Reference says",
-        "ours": "Ours",
+        "verdict": "Verdict",
         "reached": "Digits",
         "required": "Required",
-        "verdict": "Verdict",
+        "worst": "Agrees least",
+        "reference": "Reference says",
+        "ours": "Ours",
         "reason": "Why fewer digits",
     }
     table = Verdicts(
