@@ -22,7 +22,7 @@ import pandas as pd
 from IPython.display import display
 
 NOT_ESTIMABLE = "not estimable"
-DPI = 150
+DPI = 130
 """Pixels per inch of a figure: crisp on a dense screen, and ten figures stay below a page's 3 MB."""
 
 _RESULT_KEY = re.compile(r"[a-z0-9_]+(\.[A-Za-z0-9_+-]+)+")
