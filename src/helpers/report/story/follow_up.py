@@ -196,7 +196,7 @@ def swimmer(t: Trial) -> Exhibit:
     )
 
 
-def _by_arm(t: Trial, rows: list[tuple[str, pd.Series | set]], unit: str = "children") -> pd.DataFrame:
+def _by_arm(t: Trial, rows: list[tuple[str, pd.Series | set]]) -> pd.DataFrame:
     """Counts of children by arm: rows of (label, children to whom it applies)."""
     arm = t.arm
     out = []
