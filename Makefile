@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help report reports test test-slow lab notebooks verify expected bench lock clean distclean
+.PHONY: help report reports test test-slow lab notebooks verify personalities expected bench lock clean distclean
 
 export SCENARIO ?= base
 export SET ?=
@@ -21,7 +21,7 @@ export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export PYTHONPATH := $(CURDIR)/src
 export PYTHONHASHSEED := 0
-export OPENBLAS_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON := .venv/bin/python
@@ -56,6 +56,10 @@ notebooks: .venv/.ready ## run the committed notebooks again, in place
 verify: .venv/.ready ## rebuild from nothing and compare with the published results
 	@mkdir -p .cache/tmp
 	@$(PYTHON) -m helpers.report.verify
+
+personalities: .venv/.ready ## test and verify as other processors and Pythons do (an hour; ONLY=haswell)
+	@mkdir -p .cache/tmp
+	@$(PYTHON) -m helpers.report.personalities $(ONLY)
 
 expected: .venv/.ready ## show what changed against the published results, and renew them
 	@mkdir -p .cache/tmp

@@ -98,7 +98,7 @@ class Miniature:
     def build(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
         command, values = self.command(*arguments, **environment)
         return subprocess.run(
-            command, env=values, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
+            command, env=values, cwd=self.folder, capture_output=True, text=True, timeout=600, check=False
         )
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen:

@@ -57,7 +57,7 @@ def test_nbval_gives_the_same_outputs_again(whole_project):
     command = [sys.executable, "-m", "pytest", "--nbval", "-p", "no:randomly", "-p", "no:cacheprovider", "-q"]
     done = subprocess.run(
         [*command, "--rootdir", ".", "-c", os.devnull, "notebooks"],
-        cwd=whole_project.folder, env=environment, capture_output=True, text=True, timeout=400, check=False,
+        cwd=whole_project.folder, env=environment, capture_output=True, text=True, timeout=1800, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     count = sum(len(cells(path)) for path in NOTEBOOKS)

@@ -58,7 +58,9 @@ def test_discrete_hazard_without_penalty_equals_r_and_statsmodels(r_values):
     x = sm.add_constant(np.column_stack([rows["arm"], np.log(rows["month"])]))
     family = sm.families.Binomial(link=sm.families.links.CLogLog())
     glm = sm.GLM(rows["y"], x, family=family).fit(tol=1e-14)
-    assert [ours.log_ratio, ours.se] == pytest.approx([glm.params["x1"], glm.bse["x1"]], rel=1e-10)
+    # Both stop a search when the likelihood no longer climbs. Near its top the deviance is flat: an error of a
+    # last bit in it (2e-16) moves the coefficients by its root, 1.5e-8.
+    assert [ours.log_ratio, ours.se] == pytest.approx([glm.params["x1"], glm.bse["x1"]], rel=1e-7)
 
 
 def test_discrete_hazard_with_visit_indicators_equals_r(r_values):

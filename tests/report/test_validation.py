@@ -133,7 +133,6 @@ def test_a_seeded_fault_turns_rows_red(monkeypatch, fault):
     html = shown.table.table()
     assert html.count('class="fails"') == (shown.table.data["verdict"] == validation.FAILS).sum() > 0
     assert "Not right" in shown.said["verdict"]
-    assert "fail" in shown.figure.alt
 
 
 def test_a_wrong_reference_fails_too(monkeypatch):
@@ -147,13 +146,41 @@ def test_a_wrong_reference_fails_too(monkeypatch):
     assert failing()[1] == {"logrank.chisq"}
 
 
-def test_digits_of_agreement():
-    assert comparisons.agreement_digits(1.0, 1.0) == 15
-    assert comparisons.agreement_digits(2.0, 2.0002) == pytest.approx(4)
-    assert comparisons.agreement_digits(np.nan, np.nan) == 15
-    assert comparisons.agreement_digits(np.nan, 1.0) == comparisons.agreement_digits(1.0, np.nan) == 0
-    assert comparisons.agreement_digits(1.0, np.inf) == 0
-    assert comparisons.agreement_digits(0.0, 1e-7) == pytest.approx(7)
+def test_agreement_allows_the_digits_asked_for_and_no_more():
+    assert comparisons.agrees(2.0, 2.00019, 4)
+    assert not comparisons.agrees(2.0, 2.00021, 4)
+    assert comparisons.agrees(np.nan, np.nan, 4)
+    assert not comparisons.agrees(np.nan, 1.0, 1)
+    assert not comparisons.agrees(1.0, np.nan, 1)
+    assert not comparisons.agrees(1.0, np.inf, 1)
+    assert comparisons.agrees(0.0, 9e-8, 7)
+    assert not comparisons.agrees(0.0, 2e-7, 7)
+
+
+def test_no_verdict_and_no_printed_number_hangs_on_last_bits(monkeypatch):
+    """Ours moved by 1e-10 relative, ten times what processors were seen to differ by: the tables stay.
+
+    A closed form moves by 1e-14, an iterative fit by up to 2e-10 between the kernels of OpenBLAS. One number in
+    some thousands may stand so near to a rounding boundary that its last shown digit moves; none does here.
+    """
+    here = validation.agreement()
+    right = comparisons.agrees
+    moved = {}
+    for sign in (-1, 1):
+        monkeypatch.setattr(
+            comparisons, "agrees", lambda a, b, digits, s=sign: right(a, b * (1 + s * 1e-10), digits)
+        )
+        number = validation.number
+        monkeypatch.setattr(
+            validation,
+            "number",
+            lambda v, digits=9, s=sign, n=number: n(v if digits == 9 else v * (1 + s * 1e-10), digits),
+        )
+        moved[sign] = validation.agreement()
+        monkeypatch.setattr(validation, "number", number)
+    for other in moved.values():
+        assert here.every.table() == other.every.table()
+        assert here.table.table() == other.table.table()
 
 
 def test_kept_result_says_whether_it_belongs_to_these_sources(monkeypatch):

@@ -33,10 +33,12 @@ from helpers.report.edition import (
     read_json,
     write,
 )
-from helpers.report.kernels import CellFailed, Nursery, end_kernels, manager_class
+from helpers.report.kernels import CellFailed, NoKernel, end_kernels
 
 STARTED = time.perf_counter()
 WORKERS = 2
+MACHINE = 3
+"""Exit code where the machine, not the project, is at fault."""
 NAME = re.compile(r"([a-z0-9][a-z0-9-]*)(\+[0-9a-f]+)?")
 
 
@@ -117,17 +119,17 @@ class Workshop:
     """Two workers that execute and render chapters; everything heavy is imported when it opens."""
 
     def __init__(self):
-        self.nursery = None
-        self.open = self.ready = False
+        self.env: dict[str, str] = {}
+        self.open = self.ready = self.at_fault = False
         self.jobs, self.results = queue.Queue(), queue.Queue()
 
     def prepare(self, editions: list[Edition]) -> None:
-        """Start the nursery, and while it imports, check the scenarios and import Papermill."""
+        """Check the scenarios and import Papermill."""
         if self.ready:
             return
         self.ready = True
-        os.environ.update(environment())
-        self.nursery = Nursery.start()
+        self.env = environment()
+        os.environ.update(self.env)
         for edition in editions:
             planned(lambda scenario, edition=edition: scenario.load(edition.name))
         # jsonschema would build a grammar of web addresses, for a second, that no notebook needs
@@ -152,15 +154,14 @@ class Workshop:
             began, error = time.perf_counter(), None
             try:
                 if key is not None:
-                    manager = manager_class(self.nursery, {"ALPORT_DATA": str(edition.stage / "data")})
-                    edition.run(chapter, key, manager)
+                    edition.run(chapter, key, self.env)
                 edition.render(chapter)
             except BaseException as raised:
                 error = raised
             self.results.put((edition, chapter, time.perf_counter() - began, error))
 
     def close(self) -> None:
-        end_kernels(self.nursery)
+        end_kernels()
 
 
 def environment() -> dict[str, str]:
@@ -178,7 +179,8 @@ def environment() -> dict[str, str]:
     for folder in values.values():
         Path(folder).mkdir(parents=True, exist_ok=True)
     values |= {"PYTHONPATH": str(ROOT / "src"), "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
-    return values | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    threads = {name: os.environ.get(name, "1") for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
+    return values | threads
 
 
 def heights() -> dict[str, int]:
@@ -204,6 +206,7 @@ def build(editions: list[Edition], workshop: Workshop) -> bool:
             continue
         edition.running.discard(chapter.stem)
         edition.ran = True
+        workshop.at_fault |= isinstance(error, NoKernel)
         if error is None:
             edition.done.add(chapter.stem)
             say(f"{edition.name}  {chapter.stem:<22}{seconds:6.1f} s")
@@ -246,7 +249,7 @@ def report_failure(edition: Edition, chapter: Chapter, error: BaseException) -> 
     where = f"{edition.name}  {chapter.stem} failed"
     if not isinstance(error, CellFailed):
         text = explained(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-        say(f"{where}: {error if isinstance(error, Trouble) else text}")
+        say(f"{where}: {error if isinstance(error, Trouble | NoKernel) else text}")
         return
     draft = edition.draft(chapter)
     kept = FAILED / edition.name / f"{chapter.stem}.ipynb"
@@ -305,7 +308,8 @@ def stop(workshop: Workshop, text: str, code: int) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0; 1 where a chapter failed or a file could not be written; 2 for bad input; 130 stopped."""
+    """Exit code 0; 1 where a chapter failed or a file could not be written; 2 for bad input; 3 where no kernel
+    came up; 130 stopped."""
     parser = argparse.ArgumentParser(prog="python -m helpers.report.build", description="Build the report.")
     parser.add_argument("--scenario", default="base", help="a file in scenarios/, without .yaml")
     parser.add_argument("--set", default="", help='parameters to change: "upcr_effect=0.8 n_randomised=60"')
@@ -345,8 +349,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         stop(workshop, "stopped; what is published is whole, and finished chapters are kept", 130)
     if not complete:
-        print("the report was not changed; mend the chapter and run the same command again", file=sys.stderr)
-        return 1
+        mend = "free this machine of other work" if workshop.at_fault else "mend the chapter"
+        print(f"the report was not changed; {mend} and run the same command again", file=sys.stderr)
+        return MACHINE if workshop.at_fault else 1
     page = (
         REPORTS / "index.html" if len(names) > 1 or names == ["base"] else REPORTS / names[0] / "index.html"
     )

@@ -1,4 +1,4 @@
-"""Figures of checks: digits of agreement, every assignment of the undetermined, agreement of measures.
+"""Figures of checks: every assignment of the undetermined, agreement of measures.
 
 As in `figures`: plain frames in, a `Figure` out, nothing estimated here.
 """
@@ -26,56 +26,6 @@ from helpers.report.canvas import (
     nothing_figure,
     wrap,
 )
-
-
-@drawing
-def digits(frame, *, label):
-    """Significant digits of agreement, a row a method: from the digits asked for to those reached.
-
-    frame: label, reached (fewest digits of any number of the row), required, passes (bool). A row that passes is
-    a blue dot, one that fails a red cross on a red ground.
-    """
-    frame = frame_of(frame, ["label", "reached", "required", "passes"]).reset_index(drop=True)
-    if frame.empty:
-        return nothing_figure("nothing was compared")
-    names = [wrap(str(v), 4.4) for v in frame["label"]]
-    tall = np.array([0.14 + 0.15 * (n.count("\n") + 1) for n in names])
-    y = np.cumsum(tall) - tall / 2
-    fig = Figure(figsize=(WIDTH, 0.9 + tall.sum()), layout="constrained")
-    ax = fig.add_subplot()
-    for k, row in frame.iterrows():
-        if not row["passes"]:
-            ax.axhspan(y[k] - tall[k] / 2, y[k] + tall[k] / 2, color=VERMILLION, alpha=0.25, linewidth=0)
-        ax.plot([row["required"], row["reached"]], [y[k], y[k]], color=RULE, linewidth=1.5, zorder=1)
-        ax.plot(row["required"], y[k], "|", color=INK, markersize=11, markeredgewidth=1.6, zorder=2)
-        mark = {"marker": "o", "color": BLUE} if row["passes"] else {"marker": "X", "color": VERMILLION}
-        ax.plot(
-            row["reached"], y[k], markersize=6.5, markeredgecolor=INK, markeredgewidth=0.5, zorder=3, **mark
-        )
-    ax.set_yticks(y, names, size=SMALL)
-    ax.tick_params(axis="y", length=0)
-    ax.set(xlim=(-0.4, 15.6), ylim=(tall.sum(), 0), xticks=range(0, 16, 2), xlabel=label)
-    ax.spines["left"].set_visible(False)
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=BLUE,
-            marker="o",
-            linestyle="",
-            markeredgecolor=INK,
-            label="reached, worst number of the row",
-        ),
-        Line2D(
-            [], [], color=INK, marker="|", linestyle="", markersize=11, markeredgewidth=1.6, label="required"
-        ),
-    ]
-    if not frame["passes"].all():
-        handles.append(
-            Line2D([], [], color=VERMILLION, marker="X", linestyle="", markeredgecolor=INK, label="fails")
-        )
-    legend_above(fig, handles, 3)
-    return fig
 
 
 @drawing

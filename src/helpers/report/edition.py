@@ -132,8 +132,8 @@ class Edition:
         there = [self.report / name for name in record["files"] if (self.report / name).is_file()]
         return digests(self.report, there) == record["files"]
 
-    def run(self, chapter: Chapter, key: str, manager) -> None:
-        """Execute a chapter; its record is written last. Raises CellFailed."""
+    def run(self, chapter: Chapter, key: str, env: dict[str, str]) -> None:
+        """Execute a chapter; its record is written last. Raises CellFailed or NoKernel."""
         final = self.notebook(chapter)
         record, draft = final.with_suffix(".json"), self.draft(chapter)
         record.unlink(missing_ok=True)
@@ -144,7 +144,7 @@ class Edition:
         self.data.mkdir(parents=True, exist_ok=True)
         source = ROOT / "notebooks" / f"{chapter.stem}.ipynb"
         parameters = {} if self.name == "base" else {"scenario": self.name}
-        seconds = execute(source, draft, parameters, manager)
+        seconds = execute(source, draft, parameters, env | {"ALPORT_DATA": str(self.stage / "data")})
         absent = [name for name in chapter.writes if not self.files((name,))]
         if absent:
             raise Trouble(f"{chapter.stem} did not write {', '.join(absent)}")

@@ -1,6 +1,6 @@
 """Verify: rebuild everything from the committed state and compare with the published results.
 
-    python -m helpers.report.verify            compare; the last line says yes or no
+    python -m helpers.report.verify            compare; the last line says yes or no, or why it could not be told
     python -m helpers.report.verify --renew    show what changed in the working copy, then renew
 
 `reports/expected/<scenario>/` holds the published results: every named result, and the data of every
@@ -25,6 +25,7 @@ from pathlib import Path
 import pandas as pd
 
 from helpers import ROOT
+from helpers.report.build import MACHINE, explained
 from helpers.report.chapters import CHAPTERS, below
 
 EXPECTED = ROOT / "reports" / "expected"
@@ -150,12 +151,23 @@ def committed(target: Path) -> str:
     return "the files of this folder (it is no git checkout)"
 
 
-def build(project: Path) -> bool:
-    """Build every scenario of a project folder with this Python; its progress goes to our output."""
+class NotChecked(Exception):
+    """Something other than the results is wrong; the text says what."""
+
+
+def build(project: Path) -> None:
+    """Build every scenario of a project folder with this Python; its progress goes to our output.
+
+    Raises NotChecked where the build fails: there is nothing to compare then.
+    """
     environment = {**os.environ, "PYTHONPATH": str(project / "src")}
     environment.pop("ALPORT_DATA", None)
     command = [sys.executable, "-m", "helpers.report.build", "--all"]
-    return subprocess.run(command, cwd=project, env=environment).returncode == 0
+    code = subprocess.run(command, cwd=project, env=environment).returncode
+    if code == MACHINE:
+        raise NotChecked("no kernel came up on this machine, see above; free it of other work and try again")
+    if code:
+        raise NotChecked(f"the build ended with exit code {code}, see above")
 
 
 def compare(project: Path) -> list[Difference]:
@@ -182,8 +194,8 @@ def compare(project: Path) -> list[Difference]:
     return out
 
 
-def verify() -> int:
-    """0 and `yes` where everything is as published, else 1 and `no` after a list of differences."""
+def verify() -> list[Difference]:
+    """Everything that is not as published. Raises NotChecked where that could not be found out."""
     (ROOT / ".cache" / "tmp").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / ".cache" / "tmp") as folder:
         project = Path(folder) / "project"
@@ -191,14 +203,13 @@ def verify() -> int:
         data = Path(folder) / "committed-data"
         if (project / "data" / "synthetic").is_dir():
             shutil.copytree(project / "data" / "synthetic", data)
-        differences = [] if build(project) else [Difference("build", "a report", "a failure, see above")]
-        if not differences:
-            differences = compare(project)
-            for name in sorted(p.name for p in data.glob("*") if p.is_dir()):
-                differences += compare_folders(
-                    f"data/synthetic/{name}", data / name, project / "data" / "synthetic" / name
-                )
-    return conclude(differences)
+        build(project)
+        differences = compare(project)
+        for name in sorted(p.name for p in data.glob("*") if p.is_dir()):
+            differences += compare_folders(
+                f"data/synthetic/{name}", data / name, project / "data" / "synthetic" / name
+            )
+    return differences
 
 
 def conclude(differences: list[Difference]) -> int:
@@ -212,9 +223,7 @@ def conclude(differences: list[Difference]) -> int:
 
 def renew() -> int:
     """Build this working copy, show what differs from the published results, and publish it instead."""
-    if not build(ROOT):
-        print("nothing was renewed: the build failed", file=sys.stderr)
-        return 1
+    build(ROOT)
     differences = [d for d in compare(ROOT) if not d.where.startswith("notebooks ")]
     for difference in differences[:200]:
         print(difference)
@@ -242,10 +251,23 @@ def renew() -> int:
     return 0
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0 and `yes`; 1 and `no`; 3 where it could not be checked or renewed, and why; 130 stopped."""
     parser = argparse.ArgumentParser(prog="python -m helpers.report.verify")
     parser.add_argument("--renew", action="store_true", help="publish the results of this working copy")
-    return renew() if parser.parse_args().renew else verify()
+    renewing = parser.parse_args(arguments).renew
+    try:
+        return renew() if renewing else conclude(verify())
+    except KeyboardInterrupt:
+        why, code = "stopped", 130
+    except NotChecked as reason:
+        why, code = str(reason), 3
+    except OSError as error:
+        why, code = explained(error), 3
+    except subprocess.CalledProcessError as error:
+        why, code = f"{error.cmd[0]} ended with exit code {error.returncode}", 3
+    print(f"could not be {'renewed' if renewing else 'checked'}: {why}", flush=True)
+    return code
 
 
 if __name__ == "__main__":
