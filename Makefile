@@ -31,10 +31,10 @@ help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 report: .venv/.ready ## build the report of one scenario: make report SCENARIO=base SET="upcr_effect=0.8"
-	@$(PYTHON) -m helpers.report.build --scenario "$$SCENARIO" --set "$$SET"
+	@$(PYTHON) -m helpers.build.driver --scenario "$$SCENARIO" --set "$$SET"
 
 reports: .venv/.ready ## build the reports of all scenarios
-	@$(PYTHON) -m helpers.report.build --all
+	@$(PYTHON) -m helpers.build.driver --all
 
 test: .venv/.ready ## check format and lint, and run the tests on two cores (a few minutes)
 	@mkdir -p .cache/tmp
@@ -51,19 +51,19 @@ lab: .venv/.ready ## explore the notebooks in JupyterLab
 	@$(PYTHON) -m jupyter lab notebooks
 
 notebooks: .venv/.ready ## run the committed notebooks again, in place
-	@$(PYTHON) -m helpers.report.build --notebooks
+	@$(PYTHON) -m helpers.build.driver --notebooks
 
 verify: .venv/.ready ## rebuild from nothing and compare with the published results
 	@mkdir -p .cache/tmp
-	@$(PYTHON) -m helpers.report.verify
+	@$(PYTHON) -m helpers.build.verify
 
 personalities: .venv/.ready ## test and verify as other processors and Pythons do (an hour; ONLY=haswell)
 	@mkdir -p .cache/tmp
-	@$(PYTHON) -m helpers.report.personalities $(ONLY)
+	@$(PYTHON) -m helpers.build.personalities $(ONLY)
 
 expected: .venv/.ready ## show what changed against the published results, and renew them
 	@mkdir -p .cache/tmp
-	@$(PYTHON) -m helpers.report.verify --renew
+	@$(PYTHON) -m helpers.build.verify --renew
 
 bench: .venv/.ready ## measure the speed that the project claims
 	@mkdir -p .cache/tmp
@@ -82,6 +82,6 @@ distclean: clean ## the same, and the Python environment
 	@rm -rf .venv
 
 # The one file that make itself keeps up to date: the environment.
-.venv/.ready: requirements.lock pyproject.toml src/helpers/report/environment.py
+.venv/.ready: requirements.lock pyproject.toml src/helpers/build/environment.py
 	@python=python3; command -v python3 >/dev/null 2>&1 || python=python3.11; \
-	  "$$python" src/helpers/report/environment.py
+	  "$$python" src/helpers/build/environment.py

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from helpers import ROOT
-from helpers.report.chapters import CHAPTERS
+from helpers.chapters.contents import CHAPTERS
 
 COPIED = ("Makefile", "pyproject.toml", "requirements.lock", "notebooks", "scenarios", "src")
 

@@ -14,7 +14,7 @@ import pandas as pd
 import statsmodels.formula.api as smf
 from scipy import stats
 
-from helpers.analysis import interval_censored, mixed, proportions
+from helpers.estimators import interval_censored, mixed, proportions
 
 DAYS = np.array([14, 28, 42, 56, 91, 122, 152, 183, 244, 304, 365.0])
 

@@ -11,8 +11,9 @@ import time
 import numpy as np
 
 from helpers.analysis import derive
+from helpers.study import eligibility
 from helpers.study.scenario import load
-from helpers.trial import conduct, eligibility, simulate
+from helpers.trial import conduct, simulate
 from helpers.trial.simulate import Streams
 
 

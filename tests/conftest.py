@@ -40,7 +40,7 @@ rows = (folder / "clinic.csv").read_text()
 SHOWN = """
 import pandas as pd
 from matplotlib.figure import Figure
-from helpers.report.exhibits import Exhibit, Result, say
+from helpers.chapters.exhibits import Exhibit, Result, say
 frame = pd.DataFrame({"visit": ["week 2", "week 4"], "mean": [1 / 3, 2.0], "n": [3, 4]})
 say("We saw **{n}** children; $x^2$.", n=Result("b.n", 7))
 """
@@ -65,7 +65,7 @@ class Miniature:
         for name in ("requirements.lock", "pyproject.toml", "Makefile"):
             shutil.copy(ROOT / name, folder / name)
         (folder / "notebooks").mkdir()
-        chapters = folder / "src/helpers/report/chapters.py"
+        chapters = folder / "src/helpers/chapters/contents.py"
         text, found = re.subn(
             r"CHAPTERS = \(\n.*?\n\)\n", MINIATURE_CHAPTERS, chapters.read_text("utf-8"), flags=re.S
         )
@@ -93,7 +93,7 @@ class Miniature:
     def command(self, *arguments: str, **environment: str):
         """Command line and environment of a build of this copy."""
         values = {**os.environ, "PYTHONPATH": str(self.folder / "src"), **environment}
-        return [sys.executable, "-m", "helpers.report.build", *arguments], values
+        return [sys.executable, "-m", "helpers.build.driver", *arguments], values
 
     def build(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
         command, values = self.command(*arguments, **environment)

@@ -13,16 +13,17 @@ from helpers.study.parameters import GROUPS, Parameters
 from helpers.study.protocol import EXCLUSION, INCLUSION, TRIAL
 
 SOURCE = ROOT / "src" / "helpers"
-WINGS = {
+ROOMS = {
     "study": {"study"},
     "trial": {"study", "trial"},
-    "analysis": {"study", "analysis"},
-    "design": {"study", "trial", "analysis", "design"},
-    "report": {"study", "trial", "analysis", "design", "report"},
+    "estimators": {"estimators"},
+    "analysis": {"study", "estimators", "analysis"},
+    "design": {"study", "trial", "estimators", "analysis", "design"},
+    "figures": {"study", "figures"},
+    "chapters": {"study", "trial", "estimators", "analysis", "design", "figures", "chapters"},
+    "build": {"study", "chapters", "build"},
 }
-"""Wing: wings it may import."""
-ABOUT_THE_TRIAL = {"__init__", "derive", "adam"}
-"""Rooms of `analysis` that know this trial; all others are estimators and know nothing of it."""
+"""Room: rooms it may import."""
 
 
 def imported(path: Path) -> set[str]:
@@ -40,33 +41,73 @@ def imported(path: Path) -> set[str]:
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 
-def test_there_are_no_wings_but_those_planned():
+def test_there_are_the_eight_rooms_and_no_others():
     folders = {p.name for p in SOURCE.iterdir() if p.is_dir() and p.name != "__pycache__"}
-    assert folders <= set(WINGS)
-    assert {"study", "trial", "analysis", "report"} <= folders
+    assert folders == set(ROOMS)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=[str(p.relative_to(SOURCE)) for p in MODULES])
 def test_no_import_goes_upward_or_sideways(path):
     parts = path.relative_to(SOURCE).parts
-    allowed = WINGS[parts[0]] if len(parts) > 1 else set()
-    wings = {name.split(".")[0] for name in imported(path) if name.split(".")[0] in WINGS}
-    assert wings <= allowed, f"{path.name} imports from {sorted(wings - allowed)}"
+    allowed = ROOMS[parts[0]] if len(parts) > 1 else set()
+    rooms = {name.split(".")[0] for name in imported(path) if name.split(".")[0] in ROOMS}
+    assert rooms <= allowed, f"{path.name} imports from {sorted(rooms - allowed)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[str(p.relative_to(SOURCE)) for p in MODULES])
+def test_a_room_is_entered_by_its_public_names(path):
+    """No module takes a name that begins with _ out of another; one room's modules are no exception."""
+    private = [name for name in imported(path) if any(part.startswith("_") for part in name.split("."))]
+    assert private == []
+    tree = ast.parse(path.read_text("utf-8"))
+    taken = {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for a in n.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in taken:
+            assert not node.attr.startswith("_") or node.attr.startswith("__"), ast.unparse(node)
+
+
+def test_no_imports_go_in_a_circle():
+    names = {".".join(p.relative_to(SOURCE).with_suffix("").parts): p for p in MODULES}
+    leads = {}
+    for name, path in names.items():
+        found = {m if m in names else m.rpartition(".")[0] for m in imported(path)}
+        leads[name] = {m for m in found if m in names and m != name}
+    while leads:
+        free = {name for name, to in leads.items() if not to & set(leads)}
+        assert free, f"a circle among {sorted(leads)}"
+        leads = {name: to for name, to in leads.items() if name not in free}
+
+
+def test_the_build_knows_no_trial():
+    """It enters the ground floor, and of the chapters their table alone."""
+    for path in (SOURCE / "build").glob("*.py"):
+        found = {".".join(name.split(".")[:2]) for name in imported(path)}
+        ground = {"study.freshness", "study.files", "study.scenario"}
+        rest = {n for n in found if not n.startswith("build") and n not in ground | {"chapters.contents"}}
+        assert rest <= {"ROOT", "Problem", "DATA"}, path.name
+
+
+def test_no_room_holds_over_forty_per_cent_of_the_lines():
+    lines = {room: 0 for room in ROOMS}
+    for path in MODULES:
+        room = path.relative_to(SOURCE).parts[0]
+        if room in lines:
+            lines[room] += len(path.read_text("utf-8").splitlines())
+    assert max(lines.values()) <= 0.4 * sum(lines.values()), lines
 
 
 def test_the_check_sees_imports_inside_functions_and_by_either_form(tmp_path):
     sample = tmp_path / "sample.py"
-    sample.write_text("import helpers.trial.conduct\ndef f():\n    from helpers.report import pages\n")
-    assert imported(sample) == {"trial.conduct", "report.pages"}
+    sample.write_text("import helpers.trial.conduct\ndef f():\n    from helpers.build import pages\n")
+    assert imported(sample) == {"trial.conduct", "build.pages"}
 
 
 def test_derivation_does_not_know_tables_and_estimators_do_not_know_the_trial():
     assert imported(SOURCE / "analysis" / "derive.py") <= {"study.parameters.Parameters"}
-    estimators = [p for p in (SOURCE / "analysis").glob("*.py") if p.stem not in ABOUT_THE_TRIAL]
+    estimators = sorted((SOURCE / "estimators").glob("*.py"))
     assert {"survival", "proportions", "mixed"} <= {p.stem for p in estimators}
-    known = {p.stem for p in estimators}
     for path in estimators:
-        rest = {m for m in imported(path) if m.split(".")[0] != "analysis" or m.split(".")[1] not in known}
+        rest = {m for m in imported(path) if m.split(".")[0] != "estimators"}
         assert rest <= {"Problem"}, path.name
 
 
@@ -174,7 +215,7 @@ def test_a_chapters_parameters_are_fields_of_the_schema_and_are_passed_on(path):
 
 
 ANALYSING = ("analysis_data", "longitudinal", "remission", "time_to_remission")
-"""Rooms of `report.story` that stand for the chapters of analysis, 04 to 07."""
+"""Modules of `chapters` that stand for the chapters of analysis, 04 to 07."""
 
 
 def names_truth(tree: ast.AST) -> list[str]:
@@ -191,7 +232,7 @@ def names_truth(tree: ast.AST) -> list[str]:
 
 @pytest.mark.parametrize(
     "path",
-    [*(SOURCE / "analysis").glob("*.py"), *(SOURCE / "report" / "story" / f"{n}.py" for n in ANALYSING)],
+    [*(SOURCE / "analysis").glob("*.py"), *(SOURCE / "chapters" / f"{n}.py" for n in ANALYSING)],
     ids=lambda p: p.stem,
 )
 def test_no_room_of_analysis_reads_the_truth(path):
@@ -203,7 +244,7 @@ def test_no_room_of_analysis_reads_the_truth(path):
 
 
 def test_no_chapter_of_analysis_reads_the_truth():
-    from helpers.report.chapters import CHAPTERS
+    from helpers.chapters.contents import CHAPTERS
 
     for chapter in CHAPTERS:
         assert not [name for name in chapter.reads if "truth" in name], chapter.stem

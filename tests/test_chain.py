@@ -16,9 +16,9 @@ import pytest
 from scipy import stats
 
 from helpers.analysis import adam, derive
-from helpers.study import tables
+from helpers.study import eligibility, tables
 from helpers.study.parameters import Parameters
-from helpers.trial import conduct, eligibility, record
+from helpers.trial import conduct, record
 from helpers.trial.simulate import Streams
 
 TARGET_DAYS = [14, 28, 42, 56, 91, 122, 152, 183, 244, 304, 365]

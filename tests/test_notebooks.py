@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from helpers import ROOT
-from helpers.report.chapters import CHAPTERS
+from helpers.chapters.contents import CHAPTERS
 
 NOTEBOOKS = [ROOT / "notebooks" / f"{chapter.stem}.ipynb" for chapter in CHAPTERS]
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import Problem
+from helpers.study import eligibility
 from helpers.study.parameters import Parameters
-from helpers.trial import conduct, eligibility, simulate
+from helpers.trial import conduct, simulate
 from helpers.trial.simulate import Streams
 
 PLAN = Parameters()

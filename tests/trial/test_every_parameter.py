@@ -14,10 +14,11 @@ import pytest
 
 from helpers import Problem
 from helpers.analysis import adam
-from helpers.report.story import plan
+from helpers.chapters import plan
+from helpers.study import eligibility
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
-from helpers.trial import conduct, eligibility, record, simulate
+from helpers.trial import conduct, record, simulate
 from helpers.trial.simulate import Streams
 
 CHILDREN = 8192

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.study import tables
+from helpers.study import eligibility, tables
 from helpers.study.codebook import UNITS
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
-from helpers.trial import conduct, eligibility, record
+from helpers.trial import conduct, record
 from helpers.trial.simulate import Streams
 
 PARAMETERS = [

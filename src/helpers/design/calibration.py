@@ -16,12 +16,12 @@ import numpy as np
 from scipy import stats
 
 from helpers import ROOT
-from helpers.analysis import proportions
 from helpers.design import kept, populations
-from helpers.study import kidney
+from helpers.estimators import proportions
+from helpers.study import eligibility, kidney
 from helpers.study.parameters import Parameters
 from helpers.study.scenario import plain
-from helpers.trial import conduct, eligibility, simulate
+from helpers.trial import conduct, simulate
 from helpers.trial.simulate import Streams
 
 NAME = "calibration"

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from helpers import ROOT, Problem
+from helpers.study.files import read_json
 from helpers.study.tables import write_text
 
 COMMITTED = ROOT / "data" / "reference" / "kept"
@@ -43,11 +44,11 @@ def key(modules: Iterable[ModuleType], values: dict[str, Any], files: Iterable[P
 
 def recall(name: str, wanted: str, compute: Callable[[], Any]) -> Any:
     """What `compute` returned for this key, from the committed file or the cache, or computed and cached."""
-    committed = _read(COMMITTED / f"{name}.json")
+    committed = read_json(COMMITTED / f"{name}.json")
     if wanted in committed:
         return committed[wanted]
     path = CACHE / f"{name}-{wanted}.json"
-    cached = _read(path)
+    cached = read_json(path)
     if wanted in cached:
         return cached[wanted]
     found = json.loads(json.dumps(compute()))
@@ -60,15 +61,6 @@ def commit(name: str, answers: dict[str, Callable[[], Any]]) -> None:
     found = {wanted: recall(name, wanted, compute) for wanted, compute in answers.items()}
     lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(found[k])}" for k in sorted(found))
     write_text(COMMITTED / f"{name}.json", "{\n" + lines + "\n}\n")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """A kept file; one that can't be read counts as absent, and what it held is computed again."""
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def main() -> None:

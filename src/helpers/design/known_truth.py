@@ -17,8 +17,9 @@ import numpy as np
 from scipy import stats
 
 from helpers import ROOT
-from helpers.analysis import (
-    checks,
+from helpers.design.kept import source
+from helpers.estimators import (
+    arguments,
     discrete_time,
     imputation,
     interval_censored,
@@ -27,10 +28,9 @@ from helpers.analysis import (
     reml,
     survival,
 )
-from helpers.design.kept import source
 
 KEPT = ROOT / "data" / "reference" / "kept" / "coverage.json"
-SOURCES = (checks, discrete_time, imputation, interval_censored, mixed, proportions, reml, survival)
+SOURCES = (arguments, discrete_time, imputation, interval_censored, mixed, proportions, reml, survival)
 SEED = 20261122
 SIZES = (20, 400)
 DAYS = np.array([14.0, 56, 152, 244, 365])

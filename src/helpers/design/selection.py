@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from helpers.analysis import derive
 from helpers.design import calibration, kept, populations
-from helpers.study import kidney
+from helpers.study import eligibility, kidney
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
-from helpers.trial import conduct, eligibility, simulate
+from helpers.trial import conduct, simulate
 from helpers.trial.conduct import Enrolled
 from helpers.trial.simulate import Streams
 

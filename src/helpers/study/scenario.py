@@ -22,7 +22,7 @@ import yaml
 from pydantic import ValidationError
 
 from helpers import DATA, ROOT, Problem
-from helpers.study import tables
+from helpers.study import files, tables
 from helpers.study.parameters import GROUPS, Parameters
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -224,12 +224,10 @@ def read_scenario(name: str) -> tuple[str, dict[str, Any]]:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file of a study's folder; raises Problem if it is spoilt."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise Problem(
-            f"{path.parent.name}/{path.name} is not readable as JSON; delete it and build again"
-        ) from None
+    found = files.read_json(path)
+    if not found:
+        raise Problem(f"{path.parent.name}/{path.name} is not readable as JSON; delete it and build again")
+    return found
 
 
 class UniqueKeys(yaml.SafeLoader):

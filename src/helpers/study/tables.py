@@ -4,15 +4,14 @@ A table that does not fit its codebook is refused with the file, row, column, wh
 allowed. Files are written beside and renamed, so nothing half-written has its final name.
 """
 
-import contextlib
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from helpers import Problem
+from helpers.study import files
 from helpers.study.codebook import LAB_LIMITS, TABLES, UNITS, Column
 
 FIRST = "screening"
@@ -205,15 +204,10 @@ def write(name: str, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write beside and rename: no reader ever sees half a file. Raises Problem if it can't be written."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a text file of a study's folder; raises Problem where it can't be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(content, encoding="utf-8", newline="\n")
-        os.replace(beside, path)
+        files.write(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise Problem(f"{path} can't be written: {error.strerror}") from None
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers import Problem
-from helpers.study import kidney
+from helpers.study import eligibility, kidney
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
-from helpers.trial import eligibility, simulate
+from helpers.trial import simulate
 from helpers.trial.simulate import Streams
 
 CHUNK = 512

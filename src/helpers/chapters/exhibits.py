@@ -1,0 +1,317 @@
+"""What a chapter shows: tables and figures that stand alone, and numbers with a name.
+
+An `Exhibit` is a table or a figure together with its data, population, n, method and conventions. A
+`Result` is one number that a reader may quote. A `Finding` is exhibits together with what may be said of
+them. They travel in the metadata of the notebook's outputs, so that a kernel writes no side files: the
+build takes the CSV files, pictures and `results.json` from there.
+"""
+
+import base64
+import inspect
+import io
+import math
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from html import escape
+from numbers import Integral, Real
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from IPython.display import display
+
+NOT_ESTIMABLE = "not estimable"
+DPI = 130
+"""Pixels per inch of a figure: crisp on a dense screen, and ten figures stay below a page's 3 MB."""
+
+_RESULT_KEY = re.compile(r"[a-z0-9_]+(\.[A-Za-z0-9_+-]+)+")
+_EXHIBIT_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_LOOKS_NUMERIC = re.compile(r"[<>≥≤]?[-−]?\d")
+
+
+def rounded(value: float, digits: int = 0) -> str:
+    """The value with `digits` decimals, half away from zero on its shortest decimal text.
+
+    0.125 gives 0.13 and -2.5 gives -3; 1.005 gives 1.01 although its binary value lies below. A zero
+    carries no sign. Not finite: "not estimable".
+    """
+    if value is None or not math.isfinite(value):
+        return NOT_ESTIMABLE
+    exact = Decimal(int(value)) if isinstance(value, Integral) else Decimal(repr(float(value)))
+    shown = exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    return format(shown if shown else abs(shown), "f")
+
+
+def pvalue_text(p: float | None) -> str:
+    """A p-value to three decimals, "<0.001" below that, "not estimable" where there is none."""
+    if p is None or not math.isfinite(p):
+        return NOT_ESTIMABLE
+    if not 0 <= p <= 1:
+        raise ValueError(f"a p-value lies between 0 and 1, found {p!r}")
+    return "<0.001" if p < 0.001 else rounded(p, 3)
+
+
+def percent(n: int, N: int, digits: int = 1) -> str:
+    """n of N with its percentage: "12/40 (30.0 %)"; "0/0 (not estimable)" where N is zero."""
+    n, N = int(n), int(N)
+    if not 0 <= n <= max(N, 0):
+        raise ValueError(f"{n} of {N} is no proportion")
+    if N == 0:
+        return f"0/0 ({NOT_ESTIMABLE})"
+    share = (Decimal(100 * n) / Decimal(N)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    return f"{n}/{N} ({share:f} %)"
+
+
+def _plain(value):
+    """A NumPy or pandas scalar as the Python value that JSON knows; not finite or missing as None."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value) if math.isfinite(value) else None
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One number that a reader may quote, under a name that stays: `chapter.topic.name`.
+
+    `value` is kept at full precision; `str()` is what is shown: integers as they are, other numbers with
+    `digits` decimals and their unit, `text` instead of either where it is given. A value that is None or
+    not finite reads "not estimable", or `text`. Raises ValueError for a key that is not dotted words.
+    """
+
+    key: str
+    value: int | float | str | None
+    unit: str = ""
+    digits: int = 0
+    text: str | None = None
+
+    def __post_init__(self):
+        if not _RESULT_KEY.fullmatch(self.key):
+            raise ValueError(f"result key {self.key!r}: expected dotted words such as screening.n_screened")
+        object.__setattr__(self, "value", _plain(self.value))
+
+    def __str__(self) -> str:
+        if self.text is not None:
+            return self.text
+        if self.value is None:
+            return NOT_ESTIMABLE
+        if isinstance(self.value, bool):
+            return "yes" if self.value else "no"
+        shown = rounded(self.value, self.digits) if isinstance(self.value, float) else str(self.value)
+        return f"{shown} {self.unit}" if self.unit else shown
+
+    def record(self) -> dict:
+        """The result as `results.json` keeps it."""
+        return {
+            "key": self.key,
+            "value": self.value,
+            "unit": self.unit,
+            "digits": self.digits,
+            "shown": str(self),
+        }
+
+
+def _cell(value, digits: int | None, missing: str) -> str:
+    if isinstance(value, Result):
+        return str(value)
+    value = _plain(value)
+    if value is None:
+        return missing
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return rounded(value, 2 if digits is None else digits)
+    return rounded(value, digits) if isinstance(value, int) and digits else str(value)
+
+
+class Exhibit:
+    """A table (no `figure`) or a figure, with the data behind it and the notes that let it stand alone.
+
+    Parameters
+    ----------
+    key : lower-case name, unique in its chapter; names the files `<key>.csv` and `<key>.png`
+    title : one line, the table's caption or the figure's heading
+    data : DataFrame at full precision, index not used; it becomes the CSV file behind the exhibit
+    population : analysis set or whoever the numbers are about
+    n : how many, an integer or text such as "20 v 20"
+    method, conventions, caption : printed under the exhibit, `conventions` joined by commas
+    alt : what a figure shows, in words computed from the data; a figure without raises ValueError
+    figure : matplotlib Figure; it is taken out of pyplot, so that nothing shows twice
+    results : the `Result`s that this exhibit states
+    columns : column -> heading of an HTML table; selects and orders. All columns where None
+    digits : column -> decimals shown; 2 where not given, 0 for whole numbers
+    units : column -> unit, shown in the heading
+    missing : what an empty cell of the HTML table says
+    """
+
+    def __init__(
+        self,
+        key: str,
+        title: str,
+        data: pd.DataFrame,
+        *,
+        population: str,
+        n: int | str,
+        method: str = "",
+        conventions: Sequence[str] = (),
+        caption: str = "",
+        alt: str = "",
+        figure=None,
+        results: Sequence[Result] = (),
+        units: Mapping[str, str] | None = None,
+        columns: Mapping[str, str] | None = None,
+        digits: Mapping[str, int] | None = None,
+        missing: str = "–",
+    ):
+        if not _EXHIBIT_KEY.fullmatch(key):
+            raise ValueError(f"exhibit key {key!r}: expected lower-case letters, digits, - and _")
+        if figure is not None:
+            plt.close(figure)
+            if not alt.strip():
+                raise ValueError(f"exhibit {key!r}: a figure needs alternative text")
+        columns = {name: str(name) for name in data.columns} if columns is None else dict(columns)
+        for what, names in (("columns", columns), ("digits", digits or {}), ("units", units or {})):
+            for name in names:
+                if name not in data.columns:
+                    raise ValueError(f"exhibit {key!r}: {what} names {name!r}, which its data lack")
+        self.key, self.title, self.data, self.figure = key, title, data, figure
+        self.population, self.n, self.method, self.caption, self.alt = population, n, method, caption, alt
+        self.conventions = (conventions,) if isinstance(conventions, str) else tuple(conventions)
+        self.results, self.columns, self.missing = tuple(results), columns, missing
+        self.units, self.digits = dict(units or {}), dict(digits or {})
+
+    def csv(self) -> str:
+        """The data as CSV text; floats by their shortest exact decimal text."""
+        frame = self.data.map(lambda cell: cell.value if isinstance(cell, Result) else cell)
+        return frame.to_csv(index=False, lineterminator="\n")
+
+    def notes(self) -> str:
+        """Caption and the notes, as HTML."""
+        notes = [f"Population: {self.population}", f"n = {self.n}"]
+        if self.method:
+            notes.append(f"Method: {self.method}")
+        if self.conventions:
+            notes.append("Conventions: " + ", ".join(self.conventions))
+        caption = f"<p>{escape(self.caption)}</p>" if self.caption else ""
+        return f'<div class="notes">{caption}<p>{escape("; ".join(notes))}.</p></div>'
+
+    def table(self) -> str:
+        """The table as HTML, rounded: the first column heads its row, numbers stand right."""
+        heads, texts, classes = [], [], []
+        for position, (name, heading) in enumerate(self.columns.items()):
+            column = self.data[name]
+            digits = self.digits.get(name)
+            if digits is None and pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+                digits = 0
+            cells = [_cell(value, digits, self.missing) for value in column]
+            numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+            told = [cell for cell in cells if cell not in (self.missing, NOT_ESTIMABLE, "")]
+            numeric = numeric or (position > 0 and told and all(map(_LOOKS_NUMERIC.match, told)))
+            unit = self.units.get(name)
+            shown = escape(heading) + (f' <span class="unit">({escape(unit)})</span>' if unit else "")
+            kind = ' class="num" style="text-align:right"' if numeric else ' style="text-align:left"'
+            heads.append(f'<th scope="col"{kind}>{shown}</th>')
+            texts.append([escape(cell) for cell in cells])
+            classes.append(kind)
+        rows = []
+        for row in zip(*texts, strict=True):
+            first, *rest = (
+                f"<{tag}{kind}>{cell}</{tag.split()[0]}>"
+                for tag, kind, cell in zip(
+                    ['th scope="row"'] + ["td"] * (len(row) - 1), classes, row, strict=True
+                )
+            )
+            rows.append("<tr>" + first + "".join(rest) + "</tr>")
+        return (
+            f'<div class="scroll"><table class="exhibit"><caption><span>{escape(self.title)}</span></caption>\n'
+            f"<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n"
+            + "\n".join(rows)
+            + "\n</tbody></table></div>"
+        )
+
+    def png(self) -> bytes:
+        """The figure's picture: the same bytes each time on one machine."""
+        buffer = io.BytesIO()
+        # the least compression: a tenth more bytes, a tenth less time
+        options = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 1}}
+        self.figure.savefig(buffer, format="png", dpi=DPI, **options)
+        return buffer.getvalue()
+
+    def record(self) -> dict:
+        """All that the build needs to know: it travels as the output's metadata `exhibit`."""
+        return {
+            "key": self.key,
+            "kind": "table" if self.figure is None else "figure",
+            "title": self.title,
+            "population": self.population,
+            "n": str(self.n),
+            "method": self.method,
+            "conventions": list(self.conventions),
+            "caption": self.caption,
+            "alt": self.alt,
+            "csv": self.csv(),
+            "results": [result.record() for result in self.results],
+        }
+
+    def _ipython_display_(self):
+        if self.figure is None:
+            html = self.table() + self.notes()
+            bundle = {"text/html": html, "text/plain": f"Table: {self.title}"}
+            display(bundle, raw=True, metadata={"exhibit": self.record()})
+            return
+        picture = self.png()
+        width = round(struct.unpack(">I", picture[16:20])[0] * 96 / DPI)
+        display(
+            {"image/png": base64.b64encode(picture).decode(), "text/plain": f"Figure: {self.title}"},
+            raw=True,
+            metadata={"exhibit": self.record(), "image/png": {"width": width, "alt": self.alt}},
+        )
+        notes = f"<p><strong>{escape(self.title)}</strong></p>{self.notes()}"
+        display(
+            {"text/html": notes, "text/plain": f"Notes: {self.title}"},
+            raw=True,
+            metadata={"exhibit_notes": self.key},
+        )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a chapter shows of one frame, and what may be said of it.
+
+    `exhibits` are shown in their order; `said` holds the results and words that a sentence is filled with.
+    """
+
+    exhibits: tuple[Exhibit, ...]
+    said: Mapping[str, Result | str]
+
+    def exhibit(self, key: str) -> Exhibit:
+        """The exhibit of this key; raises KeyError."""
+        return {one.key: one for one in self.exhibits}[key]
+
+
+def show(shown: Exhibit | Finding) -> Mapping[str, Result | str]:
+    """Show an exhibit, or all exhibits of a finding; returns what may be said of it, for `say`."""
+    exhibits, said = (shown.exhibits, shown.said) if isinstance(shown, Finding) else ((shown,), {})
+    for exhibit in exhibits:
+        display(exhibit)
+    return said
+
+
+def say(template: str, **values: Result | str | int) -> None:
+    """Show Markdown: `template` with its {names} filled in, results by their shown text.
+
+    The `Result`s are recorded as the chapter's. A bare float raises TypeError: it has no shown digits.
+    """
+    for name, value in values.items():
+        if isinstance(value, Real) and not isinstance(value, Integral):
+            raise TypeError(f"{name} = {value!r}: give a Result, which knows its digits and unit")
+    text = inspect.cleandoc(template).format(**values)
+    results = [value.record() for value in values.values() if isinstance(value, Result)]
+    display({"text/markdown": text, "text/plain": text}, raw=True, metadata={"results": results})

@@ -1,0 +1,176 @@
+"""Chapter 00: what is registered, how we read its gaps, every parameter, analysis sets, estimands."""
+
+import pandas as pd
+
+from helpers.chapters.exhibits import Exhibit, Result
+from helpers.study import estimands, protocol
+from helpers.study.codebook import TABLES
+from helpers.study.parameters import GROUPS, Parameters
+from helpers.study.scenario import Study
+
+_NOBODY = {"population": "no children: the plan itself", "n": 0}
+
+
+def registration() -> Exhibit:
+    """What the record states, and where."""
+    frame = pd.DataFrame(protocol.REGISTERED, columns=["item", "registered", "where"])
+    return Exhibit(
+        "registration",
+        f"What {protocol.TRIAL} registers",
+        frame,
+        **_NOBODY,
+        columns={"item": "Item", "registered": "Registered", "where": "Part of the record"},
+        caption="Summarised from the record; rules are quoted word for word where they are used.",
+    )
+
+
+def outcomes() -> Exhibit:
+    """Registered outcomes, word for word."""
+    frame = pd.DataFrame(protocol.OUTCOMES, columns=["role", "outcome", "text"])
+    return Exhibit(
+        "outcomes",
+        "Registered outcome measures, word for word",
+        frame,
+        **_NOBODY,
+        columns={"role": "Role", "outcome": "Measure", "text": "Registered text"},
+    )
+
+
+def visits(study: Study) -> Exhibit:
+    """The eleven visits with target days and windows."""
+    p = study.parameters
+    width = [
+        p.window_to_week_8 if v.day <= 56 else p.window_to_month_6 if v.day <= 183 else p.window_after_month_6
+        for v in protocol.VISITS
+    ]
+    frame = pd.DataFrame(
+        {
+            "visit": [v.name for v in protocol.VISITS],
+            "day": [v.day for v in protocol.VISITS],
+            "window": [f"±{w}" for w in width],
+            "month": [v.month for v in protocol.VISITS],
+        }
+    )
+    return Exhibit(
+        "visits",
+        "Follow-up visits after the last infusion",
+        frame,
+        **_NOBODY,
+        columns={
+            "visit": "Visit (registered)",
+            "day": "Target day",
+            "window": "Window",
+            "month": "Analysis time",
+        },
+        units={"day": "days", "window": "days", "month": "months"},
+        conventions=("time zero is the planned day of the last infusion", "a month is 30.4375 days"),
+        caption="The visits are registered; the windows are ours.",
+    )
+
+
+def register(study: Study, group: str | None = None) -> Exhibit:
+    """The register of parameters, all or one group; those that differ from the default come first."""
+    frame = study.register()
+    if group:
+        frame = frame[frame["group"] == GROUPS[group]].reset_index(drop=True)
+    title = GROUPS[group] if group else "Parameters that this study sets otherwise than by default"
+    if not group:
+        frame = frame[frame["value"] != frame["default"]].reset_index(drop=True)
+    return Exhibit(
+        f"register-{group or 'changed'}",
+        f"{title}: {len(frame)} parameters" if group else title,
+        frame,
+        **_NOBODY,
+        columns={
+            "parameter": "Parameter",
+            "value": "Value",
+            "default": "Default",
+            "unit": "Unit",
+            "allowed": "Allowed",
+            "reason": "What it is, and why",
+            "source": "Source",
+        },
+        caption="Sources are row ids of data/reference/targets.csv, a reference, or the word assumption.",
+        results=[] if group else [Result("plan.parameters_changed", len(frame))],
+    )
+
+
+def counts(study: Study) -> dict[str, Result]:
+    """How many parameters there are, and how many rest on an assumption alone."""
+    frame = study.register()
+    return {
+        "parameters": Result("plan.parameters", len(frame)),
+        "assumptions": Result("plan.assumptions", int((frame["source"] == "assumption").sum())),
+        "readings": Result("plan.readings", int((frame["group"] == GROUPS["reading"]).sum())),
+        "children": Result("plan.n_randomised", study.parameters.n_randomised),
+        "tables": Result("plan.tables", len(TABLES)),
+    }
+
+
+def analysis_sets() -> Exhibit:
+    """Who is analysed for what."""
+    frame = pd.DataFrame(estimands.ANALYSIS_SETS, columns=["set", "flag", "definition", "use"])
+    return Exhibit(
+        "analysis-sets",
+        "Analysis sets",
+        frame,
+        **_NOBODY,
+        columns={"set": "Set", "flag": "Flag in ADSL", "definition": "Definition", "use": "Used for"},
+    )
+
+
+def intercurrent_events() -> Exhibit:
+    """What may happen after randomisation, and what is done about it."""
+    names = ["event", "strategy", "other", "meaning"]
+    frame = pd.DataFrame(estimands.INTERCURRENT_EVENTS, columns=names)
+    return Exhibit(
+        "intercurrent-events",
+        "Intercurrent events and their strategies (ICH E9(R1))",
+        frame,
+        **_NOBODY,
+        columns={
+            "event": "Event",
+            "strategy": "Strategy",
+            "other": "Supplementary estimand",
+            "meaning": "What it means here",
+        },
+        caption=estimands.MISSING_DATA,
+    )
+
+
+def estimand(number: int) -> Exhibit:
+    """One estimand, attribute by attribute."""
+    it = estimands.ESTIMANDS[number]
+    events = "; ".join(
+        f"{event}: {it.rescue if event.startswith('Rescue') else strategy}"
+        for event, strategy, *_ in estimands.INTERCURRENT_EVENTS
+    )
+    rows = (
+        ("Population", it.population),
+        ("Treatment", it.treatment),
+        ("Variable", it.variable),
+        ("Intercurrent events", events),
+        ("Summary", it.summary),
+        ("Missing data", it.missing),
+        ("Sensitivity analyses", it.sensitivity),
+        ("Supplementary analyses", it.supplementary),
+    )
+    return Exhibit(
+        f"estimand-{number + 1}",
+        f"Estimand {number + 1} ({it.role}): {it.name}",
+        pd.DataFrame(rows, columns=["attribute", "choice"]),
+        population=it.population,
+        n="as randomised",
+        columns={"attribute": "Attribute", "choice": "Choice"},
+    )
+
+
+def remission_rule(p: Parameters) -> dict[str, Result | str]:
+    """The numbers of the remission rule in force, for the chapter's text."""
+    return {
+        "threshold": Result("plan.remission_threshold", p.remission_threshold, "mg/mg", 2),
+        "fall": Result("plan.remission_fall", 100 * p.remission_fall, "%", 0),
+        "days": Result("plan.confirm_days", p.confirm_days, "days"),
+        "alpha": Result("plan.alpha", 100 * p.alpha, "%", 0),
+        "definition": p.remission_definition,
+    }

@@ -1,0 +1,332 @@
+"""Linear models for repeated measures by REML: MMRM, random slopes, and ANCOVA beside them.
+
+Data are arrays on a common grid of visits: `y` (children, visits), NaN = not measured; `arm` (children,) is
+0 for control and 1 for active, and every arm contrast is active minus control, in the unit of `y`. Model:
+y_i = X_i b + e_i, var(e_i) = S(theta) over the visits that child i attended, independent between children.
+Missing visits are ignored (valid when missing at random given what was seen). Fits never raise for what the
+data lack: `message` says in words what was left out, did not converge or lies on a boundary, and a contrast
+that cannot be estimated is NaN with its reason. Shapes that differ, infinite values or an arm that is not 0
+or 1 raise one ValueError.
+
+Sources: Harville (1977), JASA 72:320-338 (REML); Jennrich & Schluchter (1986), Biometrics 42:805-820
+(patterns, scoring); Satterthwaite (1946) in the form of Fai & Cornelius (1996); Kenward & Roger (1997),
+Biometrics 53:983-997.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import statsmodels.api as sm
+from scipy import stats
+
+from helpers.estimators import arguments, reml
+
+SE_METHODS = ("asymptotic", "kenward-roger", "kenward-roger-linear")
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A linear combination of coefficients: t = estimate / se on df degrees of freedom; NaN with words in
+    `message`."""
+
+    estimate: float = np.nan
+    se: float = np.nan
+    df: float = np.nan
+    t: float = np.nan
+    p: float = np.nan
+    lower: float = np.nan
+    upper: float = np.nan
+    message: str = ""
+
+
+@dataclass
+class MixedFit:
+    """A fitted model. `names`, `coefficients` and contrasts run over the columns of the design (aliased ones
+    NaN); `covariance` (visits, visits) is S, NaN at visits without data; `reml` is the restricted
+    log-likelihood; `parameters` names the variance parameters."""
+
+    names: list
+    structure: str
+    message: str = ""
+    converged: bool = False
+    coefficients: np.ndarray = field(default_factory=lambda: np.array([]))
+    covariance: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    parameters: dict = field(default_factory=dict)
+    reml: float = np.nan
+    n_children: int = 0
+    n_values: int = 0
+    iterations: int = 0
+    _inner: dict = field(default_factory=dict, repr=False)
+
+    def contrast(
+        self, weights, level: float = 0.95, se: str = "asymptotic", information: str = "observed"
+    ) -> Contrast:
+        """Estimate of `weights` @ coefficients with Satterthwaite degrees of freedom.
+
+        `weights` (columns,) as an array, or a dict from column name to weight. `se`: "asymptotic",
+        "kenward-roger" (for the unstructured model with the second-derivative term in log-Cholesky
+        parameters: R's mmrm "Kenward-Roger"; other structures without it) or "kenward-roger-linear" (without
+        it). `information` about the variance parameters is "observed" (R's mmrm, lmerTest) or "expected"
+        (pbkrtest, whose KR for random effects is "kenward-roger-linear" here). For one contrast the
+        Kenward-Roger degrees of freedom are Satterthwaite's with that information. Raises ValueError for
+        unknown names, methods or lengths.
+        """
+        if se not in SE_METHODS:
+            raise ValueError(f"se is {se!r}; it must be one of {', '.join(SE_METHODS)}")
+        if information not in ("observed", "expected"):
+            raise ValueError(f"information is {information!r}; it must be 'observed' or 'expected'")
+        arguments.check_level(level)
+        weights = self._weights(weights)
+        if not self.converged:
+            return Contrast(message=self.message)
+        kept, aliased = self._inner["kept"], ~self._inner["kept"]
+        gap = weights[aliased] - weights[kept] @ self._inner["alias"]
+        if np.abs(gap).max(initial=0.0) > 1e-6 * max(1.0, np.abs(weights).max()):
+            lacking = [name for name, gone in zip(self.names, aliased, strict=True) if gone]
+            return Contrast(message=f"not estimable: the data don't identify {_listed(lacking)}")
+        w = weights[kept]
+        estimate = float(w @ self.coefficients[kept])
+        variance = w @ self._inner["vcov"] @ w
+        if variance <= 0:
+            return Contrast(estimate, message="a contrast of nothing: all weights are zero")
+        rotated = self._inner["half"].T @ w
+        slope = self._inner["jacobian"].T @ (self._inner["spread"] @ np.outer(rotated, rotated).ravel())
+        inverse = self._inverse(information)
+        uncertainty = slope @ inverse @ slope
+        # No uncertainty about the variance (all of it on a boundary) means a known variance: the normal
+        # limit.
+        df = float(2 * variance**2 / uncertainty) if uncertainty > 0 else np.inf
+        if se != "asymptotic":
+            second = se == "kenward-roger" and self.structure == reml.UNSTRUCTURED
+            variance = w @ self._adjusted(second, inverse) @ w
+            if not variance > 0:
+                return Contrast(estimate, df=df, message="the Kenward-Roger variance is not positive")
+        error = float(np.sqrt(variance))
+        t = estimate / error
+        half = float(stats.t.isf((1 - level) / 2, df)) * error
+        p = float(2 * stats.t.sf(abs(t), df))
+        return Contrast(estimate, error, df, t, p, estimate - half, estimate + half, self.message)
+
+    def arm_contrast(self, visit_weights, **options) -> Contrast:
+        """Active minus control, weighted over visits (visits,); one visit is a unit vector. MMRM only."""
+        visit_weights = np.asarray(visit_weights, float)
+        columns = [name for name in self.names if name.startswith("arm[")]
+        if visit_weights.shape != (len(columns),):
+            raise ValueError(
+                f"{len(columns)} visits need {len(columns)} weights, got shape {visit_weights.shape}"
+            )
+        return self.contrast(dict(zip(columns, visit_weights, strict=True)), **options)
+
+    def _weights(self, weights):
+        if isinstance(weights, dict):
+            unknown = [name for name in weights if name not in self.names]
+            if unknown:
+                raise ValueError(
+                    f"no column named {', '.join(map(str, unknown))}; there are {', '.join(self.names)}"
+                )
+            return np.array([float(weights.get(name, 0.0)) for name in self.names])
+        weights = np.asarray(weights, float)
+        if weights.shape != (len(self.names),) or not np.isfinite(weights).all():
+            raise ValueError(f"weights must be {len(self.names)} finite numbers, got shape {weights.shape}")
+        return weights
+
+    def _inverse(self, information):
+        if information not in self._inner["inverse"]:
+            self._inner["inverse"][information] = reml.safe_inverse(self._inner[information])
+        return self._inner["inverse"][information]
+
+    def _adjusted(self, with_second, inverse):
+        """Kenward & Roger's adjusted covariance of the coefficients (their equation for Phi_A)."""
+        # In the basis where the coefficients' covariance is the identity: (.) -> half (.) half'.
+        inner, n = self._inner, self._inner["inverse_s"].shape[1]
+        half = inner["half"]
+        z = inner["weighted"] @ half
+        first = inner["model"].first(inner["theta"]).reshape(-1, n * n)
+        # sum of W_jk dS_j A_i dS_k for each child
+        square = (first.T @ inverse @ first).reshape(n, n, n, n)
+        middle = np.tensordot(inner["inverse_s"], square, axes=((1, 2), (1, 2)))
+        if with_second:
+            middle = middle - inner["model"].second_sum(inner["theta"], inverse) / 4
+        q = (z.transpose(0, 2, 1) @ middle @ z).sum(axis=0)
+        p = (inner["jacobian"].T @ inner["spread"]).reshape(len(first), len(half), len(half))
+        product = (np.tensordot(inverse, p, axes=1) @ p).sum(axis=0)
+        return half @ (np.eye(len(half)) + 2 * (q - product)) @ half.T
+
+
+def mmrm(y, baseline, arm, days, covariates=None) -> MixedFit:
+    """MMRM: intercept, baseline and arm at each visit, unstructured covariance over visits, REML.
+
+    `y` (children, visits), `baseline` (children,) or None, `arm` (children,), `days` (visits,) increasing,
+    `covariates` (children, k), one coefficient each. Columns are intercept[v], baseline[v], arm[v] with v =
+    1, 2, ...; baseline is centred at its mean over the children analysed, so that intercept[v] is the
+    control mean at the average baseline.
+
+    Rule for the covariance, fixed beforehand: unstructured if every two visits were both attended by at
+    least one child, there are at least as many children as visits after taking off the coefficients of one
+    visit, the fit converged within 100 steps to a maximum, and the estimated correlation matrix has no
+    eigenvalue below 1e-6; otherwise child effect + exponential correlation in days + nugget, less those of
+    the three that are estimated as zero (of the models that remain, the one with the highest restricted
+    likelihood). `structure` names what was used, `message` why.
+    """
+    y, arm = arguments.response(y, arm)
+    days = np.asarray(days, float)
+    if days.shape != (y.shape[1],) or not (np.isfinite(days).all() and (np.diff(days) > 0).all()):
+        raise ValueError(f"days must be {y.shape[1]} increasing numbers")
+    x, names = visit_design(y, baseline, arm, covariates)
+    fit = _fit(y, x, names, lambda visits: reml.Unstructured(int(visits.sum())))
+    if fit.converged or not fit.structure:
+        return fit
+    why = f"unstructured covariance not used: {fit._inner['why']}"
+    whole = _fit(y, x, names, lambda visits: reml.Exponential(days[visits]))
+    if not whole.converged:
+        tries = [
+            _fit(y, x, names, lambda visits, t=t: reml.Exponential(days[visits], t))
+            for t in reml.Exponential.reduced
+        ]
+        best = max(tries, key=lambda attempt: attempt.reml if attempt.converged else -np.inf)
+        highest = max([whole, *tries], key=lambda attempt: attempt._inner.get("height", -np.inf))
+        if best.converged and best.reml > highest._inner.get("height", -np.inf) - 0.5:
+            why, whole = f"{why}; of the simpler model: {whole._inner['why']}", best
+        else:
+            # A model that runs away with a higher likelihood: a lesser one that happens to stop would
+            # mislead.
+            whole, why = highest, f"{why}; nor any simpler one"
+    whole.message = f"{why}; {whole.message}" if whole.message else why
+    return whole
+
+
+def visit_design(y, baseline, arm, covariates=None):
+    """Design (children, visits, columns) of `mmrm` and its column names."""
+    n, visits = np.shape(y)
+    arm = np.asarray(arm, float)
+    parts = {"intercept": np.ones(n)}
+    if baseline is not None:
+        baseline = np.asarray(baseline, float)
+        if baseline.shape != (n,) or np.isinf(baseline).any():
+            raise ValueError(f"baseline must be {n} numbers, got shape {baseline.shape}")
+        used = ~np.isnan(baseline) & ~np.isnan(y).all(axis=1)
+        parts["baseline"] = baseline - (baseline[used].mean() if used.any() else 0.0)
+    parts["arm"] = arm
+    blocks, names = [], []
+    for name, values in parts.items():
+        blocks.append(values[:, None, None] * np.eye(visits))
+        names += [f"{name}[{v + 1}]" for v in range(visits)]
+    if covariates is not None:
+        covariates = np.asarray(covariates, float).reshape(n, -1)
+        blocks.append(np.broadcast_to(covariates[:, None, :], (n, visits, covariates.shape[1])))
+        names += [f"covariate[{k + 1}]" for k in range(covariates.shape[1])]
+    return np.concatenate(blocks, axis=2), names
+
+
+def random_slope(y, times, arm) -> MixedFit:
+    """Random intercept and slope by REML: columns intercept, time, arm, time x arm; the last is the slope
+    difference.
+
+    `y` (children, visits), `times` (visits,) in the unit of the slope (years for mL/min/1.73 m2 a year),
+    `arm` (children,). Equal to R's lmer(y ~ time * arm + (time | child)) with lmerTest's degrees of freedom.
+    """
+    y, arm = arguments.response(y, arm)
+    times = np.asarray(times, float)
+    if times.shape != (y.shape[1],) or not np.isfinite(times).all():
+        raise ValueError(f"times must be {y.shape[1]} finite numbers")
+    one, time = np.ones(y.shape), np.broadcast_to(times, y.shape)
+    group = np.broadcast_to(arm[:, None], y.shape)
+    x = np.stack([one, time, group, time * group], axis=2)
+    return _fit(
+        y, x, ["intercept", "time", "arm", "time x arm"], lambda visits: reml.RandomSlope(times[visits])
+    )
+
+
+def ancova(y, baseline, arm, level: float = 0.95) -> Contrast:
+    """Active minus control at one visit, adjusted for baseline, by ordinary least squares (statsmodels).
+
+    `y`, `baseline`, `arm`: (children,); children with a NaN are left out.
+    """
+    y, baseline = np.asarray(y, float), np.asarray(baseline, float)
+    if y.ndim != 1 or baseline.shape != y.shape:
+        raise ValueError(f"y and baseline must be of one length, got {y.shape} and {baseline.shape}")
+    column, arm = arguments.response(y[:, None], arm)
+    if np.isinf(baseline).any():
+        raise ValueError("baseline must not be infinite")
+    arguments.check_level(level)
+    known = ~np.isnan(column[:, 0]) & ~np.isnan(baseline)
+    message = "" if known.all() else f"{int((~known).sum())} children without y or baseline left out"
+    x = np.column_stack([np.ones(known.sum()), baseline[known], arm[known]])
+    if len(x) < 4 or np.linalg.matrix_rank(x) < 3:
+        return Contrast(message="too few children, or one arm or one baseline only: no adjusted difference")
+    fit = sm.OLS(y[known], x).fit()
+    if not fit.mse_resid > 0:
+        return Contrast(float(fit.params[2]), message="no residual variance: no standard error")
+    low, high = fit.conf_int(1 - level)[2]
+    numbers = (fit.params[2], fit.bse[2], fit.df_resid, fit.tvalues[2], fit.pvalues[2], low, high)
+    return Contrast(*map(float, numbers), message)
+
+
+def time_weights(days) -> np.ndarray:
+    """Weights (visits,) that make a sum over visits the time average from first to last (trapezoidal
+    rule)."""
+    days = np.asarray(days, float)
+    if days.ndim != 1 or len(days) == 0 or not np.isfinite(days).all() or not (np.diff(days) > 0).all():
+        raise ValueError("days must be increasing numbers")
+    if len(days) == 1:
+        return np.ones(1)
+    gaps = np.diff(days)
+    return (np.append(gaps, 0.0) + np.append(0.0, gaps)) / (2 * gaps.sum())
+
+
+def _fit(y, x, names, build):
+    """Fit by REML; `build(visits)` makes the covariance structure for the visits that have data."""
+    usable = ~np.isnan(y) & ~np.isnan(x).any(axis=2)
+    lost = int((~np.isnan(y)).any(axis=1).sum() - usable.any(axis=1).sum())
+    notes = [f"{lost} children without baseline or covariates left out"] if lost else []
+    rows, visits = usable.any(axis=1), usable.any(axis=0)
+    if rows.any() and not visits.all():
+        notes.append("no data at visit " + ", ".join(str(v + 1) for v in np.flatnonzero(~visits)))
+    blank = MixedFit(names, "", coefficients=np.full(len(names), np.nan), n_children=int(rows.sum()))
+    blank.covariance, blank.n_values = np.full((y.shape[1],) * 2, np.nan), int(usable.sum())
+
+    def failed(why, height=-np.inf):
+        blank.message, blank._inner = "; ".join([*notes, why]), {"why": why, "height": height}
+        return blank
+
+    if not rows.any():
+        return failed("no measurement: nothing to fit")
+    mask = usable[rows][:, visits]
+    seen_x = np.where(mask[..., None], x[rows][:, visits], 0.0)
+    seen_y = np.where(mask, y[rows][:, visits], 0.0)
+    kept, alias = reml.independent(seen_x[mask])
+    if mask.sum() - kept.sum() < 2:
+        return failed(f"{int(mask.sum())} measurements for {int(kept.sum())} coefficients: too few to fit")
+    data = reml.Data(seen_y, seen_x[..., kept], mask)
+    residuals = seen_y - seen_x[..., kept] @ np.linalg.lstsq(data.x[mask], seen_y[mask], rcond=None)[0]
+    scale = float(np.sqrt((residuals[mask] ** 2).sum() / (mask.sum() - kept.sum())))
+    if scale <= 1e-9 * max(1e-300, float(np.abs(seen_y).max())):
+        return failed("no variation left to model")
+    model = build(visits)
+    blank.structure = model.name
+    if model.lacks(mask, int(kept.sum())):
+        return failed(model.lacks(mask, int(kept.sum())))
+    tries = [reml.maximise(model, data, start) for start in model.start(np.where(mask, residuals, np.nan))]
+    theta, likelihood, steps, why = max(tries, key=lambda attempt: (not attempt[3], attempt[1]))
+    why = why or model.trouble(theta, scale)
+    if why:
+        return failed(why, likelihood)
+    aliased = [name for name, keep in zip(names, kept, strict=True) if not keep]
+    if aliased:
+        notes.append("not identified by the data: " + _listed(aliased))
+    if model.boundary(theta, scale):
+        notes.append(model.boundary(theta, scale))
+    fit = blank
+    fit.converged, fit.message, fit.iterations, fit.reml = True, "; ".join(notes), steps, likelihood
+    fit.coefficients[kept] = data.solve(model.value(theta))["beta"]
+    fit.covariance[np.ix_(visits, visits)] = model.value(theta)
+    fit.parameters = model.parameters(theta)
+    _, expected, observed, state = data.slopes(model, theta)
+    fit._inner = {**state, "kept": kept, "alias": alias, "model": model, "theta": theta, "inverse": {}}
+    fit._inner.update(expected=expected, observed=observed)
+    return fit
+
+
+def _listed(names):
+    rest = len(names) - 6
+    return ", ".join(names[:6]) + (f" and {rest} more" if rest > 0 else "")

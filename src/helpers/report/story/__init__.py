@@ -1,1 +1,0 @@
-"""One module a chapter: turns its tables into the exhibits that the notebook shows."""

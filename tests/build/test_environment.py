@@ -1,0 +1,112 @@
+"""environment.yml, pyproject.toml and requirements.lock say the same, and the lock can be trusted."""
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from helpers import ROOT
+from helpers.build import environment
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DIRECT = [Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())
+LOCK = (ROOT / "requirements.lock").read_text()
+
+
+def blocks() -> list[tuple[Requirement, list[str]]]:
+    """The lock's entries: what is required, and its hashes."""
+    entries = re.split(r"\n(?=[A-Za-z0-9])", LOCK.strip())
+    found = []
+    for entry in entries:
+        text = "\n".join(line for line in entry.splitlines() if not line.lstrip().startswith("#"))
+        hashes = re.findall(r"--hash=(\S+)", text)
+        found.append((Requirement(re.sub(r"\s*\\?\s*--hash=\S+", "", text).strip(" \\\n")), hashes))
+    return found
+
+
+def test_every_entry_of_the_lock_is_pinned_and_hashed():
+    assert len(blocks()) > 50
+    for requirement, hashes in blocks():
+        assert [one.operator for one in requirement.specifier] == ["=="], requirement
+        assert hashes, requirement
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes), requirement
+
+
+def test_every_direct_dependency_is_locked_within_its_range():
+    locked: dict[str, list[Version]] = {}
+    for requirement, _ in blocks():
+        [pin] = requirement.specifier
+        locked.setdefault(requirement.name.lower(), []).append(Version(pin.version))
+    for wanted in DIRECT:
+        versions = locked[re.sub(r"[-_.]+", "-", wanted.name).lower()]
+        assert all(version in wanted.specifier for version in versions), wanted
+
+
+def test_no_host_is_named():
+    for text in (LOCK, (ROOT / "environment.yml").read_text(), (ROOT / "pyproject.toml").read_text()):
+        assert "://" not in text
+
+
+def test_conda_gets_the_same_python_and_the_same_lock():
+    *plain, pip = CONDA["dependencies"]
+    python = next(Requirement(line) for line in plain if line.startswith("python"))
+    assert pip == {"pip": ["-r requirements.lock"]}
+    assert "pip" in plain
+    ours = SpecifierSet(PROJECT["requires-python"])
+    for minor in range(8, 16):
+        version = Version(f"3.{minor}")
+        assert version not in python.specifier or version in ours
+    assert all(version in python.specifier for version in ("3.11", "3.12", "3.13"))
+
+
+def test_the_environment_script_takes_uv_with_its_hashes(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "CACHE", str(tmp_path))
+    with open(environment.uv_requirement()) as handle:
+        lines = handle.read().splitlines()
+    assert re.fullmatch(r"uv==[\d.]+ \\", lines[0])
+    assert len(lines) > 5
+    assert all(line.strip().startswith(("--hash=sha256:", "#")) for line in lines[1:])
+
+
+def test_the_environment_s_settings_stay_inside_the_project(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "CACHE", str(tmp_path / "a cache"))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    values = environment.settings()
+    assert "PYTHONDONTWRITEBYTECODE" not in values
+    for name in ("TMPDIR", "PIP_CACHE_DIR", "UV_CACHE_DIR", "XDG_CACHE_HOME"):
+        assert values[name].startswith(str(tmp_path))
+
+
+def test_a_failing_step_is_its_last_lines_and_one_message(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(environment, "CACHE", str(tmp_path))
+    code = "print('long story'); import sys; sys.exit('no route to host')"
+    with pytest.raises(SystemExit) as stopped:
+        environment.step("packages", [sys.executable, "-c", code], environment.settings())
+    assert stopped.value.code == 1
+    said = capfd.readouterr().err
+    assert "no route to host" in said
+    assert "environment: packages failed" in said
+
+
+def test_the_package_is_found_by_a_relative_path():
+    """A moved folder still finds its own source."""
+    places = subprocess.check_output(
+        [sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+    ).strip()
+    with open(f"{places}/helpers.pth") as handle:
+        assert handle.read().strip() == "../../../../src"
+
+
+def test_make_help_lists_every_word_with_a_sentence():
+    text = (ROOT / "Makefile").read_text()
+    listed = subprocess.check_output(["make", "-s", "help"], cwd=ROOT, text=True)
+    phony = re.search(r"^\.PHONY: (.*)$", text, re.M)[1].split()
+    for word in phony:
+        assert re.search(rf"^  {word} +\S+", listed, re.M), word

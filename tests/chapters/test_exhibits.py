@@ -1,0 +1,192 @@
+"""What a number and a table look like, and what travels with them."""
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from matplotlib import pyplot as plt
+
+from helpers.chapters.exhibits import NOT_ESTIMABLE, Exhibit, Result, percent, pvalue_text, rounded, say
+
+
+@pytest.fixture
+def shown():
+    """Calls a function inside an IPython shell and gives what it displays: (data, metadata) pairs."""
+    InteractiveShell.instance()
+
+    def show(function, *arguments, **values):
+        with capture_output() as captured:
+            function(*arguments, **values)
+        return [(output.data, output.metadata) for output in captured.outputs]
+
+    yield show
+    InteractiveShell.clear_instance()
+
+
+def a_table(**changes) -> Exhibit:
+    frame = pd.DataFrame(
+        {"visit": ["week <2>", "week 4"], "mean": [1 / 3, np.nan], "share": ["1/2 (50.0 %)", "–"]}
+    )
+    values = {"population": "all randomised", "n": 2, "units": {"mean": "mg/mg"}, "digits": {"mean": 3}}
+    return Exhibit("means", "Means & more", frame, **(values | changes))
+
+
+# Half away from zero on the decimal text: the binary values of 1.005 and 2.675 lie below the half.
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(0.125, 2, "0.13"), (1.005, 2, "1.01"), (2.675, 2, "2.68"), (-2.5, 0, "-3"), (-0.04, 1, "0.0"),
+     (1e-7, 2, "0.00"), (1e22, 0, "1" + "0" * 22), (np.int64(3), 1, "3.0"), (np.nan, 1, NOT_ESTIMABLE),
+     (np.inf, 1, NOT_ESTIMABLE)],
+)  # fmt: skip
+def test_rounding(value, digits, text):
+    assert rounded(value, digits) == text
+
+
+@given(st.integers(-(10**9), 10**9), st.integers(0, 3))
+def test_rounding_keeps_what_is_already_round(number, digits):
+    assert rounded(number / 10**digits, digits) == f"{number / 10**digits:.{digits}f}"
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.0005, "<0.001"), (0.001, "0.001"), (0.0125, "0.013"), (0.04949, "0.049"), (1, "1.000"),
+     (None, NOT_ESTIMABLE), (np.nan, NOT_ESTIMABLE)],
+)  # fmt: skip
+def test_p_values(p, text):
+    assert pvalue_text(p) == text
+
+
+def test_p_values_outside_zero_to_one_are_refused():
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        pvalue_text(1.2)
+
+
+@pytest.mark.parametrize(
+    ("n", "N", "text"),
+    [
+        (12, 40, "12/40 (30.0 %)"),
+        (0, 0, "0/0 (not estimable)"),
+        (1, 16, "1/16 (6.3 %)"),
+        (40, 40, "40/40 (100.0 %)"),
+    ],
+)
+def test_percent(n, N, text):
+    assert percent(n, N) == text
+
+
+def test_percent_of_less_than_its_part_is_refused():
+    with pytest.raises(ValueError, match="no proportion"):
+        percent(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (Result("a.n", 40), "40"),
+        (Result("a.n", np.int64(40)), "40"),
+        (Result("a.share", 43.25, "%", 1), "43.3 %"),
+        (Result("a.mean", 0.925, "mg/mg", 2), "0.93 mg/mg"),
+        (Result("a.mean", float("nan"), "mg/mg", 2), NOT_ESTIMABLE),
+        (Result("a.mean", None, text="no child left"), "no child left"),
+        (Result("a.p", 0.0004, text="<0.001"), "<0.001"),
+    ],
+)
+def test_results_as_text(result, text):
+    assert str(result) == f"{result}" == text
+
+
+def test_a_result_keeps_full_precision_and_is_json():
+    assert json.loads(json.dumps(Result("a.x", np.float64(1 / 3), digits=1).record()))["value"] == 1 / 3
+    assert Result("a.x", np.inf).record()["value"] is None
+
+
+@pytest.mark.parametrize("key", ["n", "A.n", "a.", "a b.c", ".a"])
+def test_result_keys_are_dotted_words(key):
+    with pytest.raises(ValueError, match="dotted words"):
+        Result(key, 1)
+
+
+def test_a_table_is_rounded_escaped_and_right_aligned():
+    html = a_table().table()
+    assert "<caption><span>Means &amp; more</span></caption>" in html
+    assert '<th scope="row" style="text-align:left">week &lt;2&gt;</th>' in html
+    assert '<td class="num" style="text-align:right">0.333</td>' in html
+    assert '<td class="num" style="text-align:right">1/2 (50.0 %)</td>' in html
+    assert 'mean <span class="unit">(mg/mg)</span>' in html
+    assert "nan" not in html.lower()
+
+
+def test_columns_select_order_and_rename():
+    html = a_table(columns={"mean": "Mean UPCR", "visit": "Visit"}).table()
+    assert html.index("Mean UPCR") < html.index(">Visit<")
+    assert "share" not in html
+
+
+@pytest.mark.parametrize("what", ["columns", "digits", "units"])
+def test_names_that_the_data_lack_are_refused(what):
+    with pytest.raises(ValueError, match=f"{what} names 'weight'"):
+        a_table(**{what: {"weight": 1 if what == "digits" else "kg"}})
+
+
+def test_the_csv_gives_back_every_float_exactly():
+    frame = pd.DataFrame({"x": np.random.default_rng(1).normal(size=200) / 7, "name": ["a,b"] * 200})
+    text = Exhibit("x", "X", frame, population="all", n=200).csv()
+    back = pd.read_csv(io.StringIO(text), float_precision="round_trip")
+    pd.testing.assert_frame_equal(back, frame, check_exact=True)
+
+
+def test_a_figure_needs_words_and_leaves_pyplot():
+    figure, _ = plt.subplots()
+    frame = pd.DataFrame({"x": [1.0]})
+    with pytest.raises(ValueError, match="alternative text"):
+        Exhibit("f", "F", frame, population="all", n=1, figure=figure)
+    figure, _ = plt.subplots()
+    made = Exhibit("f", "F", frame, population="all", n=1, figure=figure, alt="one point")
+    assert plt.get_fignums() == []
+    assert made.png() == made.png()
+    assert b"Software" not in made.png()
+
+
+def test_what_a_table_displays(shown):
+    made = a_table(method="mean", conventions=["95 % interval", "half up"], results=[Result("a.mean", 1 / 3)])
+    [(data, metadata)] = shown(made._ipython_display_)
+    assert (
+        "Population: all randomised; n = 2; Method: mean; Conventions: 95 % interval, half up."
+        in data["text/html"]
+    )
+    assert "0.3333" not in data["text/html"] + data["text/plain"]
+    assert metadata["exhibit"]["csv"].splitlines()[1] == f"week <2>,{1 / 3!r},1/2 (50.0 %)"
+    assert metadata["exhibit"]["results"][0]["value"] == 1 / 3
+    json.dumps(metadata, allow_nan=False)
+
+
+def test_what_a_figure_displays(shown):
+    figure, _ = plt.subplots()
+    made = Exhibit(
+        "f", "F", pd.DataFrame({"x": [1.0]}), population="all", n="1 v 0", figure=figure, alt="a point"
+    )
+    (picture, about), (notes, of) = shown(made._ipython_display_)
+    assert set(picture) == {"image/png", "text/plain"}
+    assert about["image/png"]["alt"] == "a point"
+    assert "n = 1 v 0" in notes["text/html"]
+    assert of == {"exhibit_notes": "f"}
+
+
+def test_say_shows_results_and_records_them(shown):
+    n, mean = Result("a.n", 12), Result("a.mean", 1 / 3, "mg/mg", 2)
+    [(data, metadata)] = shown(
+        say, "Of **{n}** children\n    the mean was {mean} in {arm}.", n=n, mean=mean, arm="both"
+    )
+    assert data["text/markdown"] == "Of **12** children\nthe mean was 0.33 mg/mg in both."
+    assert [one["key"] for one in metadata["results"]] == ["a.n", "a.mean"]
+
+
+def test_say_refuses_a_bare_float():
+    with pytest.raises(TypeError, match="give a Result"):
+        say("{x}", x=1 / 3)

@@ -1,0 +1,160 @@
+"""Interval-censored NPMLE against R (data/reference/r), published data, a general optimiser and properties."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize
+
+from helpers.estimators import interval_censored
+
+R = Path(__file__).parents[2] / "data" / "reference" / "r"
+
+
+def read(name):
+    return pd.read_csv(R / name, float_precision="round_trip")
+
+
+@pytest.fixture(scope="module")
+def r_values():
+    return read("r_values.csv").set_index("key")["value"]
+
+
+@pytest.fixture(scope="module")
+def tte():
+    return read("tte.csv")
+
+
+@pytest.mark.parametrize("arm", [0, 1])
+def test_npmle_equals_npsurv(tte, r_values, arm):
+    child = tte[tte["arm"] == arm]
+    ours = interval_censored.npmle(child["left"], child["right"])
+    theirs = read("r_npmle.csv").query("arm == @arm")
+    assert ours.table["left"].tolist() == theirs["left"].tolist()
+    assert ours.table["right"].tolist() == theirs["right"].tolist()
+    np.testing.assert_allclose(ours.table["probability"], theirs["p"], atol=2e-9)
+    assert ours.log_likelihood == pytest.approx(r_values[f"npmle.ll.arm{arm}"], rel=1e-12)
+    assert ours.message == ""
+
+
+def test_npmle_intervals_are_half_open():
+    # (0, 2] and (2, 4] share only their end: closed intervals would collapse to a point mass at 2.
+    fit = interval_censored.npmle([0, 2], [2, 4])
+    assert fit.table["probability"].tolist() == [0.5, 0.5]
+    assert fit.survival([0, 1.9, 2, 4]).tolist() == [1, 1, 0.5, 0]
+
+
+def test_npmle_recovers_visit_truth_where_lifelines_default_does_not():
+    # TRAPS.md: visits 0, 4, 12, 24, 36, 48, exponential truth, S(24) = .449, S(48) = .202.
+    rng = np.random.default_rng(7)
+    visits = np.array([0, 4, 12, 24, 36, 48, np.inf])
+    k = np.searchsorted(visits, rng.exponential(30, 20_000), side="left")
+    fit = interval_censored.npmle(visits[k - 1], visits[k])
+    np.testing.assert_allclose(fit.survival([24, 48]), np.exp(-np.array([24, 48]) / 30), atol=0.012)
+
+
+def test_npmle_maximises_the_likelihood_against_a_general_optimiser():
+    rng = np.random.default_rng(3)
+    grid = np.array([0, 1, 2, 3, 5, 8, np.inf])
+    a, b = np.sort(np.array([rng.choice(7, 2, replace=False) for _ in range(25)]), axis=1).T
+    left, right = grid[a], grid[b]
+    members = ((left[:, None] <= grid[:-1]) & (grid[1:] <= right[:, None])).astype(float)
+
+    def negative(z):
+        p = np.exp(z - z.max())
+        return -np.log(members @ (p / p.sum())).sum()
+
+    best = min(
+        optimize.minimize(negative, rng.normal(size=6), method="Nelder-Mead", options={"maxiter": 20000}).fun
+        for _ in range(3)
+    )
+    ours = interval_censored.npmle(left, right).log_likelihood
+    assert ours >= -best - 1e-9
+    assert ours == pytest.approx(-best, abs=1e-3)
+
+
+def test_npmle_published_breast_cosmesis():
+    # Finkelstein & Wolfe (1985), Biometrics 41:933-945, radiotherapy alone; NPMLE as in R's interval package vignette
+    # (Fay & Shaw 2010, J Stat Softw 36(2)): mass on (4,5], (6,7], (7,8], (11,12], (24,25], (33,34], (38,40], (46,48].
+    women = pd.read_csv(R.parent / "published" / "cosmesis.csv")
+    left, right = women["left"], women["right"].fillna(np.inf)
+    fit = interval_censored.npmle(left, right)
+    likely = fit.table[fit.table["probability"] > 1e-4]
+    expected = {(4, 5): 0.0463, (6, 7): 0.0334, (7, 8): 0.0887, (11, 12): 0.0708, (24, 25): 0.0926}
+    expected |= {(33, 34): 0.0818, (38, 40): 0.1209, (46, 48): 0.4656}
+    assert list(zip(likely["left"], likely["right"], strict=True)) == list(expected)
+    np.testing.assert_allclose(likely["probability"], list(expected.values()), atol=6e-5)
+
+
+def test_bootstrap_resamples_children_as_a_plain_loop_does(tte):
+    child = tte[tte["arm"] == 1]
+    grid = np.unique(tte["time"])
+    band = interval_censored.npmle_bootstrap(
+        child["left"], child["right"], grid, 500, np.random.default_rng(1)
+    )
+    rng = np.random.default_rng(2)
+    curves = []
+    for _ in range(500):
+        again = child.sample(len(child), replace=True, random_state=rng)
+        curves.append(interval_censored.npmle(again["left"], again["right"], 1e-6).survival(grid))
+    low, high = np.quantile(curves, [0.025, 0.975], axis=0)
+    np.testing.assert_allclose(band["lower"], low, atol=0.06)
+    np.testing.assert_allclose(band["upper"], high, atol=0.06)
+    assert (band["lower"] <= band["estimate"]).all()
+    assert (band["estimate"] <= band["upper"]).all()
+    again = interval_censored.npmle_bootstrap(
+        child["left"], child["right"], grid, 500, np.random.default_rng(1)
+    )
+    pd.testing.assert_frame_equal(band, again)
+
+
+def test_ugly_intervals_answer_in_words():
+    nobody = interval_censored.npmle([], [])
+    assert nobody.message == "no child with an interval"
+    assert np.isnan(nobody.survival([1.0])).all()
+    none = interval_censored.npmle([5, 8], [np.inf, np.inf])
+    assert "no events" in none.message
+    assert none.survival([3, 100]).tolist() == [1, 1]
+    missing = interval_censored.npmle([0, np.nan, 2], [1, 3, np.inf])
+    assert "1 without an interval" in missing.message
+    band = interval_censored.npmle_bootstrap([np.nan], [np.nan], [1, 2], 10, np.random.default_rng(0))
+    assert band["lower"].isna().all()
+    assert band.attrs["message"]
+    first = interval_censored.npmle([0, 0, 0], [1, 1, 1])
+    assert first.survival([1]).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: interval_censored.npmle([2], [2]), "left < right"),
+    ],
+)
+def test_wrong_input_is_one_clear_error(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def children(least=4):
+    child = st.tuples(st.integers(1, 9), st.integers(0, 1), st.integers(0, 1))
+    return st.lists(child, min_size=least, max_size=20).map(lambda rows: np.array(rows).T)
+
+
+@settings(deadline=None)
+@given(children(), st.randoms(use_true_random=False), st.floats(0.1, 50))
+def test_npmle_order_scale_and_children_without_information(rows, shuffler, scale):
+    left = rows[0] - 1.0
+    right = np.where(rows[1] == 1, left + 1 + rows[2], np.inf)
+    fit = interval_censored.npmle(left, right)
+    assert fit.table["probability"].sum() == pytest.approx(1)
+    order = list(range(len(left)))
+    shuffler.shuffle(order)
+    same = interval_censored.npmle(left[order], right[order])
+    pd.testing.assert_frame_equal(fit.table, same.table)
+    scaled = interval_censored.npmle(left * scale, right * scale)
+    np.testing.assert_allclose(scaled.table["probability"], fit.table["probability"], atol=1e-6)
+    more = interval_censored.npmle(np.append(left, 0), np.append(right, np.inf))
+    assert more.log_likelihood == pytest.approx(fit.log_likelihood, abs=1e-6)

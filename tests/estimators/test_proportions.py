@@ -1,0 +1,251 @@
+"""Exact tests and intervals against scipy, R (data/reference/r), statsmodels and published examples."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from helpers.estimators import proportions
+
+R = Path(__file__).parents[2] / "data" / "reference" / "r"
+
+
+@pytest.fixture(scope="module")
+def r_values():
+    table = pd.read_csv(R / "r_values.csv", float_precision="round_trip")
+    return table.set_index("key")["value"]
+
+
+def two_by_two(x0, n0, x1, n1):
+    return [[x1, x0], [n1 - x1, n0 - x0]]
+
+
+@pytest.mark.parametrize(("n0", "n1"), [(6, 6), (5, 9), (12, 7), (1, 3)])
+def test_boschloo_and_fisher_equal_scipy_on_every_table(n0, n1):
+    for x0 in range(n0 + 1):
+        for x1 in range(n1 + 1):
+            table = two_by_two(x0, n0, x1, n1)
+            assert proportions.fisher(x0, n0, x1, n1) == pytest.approx(
+                stats.fisher_exact(table).pvalue, abs=1e-12
+            )
+            scipy_p = stats.boschloo_exact(table, n=64).pvalue
+            assert proportions.boschloo(x0, n0, x1, n1) == pytest.approx(scipy_p, abs=1e-10)
+
+
+@pytest.mark.parametrize("x1", [0, 7, 13, 20])
+def test_boschloo_equals_scipy_at_the_trial_size(x1):
+    table = two_by_two(6, 20, x1, 20)
+    assert proportions.boschloo(6, 20, x1, 20) == pytest.approx(
+        stats.boschloo_exact(table, n=64).pvalue, abs=1e-10
+    )
+
+
+def test_exact_tests_equal_r(r_values):
+    seen = (6, 20, 14, 20)
+    assert proportions.fisher(*seen) == pytest.approx(r_values["fisher.p"], rel=1e-10)
+    assert proportions.boschloo(*seen) == pytest.approx(r_values["exact.boschloo.two.sided"], rel=1e-10)
+    assert proportions.barnard(*seen) == pytest.approx(r_values["exact.z-pooled.two.sided"], rel=1e-10)
+
+
+def test_barnard_finds_the_supremum_that_scipy_misses():
+    # TRAPS.md: a dense grid gives 0.03848, scipy.stats.barnard_exact 0.0339.
+    assert proportions.barnard(6, 20, 13, 20) == pytest.approx(0.03848, abs=5e-6)
+
+
+@pytest.mark.parametrize("method", ["boschloo", "barnard"])
+def test_refined_supremum_is_never_below_a_finer_grid(method):
+    table = proportions.exact_tables(9, 6, method)
+    x0, x1 = np.meshgrid(np.arange(10), np.arange(7), indexing="ij")
+    grid = np.linspace(0, 1, 20_001)
+    chance = stats.binom.pmf(x0[..., None], 9, grid) * stats.binom.pmf(x1[..., None], 6, grid)
+    if method == "barnard":
+        p = (x0 + x1) / 15
+        sd = np.sqrt(p * (1 - p) * (1 / 9 + 1 / 6))
+        z = np.divide(x1 / 6 - x0 / 9, sd, out=np.zeros(sd.shape), where=sd > 0)
+        for a in range(10):
+            for b in range(7):
+                brute = chance[np.abs(z) >= abs(z[a, b]) - 1e-9].sum(axis=0).max()
+                assert table[a, b] == pytest.approx(brute, rel=1e-6)
+                assert table[a, b] >= brute - 1e-12
+    else:
+        one_sided = [stats.hypergeom.sf(x1 - 1, 15, x0 + x1, 6), stats.hypergeom.cdf(x1, 15, x0 + x1, 6)]
+        for a in range(10):
+            for b in range(7):
+                sides = [chance[f <= f[a, b] * (1 + 1e-12)].sum(axis=0).max() for f in one_sided]
+                assert table[a, b] == pytest.approx(min(1, 2 * min(sides)), rel=1e-6)
+
+
+def test_exact_size_is_within_the_level():
+    p = np.linspace(0.01, 0.99, 99)
+    x = np.arange(21)
+    for method in proportions.METHODS:
+        rejected = proportions.exact_tables(20, 20, method) <= 0.05
+        chance = stats.binom.pmf(x[:, None], 20, p)
+        size = np.einsum("ap,ab,bp->p", chance, rejected.astype(float), chance)
+        assert 0.01 < size.max() <= 0.05
+
+
+def test_boschloo_is_never_less_powerful_than_fisher():
+    assert np.all(proportions.exact_tables(20, 20) <= proportions.exact_tables(20, 20, "fisher") + 1e-12)
+
+
+def test_many_trials_are_a_look_up():
+    x0, x1 = np.array([[6, 0], [20, 3]]), np.array([[14, 0], [1, 9]])
+    many = proportions.boschloo(x0, 20, x1, 20)
+    assert many.shape == (2, 2)
+    assert many[0, 0] == proportions.boschloo(6, 20, 14, 20) == proportions.exact_tables(20, 20)[6, 14]
+    sizes = proportions.boschloo([6, 6], [20, 19], [14, 14], 20)
+    assert list(sizes) == [proportions.boschloo(6, n, 14, 20) for n in (20, 19)]
+    with pytest.raises(ValueError, match="read-only"):
+        proportions.exact_tables(20, 20)[0, 0] = 0
+
+
+def test_miettinen_nurminen_published_example():
+    # Newcombe (1998), Stat Med 17:873-890, table II, method 6.
+    lower, upper = proportions.miettinen_nurminen(48, 80, 56, 70)
+    assert (round(lower, 4), round(upper, 4)) == (0.0528, 0.3382)
+
+
+def test_newcombe_published_example():
+    # Newcombe (1998), Stat Med 17:873-890, table II, method 10: 56/70 v 48/80 and 9/10 v 3/10.
+    assert np.round(proportions.newcombe(48, 80, 56, 70), 4).tolist() == [0.0524, 0.3339]
+    assert np.round(proportions.newcombe(3, 10, 9, 10), 4).tolist() == [0.1705, 0.8090]
+
+
+def test_intervals_equal_r(r_values):
+    ours = proportions.miettinen_nurminen(6, 20, 14, 20)
+    assert ours == pytest.approx([r_values["mn.1"], r_values["mn.2"]], rel=1e-10)
+    ours = proportions.newcombe(6, 20, 14, 20)
+    assert ours == pytest.approx([r_values["newcombe.1"], r_values["newcombe.2"]], rel=1e-12)
+
+
+def test_miettinen_nurminen_bounds_solve_the_score_equation_on_all_tables():
+    """The restricted maximum likelihood by brute force over p0, not by the cubic."""
+    grid = np.linspace(0, 1, 200_001)
+    for x0, x1 in [(0, 3), (2, 9), (6, 6), (10, 1), (0, 0)]:
+        for bound in proportions.miettinen_nurminen(x0, 10, x1, 12):
+            p0 = grid[(grid + bound >= 0) & (grid + bound <= 1)]
+            p1 = p0 + bound
+            loglik = stats.binom.logpmf(x0, 10, p0) + stats.binom.logpmf(x1, 12, np.clip(p1, 0, 1))
+            k = np.argmax(loglik)
+            variance = (p1[k] * (1 - p1[k]) / 12 + p0[k] * (1 - p0[k]) / 10) * 22 / 21
+            assert abs(x1 / 12 - x0 / 10 - bound) / np.sqrt(variance) == pytest.approx(1.959964, abs=2e-3)
+
+
+def test_one_arm_intervals_published_and_statsmodels():
+    from statsmodels.stats.proportion import proportion_confint
+
+    # Newcombe (1998), Stat Med 17:857-872, table I: 15/148 and 0/20.
+    assert np.round(proportions.wilson(15, 148), 4).tolist() == [0.0624, 0.1605]
+    assert np.round(proportions.clopper_pearson(15, 148), 4).tolist() == [0.0578, 0.1617]
+    assert np.round(proportions.clopper_pearson(0, 20), 4).tolist() == [0.0, 0.1684]
+    x = np.arange(1, 20)
+    for ours, theirs in ((proportions.wilson, "wilson"), (proportions.clopper_pearson, "beta")):
+        np.testing.assert_allclose(ours(x, 20), proportion_confint(x, 20, method=theirs), rtol=1e-10)
+
+
+def test_empty_arm_is_nan_and_one_child_is_not():
+    for test in (proportions.boschloo, proportions.fisher, proportions.barnard):
+        assert np.isnan(test(0, 0, 1, 5))
+        # One child each: the tables 0/1 v 1/1 and 1/1 v 0/1 have probability 1/4 each at most.
+        assert test(0, 1, 1, 1) == pytest.approx(1.0 if test is proportions.fisher else 0.5)
+    for interval in (proportions.miettinen_nurminen, proportions.newcombe):
+        assert np.isnan(interval(0, 0, 3, 5)).all()
+        lower, upper = interval(0, 1, 1, 1)
+        assert -1 <= lower < upper <= 1
+    assert np.isnan(proportions.wilson(0, 0)).all()
+    assert np.isnan(proportions.clopper_pearson([0, 1], [0, 4])[0]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: proportions.boschloo(-1, 20, 3, 20), "x0 must not be negative"),
+        (lambda: proportions.fisher(1, 20, 21, 20), "x1 is larger than n1"),
+        (lambda: proportions.wilson(1.5, 20), "x must be whole numbers"),
+        (lambda: proportions.wilson(float("nan"), 20), "x must be whole numbers"),
+        (lambda: proportions.clopper_pearson(1, 20, level=95), "level"),
+        (lambda: proportions.newcombe([1, 2], 20, [1, 2, 3], 20), "different shapes"),
+        (lambda: proportions.exact_tables(20, 20, "chisq"), "method"),
+    ],
+)
+def test_wrong_input_is_one_clear_error(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def counts():
+    return st.integers(1, 12).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@settings(deadline=None)
+@given(counts(), counts())
+def test_swapping_arms_mirrors(control, active):
+    (x0, n0), (x1, n1) = control, active
+    for test in (proportions.boschloo, proportions.fisher, proportions.barnard):
+        assert test(x0, n0, x1, n1) == pytest.approx(test(x1, n1, x0, n0), rel=1e-9)
+        assert test(x0, n0, x1, n1) == pytest.approx(test(n0 - x0, n0, n1 - x1, n1), rel=1e-9)
+    for interval in (proportions.miettinen_nurminen, proportions.newcombe):
+        lower, upper = interval(x0, n0, x1, n1)
+        assert interval(x1, n1, x0, n0) == pytest.approx((-upper, -lower), abs=1e-12)
+        assert -1 <= lower <= x1 / n1 - x0 / n0 <= upper <= 1
+
+
+@given(counts(), st.floats(0.5, 0.99))
+def test_one_arm_interval_holds_the_proportion_and_nests(count, level):
+    x, n = count
+    for interval in (proportions.wilson, proportions.clopper_pearson):
+        lower, upper = interval(x, n, level)
+        wide = interval(x, n, 0.999)
+        assert 0 <= wide[0] <= lower <= x / n <= upper <= wide[1] <= 1
+        assert interval(n - x, n, level) == pytest.approx((1 - upper, 1 - lower), abs=1e-12)
+
+
+def test_kappa_equals_statsmodels_and_by_hand():
+    """20 + 15 agree of 50: agreement 0.7, by chance 0.5, kappa 0.4 by hand."""
+    from statsmodels.stats.inter_rater import cohens_kappa
+
+    a, b = np.repeat([1, 1, 0, 0], [20, 5, 10, 15]), np.repeat([1, 0, 1, 0], [20, 5, 10, 15])
+    ours = proportions.agreement(a, b)
+    assert ours.table.tolist() == [[15, 10], [5, 20]]
+    assert (ours.n, ours.agreement, ours.kappa) == (50, 0.7, pytest.approx(0.4))
+    theirs = cohens_kappa(ours.table)
+    assert [ours.se, ours.kappa_lower, ours.kappa_upper] == pytest.approx(
+        [theirs.std_kappa, theirs.kappa_low, theirs.kappa_upp], rel=1e-12
+    )
+    assert (ours.agreement_lower, ours.agreement_upper) == proportions.wilson(35, 50)
+
+
+def test_agreement_of_ugly_answers_in_words():
+    nobody = proportions.agreement([np.nan, 1], [1, np.nan])
+    assert nobody.n == 0
+    assert nobody.message == "2 without both answers left out; no child with both answers"
+    one = proportions.agreement([1, 1, 1], [1, 1, 1])
+    assert (one.agreement, one.message) == (1, "one answer only: kappa is not defined")
+    perfect = proportions.agreement([1, 0, 1], [1, 0, 1])
+    assert perfect.kappa == 1
+    assert np.isnan(perfect.kappa_lower)
+    assert "no interval for kappa" in perfect.message
+    assert proportions.agreement([1, 1, 0, 0], [1, 0, 1, 0]).kappa == pytest.approx(0)
+    with pytest.raises(ValueError, match="0, 1 or NaN"):
+        proportions.agreement([2], [1])
+    with pytest.raises(ValueError, match="one length"):
+        proportions.agreement([1, 0], [1])
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 1, np.nan]), st.sampled_from([0, 1, np.nan])), max_size=30))
+def test_agreement_is_symmetric_and_ignores_order_and_labels(pairs):
+    a, b = np.array(pairs, float).reshape(-1, 2).T
+    ours, turned = proportions.agreement(a, b), proportions.agreement(b[::-1], a[::-1])
+    other = proportions.agreement(1 - a, 1 - b)
+    names = ("agreement", "agreement_lower", "kappa", "kappa_lower", "kappa_upper", "se")
+    for again in (turned, other):
+        np.testing.assert_allclose(
+            [getattr(again, n) for n in names], [getattr(ours, n) for n in names], atol=1e-9
+        )
+        assert again.message == ours.message
+    assert ours.message or np.isfinite([getattr(ours, n) for n in names]).all()
