@@ -12,7 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib import pyplot as plt
 
-from helpers.chapters.exhibits import NOT_ESTIMABLE, Exhibit, Result, percent, pvalue_text, rounded, say
+from helpers.chapters.exhibits import Exhibit, Result, say
+from helpers.chapters.words import NOT_ESTIMABLE, percent, pvalue_text, rounded
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pandas as pd
 
 from helpers import figures
 from helpers.analysis import adam
-from helpers.chapters.exhibits import Exhibit, Result, percent, rounded
+from helpers.chapters.exhibits import Exhibit, Result
+from helpers.chapters.words import percent, rounded
 from helpers.estimators.proportions import clopper_pearson
 from helpers.study import eligibility
 from helpers.study.codebook import TABLES

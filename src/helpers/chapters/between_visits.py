@@ -11,11 +11,11 @@ import pandas as pd
 
 from helpers import figures
 from helpers.analysis import adam
-from helpers.chapters.exhibits import NOT_ESTIMABLE, Exhibit, Result, rounded
-from helpers.chapters.longitudinal import ARM_KEY, LAST
+from helpers.chapters.exhibits import Exhibit, Result
 from helpers.chapters.time_to_remission import CLOCKS, ENDPOINTS, GRID, Curve, Tested, curve, followed
+from helpers.chapters.words import NOT_ESTIMABLE, rounded
 from helpers.estimators import discrete_time, interval_censored, survival
-from helpers.study.protocol import ARMS, VISITS
+from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
 
 RESAMPLES = 500
 """Bootstrap resamples of each arm: the tail share of 2.5 % then has a Monte Carlo SE of 0.7 points."""

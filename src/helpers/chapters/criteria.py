@@ -7,7 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from helpers import figures
-from helpers.chapters.exhibits import Exhibit, Result, percent
+from helpers.chapters.exhibits import Exhibit, Result
+from helpers.chapters.words import percent
 from helpers.study import eligibility as rules
 from helpers.study.eligibility import CRITERIA, ELIGIBLE, PENDING, SCREEN_FAILURE
 from helpers.study.parameters import Parameters

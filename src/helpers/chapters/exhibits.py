@@ -14,7 +14,6 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
 from html import escape
 from numbers import Integral, Real
 
@@ -22,46 +21,14 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import display
 
-NOT_ESTIMABLE = "not estimable"
+from helpers.chapters.words import NOT_ESTIMABLE, rounded
+
 DPI = 130
 """Pixels per inch of a figure: crisp on a dense screen, and ten figures stay below a page's 3 MB."""
 
 _RESULT_KEY = re.compile(r"[a-z0-9_]+(\.[A-Za-z0-9_+-]+)+")
 _EXHIBIT_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _LOOKS_NUMERIC = re.compile(r"[<>≥≤]?[-−]?\d")
-
-
-def rounded(value: float, digits: int = 0) -> str:
-    """The value with `digits` decimals, half away from zero on its shortest decimal text.
-
-    0.125 gives 0.13 and -2.5 gives -3; 1.005 gives 1.01 although its binary value lies below. A zero
-    carries no sign. Not finite: "not estimable".
-    """
-    if value is None or not math.isfinite(value):
-        return NOT_ESTIMABLE
-    exact = Decimal(int(value)) if isinstance(value, Integral) else Decimal(repr(float(value)))
-    shown = exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
-    return format(shown if shown else abs(shown), "f")
-
-
-def pvalue_text(p: float | None) -> str:
-    """A p-value to three decimals, "<0.001" below that, "not estimable" where there is none."""
-    if p is None or not math.isfinite(p):
-        return NOT_ESTIMABLE
-    if not 0 <= p <= 1:
-        raise ValueError(f"a p-value lies between 0 and 1, found {p!r}")
-    return "<0.001" if p < 0.001 else rounded(p, 3)
-
-
-def percent(n: int, N: int, digits: int = 1) -> str:
-    """n of N with its percentage: "12/40 (30.0 %)"; "0/0 (not estimable)" where N is zero."""
-    n, N = int(n), int(N)
-    if not 0 <= n <= max(N, 0):
-        raise ValueError(f"{n} of {N} is no proportion")
-    if N == 0:
-        return f"0/0 ({NOT_ESTIMABLE})"
-    share = (Decimal(100 * n) / Decimal(N)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
-    return f"{n}/{N} ({share:f} %)"
 
 
 def _plain(value):

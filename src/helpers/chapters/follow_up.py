@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from helpers import Problem, figures
-from helpers.chapters.exhibits import Exhibit, Result, percent
+from helpers.chapters.exhibits import Exhibit, Result
+from helpers.chapters.words import percent
 from helpers.study import eligibility
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, DAYS_PER_MONTH, VISITS

@@ -13,14 +13,12 @@ from scipy import stats
 
 from helpers import figures
 from helpers.analysis import adam
-from helpers.chapters.exhibits import NOT_ESTIMABLE, Exhibit, Result, percent, rounded
+from helpers.chapters.exhibits import Exhibit, Result
+from helpers.chapters.words import NOT_ESTIMABLE, capital, children_text, estimate_text, percent, rounded
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import ARMS, VISITS, months
+from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS, months
 
-ARM_KEY = {"Placebo": "placebo", "hUC-MSC": "msc"}
-"""Arms as named results write them."""
 VISIT_NAMES = ("Baseline", *(v.name for v in VISITS))
-LAST = VISIT_NAMES[-1]
 PANELS = 80
 """Panels of one picture at most."""
 BELOW = "all values below quantification"
@@ -290,15 +288,6 @@ def children(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Parame
     return Course(exhibit, said | {"without": Result(f"{key}.without_change", without)})
 
 
-def estimate_text(estimate: float, lower: float, upper: float, note: str, digits: int) -> str:
-    """An estimate with its interval, or the words for what is missing of it."""
-    if not np.isfinite(estimate):
-        return f"{NOT_ESTIMABLE} ({note})" if note else NOT_ESTIMABLE
-    if not (np.isfinite(lower) and np.isfinite(upper)):
-        return f"{rounded(estimate, digits)} (no interval: {note})"
-    return f"{rounded(estimate, digits)} ({rounded(lower, digits)} to {rounded(upper, digits)})"
-
-
 def tidy(adsl, adlb, measure, p):
     """Tidy child, arm, visit, month, value, base, below (quantification), every child at every visit; and a note.
 
@@ -399,14 +388,3 @@ def _empty_visits(after, measure) -> str:
     if len(empty) == len(VISITS):
         return f"There is no value of {measure.label} after baseline."
     return f"No child has a value at {', '.join(empty)}." if empty else ""
-
-
-def children_text(adsl: pd.DataFrame, only=None) -> str:
-    """How many children, placebo v hUC-MSC; of those in `only` where given."""
-    chosen = adsl if only is None else adsl[adsl["USUBJID"].isin(only)]
-    return " v ".join(str(int((chosen["TRT01P"] == arm).sum())) for arm in ARMS) + " children"
-
-
-def capital(text: str) -> str:
-    """The text with a capital first letter; "eGFR" keeps its own."""
-    return text if text[:1].isupper() or text[1:2].isupper() else text[:1].upper() + text[1:]

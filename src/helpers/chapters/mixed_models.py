@@ -11,20 +11,12 @@ import pandas as pd
 
 from helpers import figures
 from helpers.analysis import adam
-from helpers.chapters.exhibits import NOT_ESTIMABLE, Exhibit, Result, rounded
-from helpers.chapters.longitudinal import (
-    ARM_KEY,
-    LAST,
-    Measure,
-    capital,
-    change,
-    children_text,
-    estimate_text,
-    tidy,
-)
+from helpers.chapters.exhibits import Exhibit, Result
+from helpers.chapters.longitudinal import Measure, change, tidy
+from helpers.chapters.words import NOT_ESTIMABLE, capital, children_text, estimate_text, rounded
 from helpers.estimators import mixed, reml
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import ARMS, VISITS
+from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
 
 AVERAGE = f"{VISITS[0].name} to {LAST.lower()}, average weighted by time"
 YEAR = 365.25

@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from helpers.chapters.exhibits import Exhibit, Result, rounded
+from helpers.chapters.exhibits import Exhibit, Result
+from helpers.chapters.words import rounded
 from helpers.design import calibration, selection
 from helpers.figures.house_style import (
     BLUE,

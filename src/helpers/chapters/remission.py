@@ -11,11 +11,11 @@ import pandas as pd
 
 from helpers import figures
 from helpers.analysis import adam, derive
-from helpers.chapters.exhibits import NOT_ESTIMABLE, Exhibit, Result, percent, pvalue_text, rounded
-from helpers.chapters.longitudinal import ARM_KEY, LAST, children_text
+from helpers.chapters.exhibits import Exhibit, Result
+from helpers.chapters.words import NOT_ESTIMABLE, children_text, percent, pvalue_text, rounded
 from helpers.estimators import proportions
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import ARMS, VISITS
+from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
 
 MEASURES = {
     "UPCR": "Protein: UPCR (primary measure)",

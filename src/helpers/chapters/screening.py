@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from helpers import ROOT, figures
-from helpers.chapters.exhibits import Exhibit, Result, percent
+from helpers.chapters.exhibits import Exhibit, Result
+from helpers.chapters.words import percent
 from helpers.design.calibration import targets
 from helpers.study import kidney
 from helpers.study.codebook import TABLES

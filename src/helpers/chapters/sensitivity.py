@@ -13,12 +13,12 @@ import pandas as pd
 from helpers import figures
 from helpers.analysis import adam, derive
 from helpers.chapters import longitudinal, mixed_models, remission
-from helpers.chapters.exhibits import NOT_ESTIMABLE, Exhibit, Result, percent, rounded
-from helpers.chapters.longitudinal import LAST, children_text, estimate_text
+from helpers.chapters.exhibits import Exhibit, Result
 from helpers.chapters.remission import POINTS, Count, Pictured, compared, table_and_forest
+from helpers.chapters.words import NOT_ESTIMABLE, capital, children_text, estimate_text, percent, rounded
 from helpers.estimators import imputation, mixed, proportions, tipping
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import ARMS
+from helpers.study.protocol import ARMS, LAST
 
 IMPUTATIONS = 60
 """Completed data sets; what more would change is the Monte Carlo error in the table."""
@@ -160,7 +160,7 @@ def missing_data(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
         conventions=("arm order placebo, hUC-MSC",
                      "Monte Carlo SE: what more imputations would remove, on the model's scale",
                      "no remission after rescue in any row"),
-        caption=". ".join([*(longitudinal.capital(m) for m in notes), mixed_models.worded(fit)]),
+        caption=". ".join([*(capital(m) for m in notes), mixed_models.worded(fit)]),
         results=[r for r in said.values() if isinstance(r, Result)],
     )  # fmt: skip
     return Shown(exhibit, said)

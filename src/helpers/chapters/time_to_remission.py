@@ -11,10 +11,10 @@ import pandas as pd
 
 from helpers import figures
 from helpers.analysis import adam
-from helpers.chapters.exhibits import NOT_ESTIMABLE, Exhibit, Result, percent, pvalue_text, rounded
-from helpers.chapters.longitudinal import ARM_KEY, LAST, capital
+from helpers.chapters.exhibits import Exhibit, Result
+from helpers.chapters.words import NOT_ESTIMABLE, capital, percent, pvalue_text, rounded
 from helpers.estimators import survival
-from helpers.study.protocol import ARMS, VISITS
+from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
 
 GRID = (0.0, *(v.month for v in VISITS))
 """Times of the at-risk table: time zero and the visits' target times, in months."""

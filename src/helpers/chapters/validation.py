@@ -15,7 +15,8 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from helpers.chapters.exhibits import NOT_ESTIMABLE, Exhibit, Result, rounded
+from helpers.chapters.exhibits import Exhibit, Result
+from helpers.chapters.words import NOT_ESTIMABLE, rounded
 from helpers.design import comparisons, known_truth
 from helpers.estimators import mixed, proportions, survival
 

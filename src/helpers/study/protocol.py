@@ -12,6 +12,8 @@ from helpers import ROOT
 
 TRIAL = "NCT06731192"
 ARMS = ("Placebo", "hUC-MSC")
+ARM_KEY = {"Placebo": "placebo", "hUC-MSC": "msc"}
+"""Arms as named results and columns write them."""
 DAYS_PER_MONTH = 30.4375
 
 
@@ -64,6 +66,9 @@ VISITS = tuple(
         start=2,
     )
 )
+
+LAST = VISITS[-1].name
+"""The visit at which the trial ends."""
 
 INCLUSION = (
     "3 years old ≤Age ≤ 12 years old;",

@@ -1,0 +1,65 @@
+"""The one rounding, and how numbers are put in words, for every chapter."""
+
+import math
+from decimal import ROUND_HALF_UP, Decimal
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+
+from helpers.study.protocol import ARMS
+
+NOT_ESTIMABLE = "not estimable"
+
+
+def rounded(value: float, digits: int = 0) -> str:
+    """The value with `digits` decimals, half away from zero on its shortest decimal text.
+
+    0.125 gives 0.13 and -2.5 gives -3; 1.005 gives 1.01 although its binary value lies below. A zero
+    carries no sign. Not finite: "not estimable".
+    """
+    if value is None or not math.isfinite(value):
+        return NOT_ESTIMABLE
+    exact = Decimal(int(value)) if isinstance(value, Integral) else Decimal(repr(float(value)))
+    shown = exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    return format(shown if shown else abs(shown), "f")
+
+
+def pvalue_text(p: float | None) -> str:
+    """A p-value to three decimals, "<0.001" below that, "not estimable" where there is none."""
+    if p is None or not math.isfinite(p):
+        return NOT_ESTIMABLE
+    if not 0 <= p <= 1:
+        raise ValueError(f"a p-value lies between 0 and 1, found {p!r}")
+    return "<0.001" if p < 0.001 else rounded(p, 3)
+
+
+def percent(n: int, N: int, digits: int = 1) -> str:
+    """n of N with its percentage: "12/40 (30.0 %)"; "0/0 (not estimable)" where N is zero."""
+    n, N = int(n), int(N)
+    if not 0 <= n <= max(N, 0):
+        raise ValueError(f"{n} of {N} is no proportion")
+    if N == 0:
+        return f"0/0 ({NOT_ESTIMABLE})"
+    share = (Decimal(100 * n) / Decimal(N)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    return f"{n}/{N} ({share:f} %)"
+
+
+def estimate_text(estimate: float, lower: float, upper: float, note: str, digits: int) -> str:
+    """An estimate with its interval, or the words for what is missing of it."""
+    if not np.isfinite(estimate):
+        return f"{NOT_ESTIMABLE} ({note})" if note else NOT_ESTIMABLE
+    if not (np.isfinite(lower) and np.isfinite(upper)):
+        return f"{rounded(estimate, digits)} (no interval: {note})"
+    return f"{rounded(estimate, digits)} ({rounded(lower, digits)} to {rounded(upper, digits)})"
+
+
+def children_text(adsl: pd.DataFrame, only=None) -> str:
+    """How many children, placebo v hUC-MSC; of those in `only` where given."""
+    chosen = adsl if only is None else adsl[adsl["USUBJID"].isin(only)]
+    return " v ".join(str(int((chosen["TRT01P"] == arm).sum())) for arm in ARMS) + " children"
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter; "eGFR" keeps its own."""
+    return text if text[:1].isupper() or text[1:2].isupper() else text[:1].upper() + text[1:]
