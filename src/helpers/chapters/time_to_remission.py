@@ -4,8 +4,6 @@ The log-rank test of confirmed UPCR remission is supportive and the only test; e
 intervals. Frames come from `analysis.time_to_remission` and `analysis.between_visits`.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
@@ -18,38 +16,28 @@ from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
 ARM_ORDER = "arm order placebo, hUC-MSC"
 
 
-class Named(NamedTuple):
-    """What the exhibits call an endpoint: in result keys, and in a sentence."""
-
-    key: str
-    words: str
-
-
-class Clock(NamedTuple):
-    """What the exhibits call a time scale: before result keys, in a method, in a title."""
-
-    prefix: str
-    words: str
-    title: str
-
-
 ENDPOINTS = {
-    "UPCRF": Named("first", "first remission of proteinuria (UPCR)"),
-    "UPCRC": Named("confirmed", "confirmed remission of proteinuria (UPCR)"),
-    "UPCRS": Named("sustained", "sustained remission of proteinuria (UPCR)"),
-    "HEMF": Named("haematuria_first", "first remission of haematuria"),
-    "HEMC": Named("haematuria_confirmed", "confirmed remission of haematuria"),
-    "HEMS": Named("haematuria_sustained", "sustained remission of haematuria"),
+    "UPCRF": ("first", "first remission of proteinuria (UPCR)"),
+    "UPCRC": ("confirmed", "confirmed remission of proteinuria (UPCR)"),
+    "UPCRS": ("sustained", "sustained remission of proteinuria (UPCR)"),
+    "HEMF": ("haematuria_first", "first remission of haematuria"),
+    "HEMC": ("haematuria_confirmed", "confirmed remission of haematuria"),
+    "HEMS": ("haematuria_sustained", "sustained remission of haematuria"),
 }
+"""PARAMCD: (in result keys, in words)."""
+
+AS_PLANNED = "visits at their target time, censored at the last assessment"
 CLOCKS = {
-    "AVAL": Clock("", "visits at their target time, censored at the last assessment", ""),
-    "ACTMONTH": Clock("actual_", "actual days, censored at the last assessment", ": actual days"),
-    "EOSMONTH": Clock(
+    "AVAL": ("", AS_PLANNED, ""),
+    "ACTMONTH": ("actual_", "actual days, censored at the last assessment", ": actual days"),
+    "EOSMONTH": (
         "end_",
         "visits at their target time, censored at the end of observation",
         ": censored at the end of observation",
     ),
 }
+"""Column of ADTTE: (before result keys, in words, behind a title)."""
+
 CONTRASTS = {
     "month12_difference": (f"Difference in cumulative remission at {LAST.lower()}", "percentage points", 1),
     "rmst_difference": (f"Difference in mean time without remission up to {LAST.lower()}", "months", 2),
@@ -156,14 +144,15 @@ def estimates(found: pd.DataFrame, adtte: pd.DataFrame) -> Finding:
     """
     rows, said = [], {}
     for row in found.to_dict("records"):
-        (key, words), clock, arm = ENDPOINTS[row["paramcd"]], CLOCKS[row["clock"]], ARM_KEY[row["arm"]]
+        (key, words), arm = ENDPOINTS[row["paramcd"]], ARM_KEY[row["arm"]]
+        prefix, told, _ = CLOCKS[row["clock"]]
         texts = {
             "count_text": percent(row["n"], row["N"]),
             "median_text": _median_text(row),
             "month12_text": _month12_text(row),
         }
-        rows.append({**row, "endpoint": capital(words), "clock": capital(clock.words), **texts})
-        short = f"{clock.prefix}{key}"
+        rows.append({**row, "endpoint": capital(words), "clock": capital(told), **texts})
+        short = f"{prefix}{key}"
         for end, name, value, unit in (
             ("", "median", row["median"], "months"),
             ("_month12", "month12", row["month12"], "%"),
@@ -223,7 +212,7 @@ def logrank(found: pd.DataFrame) -> Finding:
         population="all randomised evaluable for proteinuria (UPCRFL)",
         n=" v ".join(str(n) for n in found["children"]) + " children",
         method="log-rank test, unstratified, two-sided (lifelines); "
-        f"{CLOCKS['AVAL'].words}; source ADTTE (UPCRC)",
+        f"{AS_PLANNED}; source ADTTE (UPCRC)",
         conventions=[ARM_ORDER, "supportive: decides nothing"],
         caption="" if estimable else f"Not estimable: {test['note']}.",
         results=list(said.values()),
@@ -250,7 +239,7 @@ def contrasts(found: pd.DataFrame, adtte: pd.DataFrame) -> Finding:
         population="all randomised evaluable for the endpoint", n=f"{adtte['USUBJID'].nunique()} randomised",
         method="Kaplan-Meier with log-log limits of both arms combined by square-and-add (MOVER); restricted mean with "
         "Greenwood's variance, normal interval; hazard ratio: complementary log-log regression on arm and log month, "
-        f"Firth's penalty, profile interval; {CLOCKS['AVAL'].words}; no p-values; source ADTTE",
+        f"Firth's penalty, profile interval; {AS_PLANNED}; no p-values; source ADTTE",
         conventions=[ARM_ORDER, "difference hUC-MSC - placebo, ratio hUC-MSC / placebo",
                      "a mean time below zero difference is earlier remission on hUC-MSC"],
         results=list(said.values()), missing="",
