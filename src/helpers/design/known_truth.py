@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from helpers import ROOT
@@ -28,6 +29,7 @@ from helpers.estimators import (
     reml,
     survival,
 )
+from helpers.study.files import read_json
 
 KEPT = ROOT / "data" / "reference" / "kept" / "coverage.json"
 SOURCES = (arguments, discrete_time, imputation, interval_censored, mixed, proportions, reml, survival)
@@ -40,6 +42,16 @@ TRIALS = {20: 1000, 400: 400}
 P0, P1 = 0.15, 0.40
 HAZARD, LOG_RATIO = 0.02, np.log(2.5)
 EFFECT, SLOPE = -0.4, 1.5
+MEASURED = (
+    "bias",
+    "bias_se",
+    "coverage",
+    "coverage_lower",
+    "coverage_upper",
+    "type1",
+    "type1_lower",
+    "type1_upper",
+)
 
 
 def key() -> str:
@@ -77,25 +89,19 @@ def _probability(cells, n, common):
     return np.einsum("ap,ab,bp->p", chance, cells, chance)
 
 
-def _row(method, truth, estimates=None, covered=None, rejected=None) -> dict:
-    """Bias, coverage and type I error from one value a trial; NaN estimates and None are left out and counted."""
-    row = {"method": method, "truth": truth, "trials": 0, "failed": 0}
-    for name in (
-        "bias",
-        "bias_se",
-        "coverage",
-        "coverage_lower",
-        "coverage_upper",
-        "type1",
-        "type1_lower",
-        "type1_upper",
-    ):
-        row[name] = None
+def summary(method, truth, estimates=None, covered=None, rejected=None) -> dict:
+    """A row of `run` without its size, from one value a trial.
+
+    estimates: numbers, NaN where there is none; covered, rejected: booleans, None where there is none. What is missing
+    is left out; estimates that are missing are counted as failed.
+    """
+    row = {"method": method, "truth": truth, "trials": 0, "failed": 0} | dict.fromkeys(MEASURED)
     if estimates is not None:
         estimates = np.asarray(estimates, float)
         good = np.isfinite(estimates)
-        row |= {"trials": len(good), "failed": int((~good).sum())}
         row |= {
+            "trials": len(good),
+            "failed": int((~good).sum()),
             "bias": float(estimates[good].mean() - truth),
             "bias_se": float(estimates[good].std(ddof=1) / np.sqrt(good.sum())),
         }
@@ -129,20 +135,20 @@ def _proportions(n, trials, rng) -> Iterator[dict]:
         ("Difference, Newcombe", proportions.newcombe),
     ):
         lower, upper = interval(x0, n, x1, n)
-        yield _row(name, P1 - P0, (x1 - x0) / n, (lower <= P1 - P0) & (upper >= P1 - P0))
+        yield summary(name, P1 - P0, (x1 - x0) / n, (lower <= P1 - P0) & (upper >= P1 - P0))
     for name, interval in (
         ("One arm, Wilson", proportions.wilson),
         ("One arm, Clopper-Pearson", proportions.clopper_pearson),
     ):
         lower, upper = interval(x1, n)
-        yield _row(name, P1, x1 / n, (lower <= P1) & (upper >= P1))
+        yield summary(name, P1, x1 / n, (lower <= P1) & (upper >= P1))
     for name in ("boschloo", "fisher", "barnard"):
         label = {"boschloo": "Boschloo's test", "fisher": "Fisher's test", "barnard": "Barnard's test"}[name]
         if n <= 100:
             top, here = exact_size(n, name)
-            row = _row(f"{label}, exact, at {100 * P0:g} % in both arms", P0) | {"type1": 100 * here}
+            row = summary(f"{label}, exact, at {100 * P0:g} % in both arms", P0) | {"type1": 100 * here}
             yield row | {"trials": None}
-            yield _row(f"{label}, exact, largest over all probabilities", None) | {
+            yield summary(f"{label}, exact, largest over all probabilities", None) | {
                 "type1": 100 * top,
                 "trials": None,
             }
@@ -181,9 +187,9 @@ def _survival(n, trials, rng) -> Iterator[dict]:
     ):
         found = iter([ask(d) for d in data])
         test = None if "log-log" in name else iter([ask(d) for d in nulls]).__next__
-        yield _row(name, truth, *(part or None for part in _asked(trials, truth, found.__next__, test)))
+        yield summary(name, truth, *(part or None for part in _asked(trials, truth, found.__next__, test)))
     p = np.array([survival.logrank(*d[:3]).p for d in nulls])
-    yield _row("Log-rank test", 0.0, rejected=p[np.isfinite(p)] <= 0.05)
+    yield summary("Log-rank test", 0.0, rejected=p[np.isfinite(p)] <= 0.05)
     some = max(50, trials // 2)
     estimates, covered = [], []
     for time, event, arm, *_ in data[:some]:
@@ -194,14 +200,14 @@ def _survival(n, trials, rng) -> Iterator[dict]:
         )
         estimates.append(found.log_ratio)
         covered.append(bool(found.lower <= ratio <= found.upper))
-    yield _row("Discrete-time log hazard ratio, Firth, profile interval", LOG_RATIO, estimates, covered)
+    yield summary("Discrete-time log hazard ratio, Firth, profile interval", LOG_RATIO, estimates, covered)
     estimates, covered = [], []
     for _, _, arm, left, right in data[:some]:
         here = interval_censored.npmle_bootstrap(left[arm == 1], right[arm == 1], [6.01], 200, rng).iloc[0]
         truth = float(np.exp(-HAZARD * ratio * 6.01))
         estimates.append(here["estimate"])
         covered.append(bool(here["lower"] <= truth <= here["upper"]))
-    yield _row("Interval-censored NPMLE at month 6, one arm, bootstrap of 200", truth, estimates, covered)
+    yield summary("Interval-censored NPMLE at month 6, one arm, bootstrap of 200", truth, estimates, covered)
 
 
 def _visits(n, rng, effect, missing=0.0):
@@ -232,7 +238,7 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
     ):
         ask = iter([fit.arm_contrast(w, se=option) for fit in fits]).__next__
         test = iter([fit.arm_contrast(w, se=option) for fit in nulls]).__next__
-        yield _row(name, truth, *_asked(trials, truth, ask, test))
+        yield summary(name, truth, *_asked(trials, truth, ask, test))
 
     def slopes(effect):
         arm, years = np.repeat([0, 1], n), DAYS / 365.25
@@ -240,7 +246,7 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
         y = rng.normal(95, 15, 2 * n)[:, None] + own[:, None] * years + rng.normal(0, 5, (2 * n, len(years)))
         return mixed.random_slope(y, years, arm).contrast({"time x arm": 1})
 
-    yield _row(
+    yield summary(
         "Random slopes, difference, Satterthwaite", SLOPE,
         *_asked(3 * trials, SLOPE, lambda: slopes(SLOPE), lambda: slopes(0.0)),
     )  # fmt: skip
@@ -249,7 +255,7 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
         y, baseline, arm = _visits(n, rng, effect)
         return mixed.ancova(y[:, -1], baseline, arm)
 
-    yield _row(
+    yield summary(
         "ANCOVA at the last visit",
         EFFECT,
         *_asked(trials, EFFECT, lambda: adjusted(EFFECT), lambda: adjusted(0.0)),
@@ -261,13 +267,41 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
         completed = imputation.impute(y, baseline, arm, DAYS, 20, rng)
         return imputation.pool(completed, lambda values: mixed.ancova(values[:, -1], baseline, arm))
 
-    yield _row(
+    yield summary(
         "Multiple imputation under MAR, 20 imputations, ANCOVA", EFFECT,
         *_asked(few, EFFECT, lambda: imputed(EFFECT), lambda: imputed(0.0)),
     )  # fmt: skip
 
 
 STUDIES = {"proportions": _proportions, "survival": _survival, "mixed": _mixed}
+
+
+def judged(rows: list[dict]) -> pd.DataFrame:
+    """Rows of `run` as a frame, with the verdict `outside`.
+
+    Returns
+    -------
+    A row a size and method: n (children an arm), method, truth, trials (NaN: exact, no simulation), failed, bias,
+    bias_se, coverage, type1 (%) with their limits `_lower` and `_upper`, and outside: whether bias, coverage of 95 % or
+    type I error of 5 % lies further than three Monte Carlo standard errors from what theory promises of a large trial.
+    """
+    frame = pd.DataFrame(rows, columns=["n", "method", "truth", "trials", "failed", *MEASURED])
+    frame = frame.astype({name: float for name in ("truth", "trials", *MEASURED)})
+    se = 100 * np.sqrt(0.05 * 0.95 / frame["trials"])
+    outside = frame["bias"].abs() > 3 * frame["bias_se"]
+    for name, promised in (("coverage", 95), ("type1", 5)):
+        outside |= (frame[name] - promised).abs() > 3 * se
+    return frame.assign(outside=outside)
+
+
+def stored() -> pd.DataFrame:
+    """What is kept, judged; no row where nothing is."""
+    return judged(read_json(KEPT).get("rows", []))
+
+
+def current() -> bool:
+    """Whether what is kept was computed by the sources as they are."""
+    return read_json(KEPT).get("key") == key()
 
 
 def main() -> None:
