@@ -11,11 +11,19 @@ import numpy as np
 import pandas as pd
 
 from helpers import figures
-from helpers.analysis import adam, derive
-from helpers.chapters import longitudinal, mixed_models, remission
+from helpers.analysis import adam, course, derive, repeated_measures
+from helpers.chapters import remission
 from helpers.chapters.exhibits import Exhibit, Result
 from helpers.chapters.remission import POINTS, Count, Pictured, compared, table_and_forest
-from helpers.chapters.words import NOT_ESTIMABLE, capital, children_text, estimate_text, percent, rounded
+from helpers.chapters.words import (
+    NOT_ESTIMABLE,
+    capital,
+    children_text,
+    estimate_text,
+    fit_text,
+    percent,
+    rounded,
+)
 from helpers.estimators import imputation, mixed, proportions, tipping
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, LAST
@@ -92,9 +100,9 @@ def missing_data(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
         ("Tipping: undetermined remit on hUC-MSC only", 0, open_[1]),
     ):
         rows.append(_counted(label, Count(x0 + r0, n0, s0), Count(x1 + r1, n1, s1)))
-    measure = longitudinal.measures(p)["upcr"]
-    data = mixed_models.arrays(adsl, adlb, measure, p)
-    fit = mixed_models.fitted(data)
+    measure = course.measures(p)["upcr"]
+    data = repeated_measures.arrays(course.tidy(adsl, adlb, measure, p), measure)
+    fit = repeated_measures.mmrm(data)
     more = [
         _contrast(
             "Main: mixed model, missing at random",
@@ -160,7 +168,7 @@ def missing_data(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
         conventions=("arm order placebo, hUC-MSC",
                      "Monte Carlo SE: what more imputations would remove, on the model's scale",
                      "no remission after rescue in any row"),
-        caption=". ".join([*(capital(m) for m in notes), mixed_models.worded(fit)]),
+        caption=". ".join([*(capital(m) for m in notes), fit_text(fit)]),
         results=[r for r in said.values() if isinstance(r, Result)],
     )  # fmt: skip
     return Shown(exhibit, said)
@@ -289,7 +297,7 @@ def _contrast(label, found, data, fit=False) -> dict:
     seen = ~np.isnan(data.baseline)
     seen &= ~np.isnan(data.change).all(axis=1) if fit else ~np.isnan(data.change[:, -1])
     n = " v ".join(str(int((seen & (data.arm == a)).sum())) for a in (0, 1))
-    shown = mixed_models.shown(found, True)
+    shown = repeated_measures.back_transformed(found, True)
     text = estimate_text(*shown, 2)
     if not np.isfinite(shown[0]) and found.message:
         text = f"{NOT_ESTIMABLE} ({found.message})"
