@@ -4,7 +4,6 @@ Every comparison is computed when the chapter runs; nothing here is typed in but
 `data/reference` with their sources.
 """
 
-import json
 import re
 import warnings
 from typing import NamedTuple
@@ -17,8 +16,9 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from helpers.chapters.exhibits import Exhibit, Result
 from helpers.chapters.words import NOT_ESTIMABLE, rounded
-from helpers.design import comparisons, known_truth
+from helpers.design import comparisons, known_truth, stored
 from helpers.estimators import mixed, proportions, survival
+from helpers.study.parameters import Parameters
 
 FAILS = "FAILS"
 _NOBODY = {"population": "reference data, none of this trial's children", "n": "as each row says"}
@@ -335,15 +335,12 @@ def conventions() -> Exhibit:
 
 
 def known() -> Shown:
-    """Coverage, bias and type I error against known truth, as kept; and whether it belongs to these sources."""
-    if not known_truth.KEPT.is_file():
-        kept = {"key": "", "rows": []}
-    else:
-        kept = json.loads(known_truth.KEPT.read_text("utf-8"))
-    here = kept["key"] == known_truth.key()
-    frame = pd.DataFrame(kept["rows"], columns=list(kept["rows"][0]) if kept["rows"] else ["method", "n"])
-    if kept["rows"]:
-        shown = [_known_words(row) for row in kept["rows"]]
+    """Coverage, bias and type I error against known truth, as stored; and whether that belongs to this code."""
+    answer, here = stored.latest(known_truth.compute, Parameters())
+    rows = answer["rows"] if answer else []
+    frame = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["method", "n"])
+    if rows:
+        shown = [_known_words(row) for row in rows]
         frame = frame.assign(**{name: [words[name] for words in shown] for name in shown[0]})
     heads = {
         "n": "Children an arm",
@@ -355,13 +352,13 @@ def known() -> Shown:
         "trials_text": "Trials",
         "verdict": "Within Monte Carlo error",
     }
-    large = [row for row in kept["rows"] if row["n"] == 400]
+    large = [row for row in rows if row["n"] == 400]
     off = [row["method"] for row in large if _off(row)]
     words = (
         "It was computed with the estimators as they are now."
         if here
         else "It is stored for another version of the estimators: `make test-slow` says whether it still holds, and "
-        "`python -m helpers.design.known_truth` computes it again."
+        "`python -m helpers.design.renewal known_truth` computes it again."
     )
     verdict = (
         f"At 400 children an arm, outside Monte Carlo error: {', '.join(off)}."
@@ -379,7 +376,7 @@ def known() -> Shown:
         "Coverage, bias and type I error where the truth is known",
         frame,
         columns={k: v for k, v in heads.items() if k in frame},
-        units={"coverage_text": "%", "type1_text": "%"} if kept["rows"] else {},
+        units={"coverage_text": "%", "type1_text": "%"} if rows else {},
         population="simulated trials whose truth is known; nothing to do with this trial's effect",
         n="20 and 400 an arm",
         method="estimators of this project on data drawn from models with known parameters "

@@ -1,36 +1,20 @@
 """Estimators against a truth that is known: coverage, bias and type I error at 20 and at 400 children an arm.
 
 Trials are drawn from models of which every true value is known, and each estimator is asked about them. The
-answer takes minutes, so it is kept in `data/reference/kept/coverage.json` under the digest of the estimators'
-sources: `python -m helpers.design.known_truth` computes and keeps it again; the validation chapter shows
-what is kept, and says so where it belongs to other sources. Exact tests need no simulation at 20 an arm:
+answer takes minutes, so it is stored in `data/reference/stored/known_truth.json` with the digest of the code
+behind it: `python -m helpers.design.renewal known_truth` computes and stores it again; the validation chapter
+shows what is stored, and says so where it belongs to other code. Exact tests need no simulation at 20 an arm:
 their size is a sum over all tables.
 """
 
-import hashlib
-import json
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import stats
 
-from helpers import ROOT
-from helpers.design.kept import source
-from helpers.estimators import (
-    arguments,
-    discrete_time,
-    imputation,
-    interval_censored,
-    mixed,
-    proportions,
-    reml,
-    survival,
-)
+from helpers.estimators import discrete_time, imputation, interval_censored, mixed, proportions, survival
 
-KEPT = ROOT / "data" / "reference" / "kept" / "coverage.json"
-SOURCES = (arguments, discrete_time, imputation, interval_censored, mixed, proportions, reml, survival)
 SEED = 20261122
 SIZES = (20, 400)
 DAYS = np.array([14.0, 56, 152, 244, 365])
@@ -42,20 +26,26 @@ HAZARD, LOG_RATIO = 0.02, np.log(2.5)
 EFFECT, SLOPE = -0.4, 1.5
 
 
-def key() -> str:
-    """Digest of the code that decides the result: the estimators' and this study's, without its comments."""
-    parts = [source(module) for module in (*SOURCES, sys.modules[run.__module__])]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def compute(_: object = None) -> dict:
+    """{"seed": ..., "rows": ...} of `run`, at six decimals; it takes minutes and depends on no parameter."""
+    return {"seed": SEED, "rows": [row for name in PARTS for row in part(None, name)["rows"]]}
 
 
-def run(trials: dict[int, int] | None = None, only: str = "") -> list[dict]:
+def part(_: object, name: str) -> dict:
+    """The rows of one of `PARTS`, a study and a size."""
+    study, n = name.split()
+    rows = run(only=study, sizes=(int(n),))
+    return {"rows": [{k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in rows]}
+
+
+def run(trials: dict[int, int] | None = None, only: str = "", sizes: tuple[int, ...] = SIZES) -> list[dict]:
     """A row per method and size: method, n (an arm), trials, truth, bias with its Monte Carlo SE, coverage and type I
     error (%) with Wilson's limits over the trials; None where a method has no such thing.
 
-    `trials`: number by size (default `TRIALS`); `only`: the methods whose name begins so. Deterministic.
+    `trials`: number by size (default `TRIALS`); `only`: the studies whose name begins so. Deterministic.
     """
     rows = []
-    for n in SIZES:
+    for n in sizes:
         count = (trials or TRIALS)[n]
         for name, study in STUDIES.items():
             if name.startswith(only):
@@ -268,14 +258,5 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
 
 
 STUDIES = {"proportions": _proportions, "survival": _survival, "mixed": _mixed}
-
-
-def main() -> None:
-    """Compute everything and keep it."""
-    KEPT.parent.mkdir(parents=True, exist_ok=True)
-    rows = [{k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in run()]
-    KEPT.write_text(json.dumps({"key": key(), "seed": SEED, "rows": rows}, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+PARTS = tuple(f"{study} {n}" for n in SIZES for study in STUDIES)
+"""What `part` computes one by one."""
