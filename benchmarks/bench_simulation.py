@@ -35,8 +35,7 @@ def screen_block(p) -> None:
 
 def endpoints(p, f) -> derive.Endpoint:
     """From followed trials to first, confirmed and sustained remission."""
-    base = f.upcr[..., 0]
-    return derive.upcr_endpoint(f.upcr[..., 1:], base, conduct.DAYS, p, f.rescue_day)
+    return derive.upcr_endpoint(f.upcr[..., 1:], f.upcr[..., 0], conduct.DAYS, p, f.rescue_day)
 
 
 def everything(p, enrolled) -> dict:
