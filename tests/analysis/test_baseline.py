@@ -15,29 +15,34 @@ def day(number):
 
 
 ADSL = pd.DataFrame(
-    [
-        # id, arm, age, sex, genotype, height, weight, RAS, months, UPCR, red cells, eGFR, infusions, end, status, reason
-        ("p1", "Placebo", 4.0, "M", "X-linked", 100.0, 20.0, "Y", 2.9, 0.1, 10.0, 80.0, 2, 365, "COMPLETED", None),
-        ("p2", "Placebo", 6.0, "F", "recessive", 110.0, 25.0, "Y", 3.0, 0.5, 20.0, 90.0, 1, 30, "DISCONTINUED", "moved away"),
-        ("p3", "Placebo", 11.0, "M", "X-linked", 120.0, 30.0, "N", np.nan, 2.0, np.nan, 100.0, 2, 371, "COMPLETED", None),
-        ("m1", "hUC-MSC", 8.0, "F", "digenic", 130.0, 40.0, "Y", 12.0, 3.0, 40.0, 110.0, 2, 365, "COMPLETED", None),
-        ("m2", "hUC-MSC", 10.0, "M", "dominant", 140.0, 50.0, "N", np.nan, 5.0, 50.0, 120.0, 0, -10, "DISCONTINUED", "family's wish"),
-    ],
-    columns=["USUBJID", "TRT01P", "AGE", "SEX", "GENOTYPE", "HEIGHTBL", "WEIGHTBL", "RASFL", "RASMON", "UPCRBL", "RBCBL",
-             "EGFRBL", "NINFUS", "END", "EOSSTT", "DCSREAS"],
-)  # fmt: skip
-ADSL = ADSL.assign(
-    TZERODT=ZERO,
-    RANDDT=day(-21),
-    EOSDT=[day(n) for n in ADSL.pop("END")],
-    TRTSDT=[day(-14), day(-14), day(-14), day(-15), pd.NaT],
-    TRTEDT=[day(0), day(-14), day(2), day(0), pd.NaT],
-    RANDFL="Y",
-    UPCRFL=["N", "Y", "Y", "Y", "Y"],
-    HEMFL=["N", "N", "N", "Y", "Y"],
-    GFRFL=["Y", "N", "N", "N", "N"],
-    SAFFL=["Y", "Y", "Y", "Y", "N"],
-    PPROTFL=["Y", "N", "Y", "N", "N"],
+    {
+        "USUBJID": ["p1", "p2", "p3", "m1", "m2"],
+        "TRT01P": ["Placebo", "Placebo", "Placebo", "hUC-MSC", "hUC-MSC"],
+        "AGE": [4.0, 6.0, 11.0, 8.0, 10.0],
+        "SEX": list("MFMFM"),
+        "GENOTYPE": ["X-linked", "recessive", "X-linked", "digenic", "dominant"],
+        "HEIGHTBL": [100.0, 110.0, 120.0, 130.0, 140.0],
+        "WEIGHTBL": [20.0, 25.0, 30.0, 40.0, 50.0],
+        "RASFL": list("YYNYN"),
+        "RASMON": [2.9, 3.0, np.nan, 12.0, np.nan],
+        "UPCRBL": [0.1, 0.5, 2.0, 3.0, 5.0],
+        "RBCBL": [10.0, 20.0, np.nan, 40.0, 50.0],
+        "EGFRBL": [80.0, 90.0, 100.0, 110.0, 120.0],
+        "NINFUS": [2, 1, 2, 2, 0],
+        "EOSSTT": ["COMPLETED", "DISCONTINUED", "COMPLETED", "COMPLETED", "DISCONTINUED"],
+        "DCSREAS": [None, "moved away", None, None, "family's wish"],
+        "EOSDT": [day(n) for n in (365, 30, 371, 365, -10)],
+        "TZERODT": ZERO,
+        "RANDDT": day(-21),
+        "TRTSDT": [day(-14), day(-14), day(-14), day(-15), pd.NaT],
+        "TRTEDT": [day(0), day(-14), day(2), day(0), pd.NaT],
+        "RANDFL": list("YYYYY"),
+        "UPCRFL": list("NYYYY"),
+        "HEMFL": list("NNNYY"),
+        "GFRFL": list("YNNNN"),
+        "SAFFL": list("YYYYN"),
+        "PPROTFL": list("YNYNN"),
+    }
 )
 
 

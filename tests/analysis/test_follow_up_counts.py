@@ -52,7 +52,8 @@ def raw():
         infusions=table(
             "usubjid infusion planned_date date given reason",
             [("p1", 1, day(-14), day(-14), "yes", None), ("p1", 2, day(0), day(0), "yes", None),
-             ("m1", 1, day(-18), day(-14), "yes", "postponed: recent infection"), ("m1", 2, day(0), day(0), "yes", None),
+             ("m1", 1, day(-18), day(-14), "yes", "postponed: recent infection"),
+             ("m1", 2, day(0), day(0), "yes", None),
              ("m2", 1, day(-14), None, "no", "not given: family's wish"), ("m2", 2, day(0), day(0), "yes", None),
              ("p2", 1, day(-14), day(-14), "yes", None),
              ("p2", 2, day(0), None, "no", "postponed: recent infection; not given: family's wish")],
@@ -60,7 +61,8 @@ def raw():
         visits=visits(),
         labs=table(
             "usubjid visit_no test",
-            [("p1", 2, "upcr"), ("p1", 2, "rbc"), ("m1", 2, "upcr"), ("m1", 3, "rbc"), ("m2", 2, "upcr"), ("m2", 0, "upcr")],
+            [("p1", 2, "upcr"), ("p1", 2, "rbc"), ("m1", 2, "upcr"), ("m1", 3, "rbc"),
+             ("m2", 2, "upcr"), ("m2", 0, "upcr")],
         ),
         events=table(
             "usubjid event start_date serious within_24h",
