@@ -5,7 +5,7 @@ visit in months from the planned last infusion (day / 30.4375); ADY counts actua
 is day 0. CNSR is 0 for an event, as in ADaM; `events` turns it into 1 = event in one place.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from helpers.analysis import derive
 from helpers.study import eligibility, kidney
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, TRIAL, VISITS, months
+from helpers.study.scenario import Study
 
 DAYS = np.array([v.day for v in VISITS])
 
@@ -76,6 +77,25 @@ class Raw:
     events: pd.DataFrame
     treatments: pd.DataFrame
     disposition: pd.DataFrame
+
+
+def raw_tables(study: Study) -> Raw:
+    """The raw tables of a study's folder; raises Problem where one is absent, wrong, or made otherwise."""
+    return Raw(**{field.name: study.read(field.name) for field in fields(Raw)})
+
+
+def analysis_tables(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """ADSL, ADLB, ADTTE and ADAE of a study's raw tables, written to its folder.
+
+    Raises Problem where raw tables are absent or contradict each other.
+    """
+    made = Adam(raw_tables(study), study.parameters)
+    return (
+        study.write("adsl", made.adsl()),
+        study.write("adlb", made.adlb()),
+        study.write("adtte", made.adtte()),
+        study.write("adae", made.adae()),
+    )
 
 
 class Adam:
