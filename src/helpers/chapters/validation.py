@@ -278,7 +278,7 @@ def conventions(differences: pd.DataFrame) -> Exhibit:
 def known_truth(results: pd.DataFrame, current: bool) -> Finding:
     """Coverage, bias and type I error against known truth, as kept.
 
-    results: frame of `known_truth.stored`; current: whether it belongs to the sources as they are.
+    results: frame of `known_truth.results`; current: whether it belongs to the sources as they are.
     """
     large = results[results["n"] == 400]
     off = list(large.loc[large["outside"], "method"])

@@ -295,7 +295,7 @@ def judged(rows: list[dict]) -> pd.DataFrame:
     return frame.assign(outside=outside)
 
 
-def stored() -> pd.DataFrame:
+def results() -> pd.DataFrame:
     """What is kept, judged; no row where nothing is."""
     return judged(read_json(KEPT).get("rows", []))
 
