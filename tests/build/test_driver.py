@@ -14,7 +14,8 @@ import time
 import pytest
 
 from helpers.build.driver import typed
-from helpers.chapters.contents import CHAPTERS, Sources, digest, notebook_source
+from helpers.chapters.contents import CHAPTERS
+from helpers.study.freshness import Sources, digest, notebook_source
 
 
 def ran(done) -> set[str]:
@@ -83,9 +84,11 @@ def test_an_edited_chapter_runs_with_its_readers_and_nothing_else(miniature):
     assert ran(done) == {"a-clinic", "b-visits"}
     assert (miniature.folder / "data/synthetic/base/visits.csv").read_text() == "CHILD\nANN\nBEN\nCAT\n"
 
-    # a comment changes the key of its reader, but not what the next chapter reads
-    edit(miniature, "src/helpers/study/names.py", "CHILDREN", "# who comes\nCHILDREN")
+    # other code changes the key of its reader, but not what the next chapter reads; comments are no code
+    edit(miniature, "src/helpers/study/names.py", "CHILDREN", "NEVER_USED = 1\nCHILDREN")
     assert ran(miniature.build()) == {"a-clinic"}
+    edit(miniature, "src/helpers/study/names.py", "CHILDREN", '"""Names."""\n# who comes\nCHILDREN')
+    assert "nothing has changed" in miniature.build().stdout
 
 
 def test_only_pages_are_made_again_where_only_their_look_changed(miniature):
@@ -342,7 +345,7 @@ def test_changed_parameters_build_beside_the_scenario(miniature):
     assert done.returncode == 0, done.stdout + done.stderr
     name = re.search(r"^(base\+[0-9a-f]+)  a-clinic", done.stdout, re.M)[1]
     after = miniature.published()
-    told = json.loads(after[f"data/synthetic/{name}/scenario.json"])
+    told = json.loads(after[f"data/synthetic/{name}/clinic.json"])
     assert told == {"scenario": name}, "Papermill gave the notebook the scenario's name"
     shared = ("reports/index.html", "reports/comparison.html")
     kept = {n: text for n, text in after.items() if name not in n and n not in shared}
@@ -386,9 +389,10 @@ def test_every_chapter_reads_what_an_earlier_one_writes_and_no_two_write_the_sam
 
 def test_a_key_follows_imports_through_packages_and_from_imports(miniature):
     sources = Sources({})
-    found = {path.stem for path in sources.closure(["helpers.build.pages", "helpers.study.scenario"])}
-    assert {"scenario", "tables", "parameters", "pages", "__init__"} <= found
-    assert "build" not in found
+    found = set(sources.closure(["helpers.build.pages", "helpers.study.scenario"]))
+    wanted = {f"study/{name}" for name in ("scenario", "tables", "parameters", "__init__")} | {"build/pages"}
+    assert {f"src/helpers/{name}.py" for name in wanted} <= found
+    assert "src/helpers/build/driver.py" not in found
 
 
 def test_outputs_do_not_enter_a_notebook_s_key(built_once):
