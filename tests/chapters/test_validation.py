@@ -6,8 +6,9 @@ from scipy import stats
 
 from helpers.analysis import adam
 from helpers.chapters import validation
-from helpers.design import comparisons, known_truth
+from helpers.design import comparisons, known_truth, stored
 from helpers.estimators import interval_censored, mixed, proportions, survival
+from helpers.study.parameters import Parameters
 
 
 def failing():
@@ -184,24 +185,21 @@ def test_no_verdict_and_no_printed_number_hangs_on_last_bits(monkeypatch):
         assert here.table.table() == other.table.table()
 
 
-def test_kept_result_says_whether_it_belongs_to_these_sources(monkeypatch):
-    monkeypatch.setattr(known_truth, "key", lambda: "another")
+def test_the_stored_result_says_whether_it_belongs_to_this_code(monkeypatch):
+    answer, _ = stored.latest(known_truth.compute, Parameters())
+    monkeypatch.setattr(stored, "latest", lambda *_: (answer, False))
     assert "another version" in validation.known().said["kept"]
-    monkeypatch.setattr(known_truth, "KEPT", known_truth.KEPT.with_name("nothing.json"))
+    monkeypatch.setattr(stored, "latest", lambda *_: (None, False))
     shown = validation.known()
     assert shown.said["verdict"] == "Nothing is stored."
     assert shown.table.table()
 
 
-def test_one_outside_is_named(monkeypatch, tmp_path):
-    import json
-
-    kept = json.loads(known_truth.KEPT.read_text())
-    row = next(r for r in kept["rows"] if r["n"] == 400 and r["bias"] is not None)
+def test_one_outside_is_named(monkeypatch):
+    answer, here = stored.latest(known_truth.compute, Parameters())
+    row = next(r for r in answer["rows"] if r["n"] == 400 and r["bias"] is not None)
     row["bias"] = 5 * row["bias_se"]
-    path = tmp_path / "kept.json"
-    path.write_text(json.dumps(kept))
-    monkeypatch.setattr(known_truth, "KEPT", path)
+    monkeypatch.setattr(stored, "latest", lambda *_: (answer, here))
     assert row["method"] in validation.known().said["verdict"]
 
 
@@ -214,14 +212,12 @@ def test_known_truth_is_deterministic_and_exact_sizes_stay_within_the_level():
 
 
 @pytest.mark.slow
-def test_the_kept_result_is_what_the_estimators_give():
-    import json
-
-    kept = json.loads(known_truth.KEPT.read_text())
-    assert kept["key"] == known_truth.key()
+def test_the_stored_result_is_what_the_estimators_give():
+    answer, here = stored.latest(known_truth.compute, Parameters())
+    assert here
     again = known_truth.run()
-    assert [r["method"] for r in again] == [r["method"] for r in kept["rows"]]
-    for now, then in zip(again, kept["rows"], strict=True):
+    assert [r["method"] for r in again] == [r["method"] for r in answer["rows"]]
+    for now, then in zip(again, answer["rows"], strict=True):
         for name in ("bias", "coverage", "type1"):
             assert (
                 now[name] == pytest.approx(then[name], abs=1e-4)

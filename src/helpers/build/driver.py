@@ -29,7 +29,7 @@ from helpers.study.freshness import Sources
 
 STARTED = time.perf_counter()
 WORKERS = 2
-STOPPED = "stopped; what is published is whole, and finished chapters are kept"
+STOPPED = "stopped; what is published is whole, and finished chapters need not run again"
 MACHINE = 3
 """Exit code where the machine, not the project, is at fault."""
 NAME = re.compile(r"([a-z0-9][a-z0-9-]*)(\+[0-9a-f]+)?")
