@@ -1,13 +1,12 @@
 """Known truth: Monte Carlo errors by hand, verdicts on each side of their limit, and the stored result."""
 
-import json
-
 import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from helpers.design import known_truth
+from helpers.design import known_truth, stored
 from helpers.estimators import proportions
+from helpers.study.parameters import Parameters
 
 
 def test_bias_has_the_standard_error_of_a_mean():
@@ -54,17 +53,19 @@ def test_outside_is_beyond_three_monte_carlo_standard_errors():
     assert not verdict()
 
 
-def test_nothing_stored_is_an_empty_frame_with_the_same_columns(monkeypatch, tmp_path):
-    monkeypatch.setattr(known_truth, "KEPT", tmp_path / "nothing.json")
-    assert known_truth.results().empty
-    assert list(known_truth.results()) == list(known_truth.judged([]))
-    assert not known_truth.current()
+def test_nothing_stored_is_an_empty_frame_with_the_same_columns(monkeypatch):
+    monkeypatch.setattr(stored, "latest", lambda *_: (None, False))
+    found, current = known_truth.latest()
+    assert found.empty
+    assert list(found) == list(known_truth.judged([]))
+    assert not current
 
 
-def test_stored_for_other_sources_is_not_current(monkeypatch):
-    monkeypatch.setattr(known_truth, "key", lambda: "another")
-    assert not known_truth.current()
-    assert len(known_truth.results())
+def test_stored_for_other_code_is_shown_and_not_current(monkeypatch):
+    monkeypatch.setattr(stored, "code", lambda *_: "another")
+    found, current = known_truth.latest()
+    assert len(found)
+    assert not current
 
 
 def test_deterministic_and_exact_sizes_stay_within_the_level():
@@ -77,11 +78,11 @@ def test_deterministic_and_exact_sizes_stay_within_the_level():
 
 @pytest.mark.slow
 def test_the_stored_result_is_what_the_estimators_give():
-    stored = json.loads(known_truth.KEPT.read_text("utf-8"))
-    assert stored["key"] == known_truth.key()
+    answer, current = stored.latest(known_truth.compute, Parameters())
+    assert current
     again = known_truth.run()
-    assert [row["method"] for row in again] == [row["method"] for row in stored["rows"]]
-    for now, then in zip(again, stored["rows"], strict=True):
+    assert [row["method"] for row in again] == [row["method"] for row in answer["rows"]]
+    for now, then in zip(again, answer["rows"], strict=True):
         for name in known_truth.MEASURED:
             assert now[name] == (None if then[name] is None else pytest.approx(then[name], abs=1e-4))
-    assert not known_truth.results().query("n == 400")["outside"].any()
+    assert not known_truth.judged(answer["rows"]).query("n == 400")["outside"].any()
