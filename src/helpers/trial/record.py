@@ -95,19 +95,13 @@ class _Writer:
         self.randomised = self.consent + np.timedelta64(p.days_to_randomisation, "D")
         self.measures = {k: v[0] for k, v in conduct.serum_and_cells(f).items()}
         nominal = conduct.grid(p)
-        width = np.array([self._window(v.day) for v in VISITS])
+        width = np.array([self.p.visit_window(v.day) for v in VISITS])
         jitter = np.floor(f.streams("visit days").random((self.n, len(VISITS))) * (2 * width + 1)) - width
         self.day = np.concatenate([np.full((self.n, 1), nominal[0]), nominal[1:] + jitter], axis=1)
         self.day = np.where(
             np.isfinite(self.left)[:, None], np.minimum(self.day, self.left[:, None]), self.day
         )
         self.seen = f.attended[0]
-
-    def _window(self, day: int) -> int:
-        p = self.p
-        return (
-            p.window_to_week_8 if day <= 56 else p.window_to_month_6 if day <= 183 else p.window_after_month_6
-        )
 
     def _date(self, days: NDArray, child: NDArray | None = None) -> NDArray:
         """Calendar days of days from time zero; NaN and inf give no date."""
