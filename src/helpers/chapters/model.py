@@ -172,7 +172,7 @@ def remissions(frame: pd.DataFrame, p: Parameters) -> Exhibit:
         },
         digits=dict.fromkeys(_WAYS, 1),
         conventions=(
-            f"fall: {100 * p.remission_fall:.0f} % below baseline",
+            f"fall: {rounded(100 * p.remission_fall)} % below baseline",
             "one baseline sample with the same noise, not selected",
             "evaluable where that baseline reaches the threshold",
         ),
@@ -201,7 +201,7 @@ def artefacts(fallen: pd.DataFrame, remitted: pd.DataFrame) -> Exhibit:
     near = by_noise[np.isclose(by_noise["sd"].astype(float), 0.4)].iloc[0]
     largest = data[data["panel"] == "selection"].dropna().sort_values("value").head(1)
     fall = "".join(
-        f"The largest fall from selection is {-r.value:.1f} % ({r.line}, threshold {r.x:g}). "
+        f"The largest fall from selection is {rounded(-r.value, 1)} % ({r.line}, threshold {r.x:g}). "
         for r in largest.itertuples()
     )
     return Exhibit(
@@ -213,8 +213,8 @@ def artefacts(fallen: pd.DataFrame, remitted: pd.DataFrame) -> Exhibit:
         method="as in the two tables",
         conventions=("remission here is the fall from baseline that the plan defines",),
         alt=f"{fall}At independent noise of log-SD 0.4 a stable child remits at any visit with "
-        f"{near['any visit']:.0f} %, confirmed with {near['confirmed']:.0f} %, at month 12 "
-        f"with {near['month 12']:.0f} %.",
+        f"{rounded(near['any visit'])} %, confirmed with {rounded(near['confirmed'])} %, at month 12 "
+        f"with {rounded(near['month 12'])} %.",
         figure=figures.selection_and_noise(data),
     )
 
