@@ -41,7 +41,12 @@ EVENTS = {  # PARAMCD: (children with the event, children not evaluable)
     "GFRC": ("", ""),
     "GFRS": ("", ""),
 }
-ILL = [("M5", "infection", 40, 60), ("M5", "other", 0, 400), ("M1", "fever", 14, 14), ("M3", "infection", 300, None)]
+ILL = [
+    ("M5", "infection", 40, 60),
+    ("M5", "other", 0, 400),
+    ("M1", "fever", 14, 14),
+    ("M3", "infection", 300, None),
+]
 
 
 def date(day: float | None) -> pd.Timestamp:
@@ -62,7 +67,9 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         }  # fmt: skip
         adsl.append(row | {k: v for k, v in changes.items() if k in row})
         common = {"USUBJID": child, "TRT01P": arm, "PARAMCD": "PROTCRT", "ANL01FL": "Y", "BASE": base}
-        adlb.append(common | {"AVISIT": "Baseline", "AVISITN": 0.0, "ADT": date(-14), "AVAL": base, "ABLFL": "Y"})
+        adlb.append(
+            common | {"AVISIT": "Baseline", "AVISITN": 0.0, "ADT": date(-14), "AVAL": base, "ABLFL": "Y"}
+        )
         for k, (visit, letter) in enumerate(zip(VISITS, path.replace(" ", ""), strict=True), 1):
             if letter == ".":
                 continue

@@ -1,12 +1,12 @@
-"""Handling of missing data: assignments and counts by hand, imputed remission by a plain loop, models by statsmodels."""
+"""Handling of missing data: assignments and counts by hand, imputed remission by a loop, models by statsmodels."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from hand_made import tables
 from scipy import stats
 
-from hand_made import tables
 from helpers.analysis import course, missing_data, remission, repeated_measures
 from helpers.estimators import imputation, proportions
 from helpers.study.parameters import Parameters
@@ -70,8 +70,10 @@ def test_an_arm_without_a_child_has_no_assignment(hand):
 def test_counted_handlings(base):
     primary, *_, found = base
     row, rows = primary.iloc[0], of(found, missing_data.REMISSION).droplevel("delta")
-    x0, n0, u0, x1, n1, u1 = (int(row[f"{k}_{c}"]) for k in ("placebo", "msc") for c in ("n", "N", "undetermined"))
-    assert u0 and u1
+    x0, n0, u0, x1, n1, u1 = (
+        int(row[f"{k}_{c}"]) for k in ("placebo", "msc") for c in ("n", "N", "undetermined")
+    )
+    assert min(u0, u1) > 0
     by_hand = {
         "main": (x0, n0, x1, n1),
         "observed": (x0, n0 - u0, x1, n1 - u1),
@@ -150,7 +152,11 @@ def test_what_was_seen_stays_and_what_a_child_left_moves(base):
 def test_imputation_is_that_of_the_seed(base):
     *_, upcr, _, completed, _ = base
     again = missing_data.imputed(upcr, P)
-    assert list(again) == [("mar", 1.0), ("jump_to_reference", 1.0), *(("delta", d) for d in missing_data.DELTAS)]
+    assert list(again) == [
+        ("mar", 1.0),
+        ("jump_to_reference", 1.0),
+        *(("delta", d) for d in missing_data.DELTAS),
+    ]
     assert (again["mar", 1.0].values == completed["mar", 1.0].values).all()
     other = missing_data.imputed(upcr, P.model_copy(update={"seed": P.seed + 1}))["mar", 1.0].values
     assert not np.array_equal(other, completed["mar", 1.0].values)
@@ -161,13 +167,17 @@ def test_course_rows_against_the_fit_and_statsmodels(base):
     rows = of(found, missing_data.COURSE)
     main, observed = rows.loc[("main", 1.0)], rows.loc[("observed", 1.0)]
     c = fit.arm_contrast(np.eye(11)[10])
-    assert main[["estimate", "lower", "upper"]].tolist() == pytest.approx(np.exp([c.estimate, c.lower, c.upper]))
+    assert main[["estimate", "lower", "upper"]].tolist() == pytest.approx(
+        np.exp([c.estimate, c.lower, c.upper])
+    )
     change, there = upcr.change[:, -1], ~np.isnan(upcr.change[:, -1])
     x = sm.add_constant(np.column_stack([upcr.baseline, upcr.arm])[there])
     ols = sm.OLS(change[there], x).fit()
     assert observed["estimate"] == pytest.approx(np.exp(ols.params[2]), rel=1e-9)
     assert observed[["lower", "upper"]].tolist() == pytest.approx(np.exp(ols.conf_int()[2]), rel=1e-6)
-    assert (observed["placebo_N"], observed["msc_N"]) == tuple((there & (upcr.arm == a)).sum() for a in (0, 1))
+    assert (observed["placebo_N"], observed["msc_N"]) == tuple(
+        (there & (upcr.arm == a)).sum() for a in (0, 1)
+    )
     whole = ~np.isnan(upcr.change).all(axis=1)
     assert (main["placebo_N"], main["msc_N"]) == tuple((whole & (upcr.arm == a)).sum() for a in (0, 1))
     plain = [

@@ -1,6 +1,7 @@
 """Each open choice made otherwise, on ten children counted by hand."""
 
 from hand_made import counts, tables
+
 from helpers.analysis import open_choices, remission
 from helpers.study.parameters import Parameters
 from helpers.study.scenario import load
@@ -27,7 +28,11 @@ BY_HAND = {
 def test_choices_by_hand():
     adsl, adlb, adtte, _ = tables()
     found = open_choices.one_at_a_time(adsl, adlb, adtte, P)
-    by = counts(found.assign(value=found["value"].astype(object).where(found["value"].notna(), None)), "choice", "value")
+    by = counts(
+        found.assign(value=found["value"].astype(object).where(found["value"].notna(), None)),
+        "choice",
+        "value",
+    )
     assert by == BY_HAND
     assert list(by) == list(BY_HAND)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hand_made import ZERO, counts, tables
 from scipy import stats
 
-from hand_made import ZERO, counts, tables
 from helpers.analysis import remission
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, VISITS

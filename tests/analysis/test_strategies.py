@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from hand_made import counts, date, tables
+
 from helpers.analysis import remission, strategies
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
@@ -48,7 +48,9 @@ def test_ill_visits_by_hand():
     }
 
 
-@pytest.mark.parametrize(("start", "end", "ill"), [(28, 40, True), (29, 40, False), (1, 28, True), (1, 27, False)])
+@pytest.mark.parametrize(
+    ("start", "end", "ill"), [(28, 40, True), (29, 40, False), (1, 28, True), (1, 27, False)]
+)
 def test_first_and_last_day_of_an_illness_count(start, end, ill):
     adsl, adlb, _, adae = tables()
     event = adae.iloc[:1].assign(USUBJID="P1", ASTDT=date(start), AENDT=date(end))
