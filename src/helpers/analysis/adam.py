@@ -5,7 +5,7 @@ visit in months from the planned last infusion (day / 30.4375); ADY counts actua
 is day 0. CNSR is 0 for an event, as in ADaM; `events` turns it into 1 = event in one place.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from helpers import Problem
 from helpers.analysis import derive
-from helpers.study import kidney
+from helpers.study import eligibility, kidney
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, TRIAL, VISITS, months
+from helpers.study.scenario import Study
 
 DAYS = np.array([v.day for v in VISITS])
 
@@ -76,6 +77,25 @@ class Raw:
     events: pd.DataFrame
     treatments: pd.DataFrame
     disposition: pd.DataFrame
+
+
+def raw_tables(study: Study) -> Raw:
+    """The raw tables of a study's folder; raises Problem where one is absent, wrong, or made otherwise."""
+    return Raw(**{field.name: study.read(field.name) for field in fields(Raw)})
+
+
+def analysis_tables(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """ADSL, ADLB, ADTTE and ADAE of a study's raw tables, written to its folder.
+
+    Raises Problem where raw tables are absent or contradict each other.
+    """
+    made = Adam(raw_tables(study), study.parameters)
+    return (
+        study.write("adsl", made.adsl()),
+        study.write("adlb", made.adlb()),
+        study.write("adtte", made.adtte()),
+        study.write("adae", made.adae()),
+    )
 
 
 class Adam:
@@ -145,7 +165,7 @@ class Adam:
         birth = self.screened["birth_date"].to_numpy("datetime64[D]")[:, None]
         blood = day("creatinine")
         blood = np.where(np.isnat(blood), day("cystatin_c"), blood)
-        age = (blood - birth) / np.timedelta64(1, "D") / 365.25
+        age = eligibility.age_years(birth, blood)
         male = (self.screened["sex"] == "male").to_numpy()[:, None]
         first_infusion = self._first_infusion()
         values, dates, base, base_date, base_type = {}, {}, {}, {}, {}
@@ -218,7 +238,7 @@ class Adam:
         rescued = np.isfinite(self.rescue)
         end = raw.disposition.set_index("usubjid").loc[self.ids]
         consent = s["consent_date"].to_numpy("datetime64[D]")
-        age = (consent - s["birth_date"].to_numpy("datetime64[D]")) / np.timedelta64(1, "D") / 365.25
+        age = eligibility.age_years(s["birth_date"].to_numpy("datetime64[D]"), consent)
         ras = months((consent - s["ras_since"].to_numpy("datetime64[D]")) / np.timedelta64(1, "D"))
         gfr = gfr_paramcd(self.p)
         randomised = raw.randomisation.set_index("usubjid").loc[self.ids]
