@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help report reports test test-slow lab notebooks verify personalities expected bench lock clean distclean
+.PHONY: help report reports test test-slow lab notebooks verify personalities mutants expected bench lock clean distclean
 
 export SCENARIO ?= base
 export SET ?=
@@ -60,6 +60,9 @@ verify: .venv/.ready ## rebuild from nothing and compare with the published resu
 personalities: .venv/.ready ## test and verify as other processors and Pythons do (an hour; ONLY=haswell)
 	@mkdir -p .cache/tmp
 	@$(PYTHON) -m helpers.build.personalities $(ONLY)
+
+mutants: .venv/.ready ## plant 200 small errors and see whether the tests notice (up to 90 minutes, resumable)
+	@$(PYTHON) tests/mutants.py
 
 expected: .venv/.ready ## show what changed against the published results, and renew them
 	@mkdir -p .cache/tmp

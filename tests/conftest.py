@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -104,7 +105,16 @@ class Miniature:
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
         command, values = self.command(*arguments, **environment)
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=values, cwd=self.folder, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(
+            command,
+            env=values,
+            cwd=self.folder,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            # whoever runs the tests in the background ignores Ctrl-C, and a child would inherit that
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
     def published(self) -> dict[str, bytes]:
         """All files that a reader may open, by their paths."""
