@@ -1,5 +1,5 @@
-"""Mixed models, curves between visits and sensitivity analyses of chapters 05 to 07: against the estimators, by hand,
-with arms swapped, and on ugly data in words."""
+"""Curves between visits and sensitivity analyses of chapters 06 and 07: against the estimators, by hand, with arms
+swapped, and on ugly data in words."""
 
 import re
 
@@ -8,29 +8,21 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from helpers.analysis import adam
+from helpers.analysis import adam, course, repeated_measures
 from helpers.chapters import (
-    analysis_data,
     between_visits,
-    criteria,
-    follow_up,
-    longitudinal,
-    mixed_models,
     remission,
-    screening,
     sensitivity,
     time_to_remission,
 )
 from helpers.chapters.exhibits import Exhibit
-from helpers.estimators import imputation, mixed, proportions, survival
+from helpers.estimators import imputation, proportions, survival
 from helpers.figures import checks, figures
-from helpers.study import scenario
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import ARMS, VISITS
+from helpers.study.protocol import ARMS
 from helpers.study.scenario import load
 
 P = Parameters()
-MEASURES = longitudinal.measures(P)
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +40,7 @@ def undrawn(monkeypatch):
 
 
 def everything(adsl, adlb, adtte, adae, p=P):
-    upcr = mixed_models.mmrm(adsl, adlb, MEASURES["upcr"], p)
     shown = [
-        upcr, mixed_models.mmrm(adsl, adlb, MEASURES["egfr"], p),
-        mixed_models.month12(adsl, adlb, MEASURES["upcr"], p, upcr.fit),
-        mixed_models.slopes(adsl, adlb, MEASURES["egfr"], p),
         between_visits.interval_curve(adtte, "UPCRC", 1), between_visits.contrasts(adtte),
         sensitivity.tipping_point(adsl, adlb, adtte, p), sensitivity.missing_data(adsl, adlb, adtte, p),
         sensitivity.estimands(adsl, adlb, adae, p), sensitivity.measures(adsl, adtte),
@@ -97,7 +85,6 @@ def test_every_header_follows_its_arm(base, undrawn, monkeypatch):
                 assert ("hUC-MSC" in heading) == column.startswith("msc"), f"{key}: {heading}"
     assert checked > 30
     for key, column in (
-        ("upcr-mmrm", "between"),
         ("ttr-contrasts", "estimate"),
         ("remission-estimands", "difference"),
     ):
@@ -123,39 +110,6 @@ def test_tables_stand_alone(base, undrawn):
         assert not re.search(r"\bp ?[=<]|p-value(?!s)", e.table() + e.caption), f"{key} shows a p-value"
 
 
-def test_mixed_model_is_the_estimator_s_own(base, undrawn):
-    adsl, adlb = base["adsl"], base["adlb"]
-    found = mixed_models.mmrm(adsl, adlb, MEASURES["upcr"], P).table.data
-    wide = adlb[adlb["PARAMCD"] == "PROTCRT"].pivot(index="USUBJID", columns="AVISITN", values="AVAL")
-    wide = np.log(wide.reindex(adsl["USUBJID"]).to_numpy(float))
-    arm = (adsl["TRT01P"] == "hUC-MSC").to_numpy(int)
-    fit = mixed.mmrm(wide[:, 1:] - wide[:, :1], wide[:, 0], arm, [v.day for v in VISITS])
-    for k in range(len(VISITS)):
-        c = fit.arm_contrast(np.eye(11)[k])
-        row = found.iloc[k]
-        assert [row["between"], row["between_lower"], row["between_upper"]] == pytest.approx(
-            np.exp([c.estimate, c.lower, c.upper]), rel=1e-6
-        )
-        assert row["df"] == pytest.approx(c.df, rel=1e-6)
-        # the arms' adjusted means differ by the contrast
-        assert row["msc"] / row["placebo"] == pytest.approx(row["between"], rel=1e-9)
-    average = fit.arm_contrast(mixed.time_weights([v.day for v in VISITS]))
-    assert found.iloc[-1]["between"] == pytest.approx(np.exp(average.estimate), rel=1e-6)
-
-
-def test_fallback_structure_is_named(undrawn, tmp_path, monkeypatch):
-    monkeypatch.setattr(scenario, "DATA", tmp_path)
-    study = load("high-dropout")
-    screening.screen(study)
-    criteria.decide(study)
-    follow_up.run(study)
-    tables = analysis_data.derive(study)
-    shown = mixed_models.mmrm(tables.adsl, tables.adlb, MEASURES["upcr"], P)
-    assert shown.said["fallback"] == "yes"
-    assert shown.said["structure"] in shown.table.method
-    assert "nstructured covariance not used" in shown.table.caption
-
-
 def test_contrasts_are_the_estimators_own(base):
     rows = adam.events(base["adtte"], "UPCRC")
     found = between_visits.contrasts(base["adtte"]).table.data.iloc[:2]
@@ -172,7 +126,8 @@ def test_primary_is_derived_again_and_delta_is_that_of_impute(base, undrawn):
     primary = remission.primary(adsl, adlb, adtte, P).exhibit.data.iloc[0]
     for column in ("placebo_n", "placebo_N", "msc_n", "msc_N", "lower", "upper"):
         assert main[column] == primary[column]
-    data = mixed_models.arrays(adsl, adlb, MEASURES["upcr"], P)
+    measure = course.measures(P)["upcr"]
+    data = repeated_measures.arrays(course.tidy(adsl, adlb, measure, P), measure)
 
     def filled(delta):
         rng = np.random.default_rng(3)
