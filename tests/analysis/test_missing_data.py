@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from hand_made import tables
 from scipy import stats
+from ten_children import tables
 
 from helpers.analysis import course, missing_data, remission, repeated_measures
 from helpers.estimators import imputation, proportions

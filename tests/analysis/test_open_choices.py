@@ -1,6 +1,6 @@
 """Each open choice made otherwise, on ten children counted by hand."""
 
-from hand_made import counts, tables
+from ten_children import counts, tables
 
 from helpers.analysis import open_choices, remission
 from helpers.study.parameters import Parameters

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import tables
 from scipy import optimize, stats
 from statsmodels.stats.proportion import proportion_confint
+from ten_children import tables
 
 from helpers.analysis import rates
 from helpers.analysis.rates import Responders

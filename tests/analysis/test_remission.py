@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import ZERO, counts, tables
 from scipy import stats
+from ten_children import ZERO, counts, tables
 
 from helpers.analysis import remission
 from helpers.study.parameters import Parameters

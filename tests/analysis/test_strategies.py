@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import counts, date, tables
+from ten_children import counts, date, tables
 
 from helpers.analysis import remission, strategies
 from helpers.study.parameters import Parameters

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import tables
 from matplotlib.figure import Figure
+from ten_children import tables
 
 from helpers import figures
 from helpers.analysis import (
