@@ -13,7 +13,7 @@ import numpy as np
 from helpers.analysis import derive
 from helpers.study import eligibility
 from helpers.study.scenario import load
-from helpers.trial import conduct, simulate
+from helpers.trial import conduct, details, simulate
 from helpers.trial.simulate import Streams
 
 
@@ -43,7 +43,7 @@ def endpoints(p, f) -> derive.Endpoint:
 
 def everything(p, enrolled) -> dict:
     """From randomised children to every measure at every visit."""
-    return conduct.serum_and_cells(conduct.follow(p, enrolled, Streams(p.seed, 0)))
+    return details.serum_and_cells(conduct.follow(p, enrolled, Streams(p.seed, 0)))
 
 
 class Listed:

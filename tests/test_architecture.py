@@ -115,6 +115,17 @@ def test_the_registered_protocol_holds_nothing_of_ours():
     assert imported(SOURCE / "study" / "protocol.py") == {"ROOT"}
 
 
+def test_the_days_of_a_year_and_of_a_month_stand_in_one_place():
+    """365.25 and 30.4375 as numbers; `study.protocol` names both."""
+    found = {
+        path.relative_to(SOURCE).as_posix()
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and node.value in (365.25, 30.4375)
+    }
+    assert found == {"study/protocol.py"}
+
+
 with (ROOT / "data" / "reference" / "targets.csv").open(encoding="utf-8") as file:
     TARGETS = {row["id"]: row for row in csv.DictReader(file)}
 

@@ -18,7 +18,7 @@ from scipy import stats
 from helpers.analysis import adam, derive
 from helpers.study import eligibility, tables
 from helpers.study.parameters import Parameters
-from helpers.trial import conduct, record
+from helpers.trial import conduct, details, record
 from helpers.trial.simulate import Streams
 
 TARGET_DAYS = [14, 28, 42, 56, 91, 122, 152, 183, 244, 304, 365]
@@ -217,7 +217,7 @@ def test_tables_give_the_derivations_of_the_arrays(single):
     expected = derive.endpoint(state, derive.evaluable_upcr(base, p), days, p)
     for field in ("state", "evaluable", "first", "confirmed", "sustained"):
         assert np.array_equal(getattr(made.endpoints["UPCR"], field), getattr(expected, field)), field
-    measures = {k: v[0] for k, v in conduct.serum_and_cells(f).items()}
+    measures = {k: v[0] for k, v in details.serum_and_cells(f).items()}
     for code, (_, test) in adam.PARAMS.items():
         if test in measures and test != "upcr":
             assert np.array_equal(made.values[code], measures[test][:, 1:], equal_nan=True), code

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from helpers import Problem
 from helpers.analysis import derive
-from helpers.study import kidney
+from helpers.study import eligibility, kidney
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, TRIAL, VISITS, months
 
@@ -145,7 +145,7 @@ class Adam:
         birth = self.screened["birth_date"].to_numpy("datetime64[D]")[:, None]
         blood = day("creatinine")
         blood = np.where(np.isnat(blood), day("cystatin_c"), blood)
-        age = (blood - birth) / np.timedelta64(1, "D") / 365.25
+        age = eligibility.age_years(birth, blood)
         male = (self.screened["sex"] == "male").to_numpy()[:, None]
         first_infusion = self._first_infusion()
         values, dates, base, base_date, base_type = {}, {}, {}, {}, {}
@@ -225,7 +225,7 @@ class Adam:
         rescued = np.isfinite(self.rescue)
         end = raw.disposition.set_index("usubjid").loc[self.ids]
         consent = s["consent_date"].to_numpy("datetime64[D]")
-        age = (consent - s["birth_date"].to_numpy("datetime64[D]")) / np.timedelta64(1, "D") / 365.25
+        age = eligibility.age_years(s["birth_date"].to_numpy("datetime64[D]"), consent)
         ras = months((consent - s["ras_since"].to_numpy("datetime64[D]")) / np.timedelta64(1, "D"))
         gfr = gfr_paramcd(self.p)
         randomised = raw.randomisation.set_index("usubjid").loc[self.ids]

@@ -16,10 +16,9 @@ from helpers.chapters.longitudinal import Measure, change, tidy
 from helpers.chapters.words import NOT_ESTIMABLE, capital, children_text, estimate_text, rounded
 from helpers.estimators import mixed, reml
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
+from helpers.study.protocol import ARM_KEY, ARMS, DAYS_PER_YEAR, LAST, VISITS
 
 AVERAGE = f"{VISITS[0].name} to {LAST.lower()}, average weighted by time"
-YEAR = 365.25
 WIDEST = 1e6
 """An interval of a ratio whose ends are this far apart says nothing, and is told so."""
 
@@ -222,7 +221,7 @@ def slopes(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
     data = arrays(adsl, adlb, measure, p)
     values = np.column_stack([data.baseline, data.change + data.baseline[:, None]])
     days = np.array([-float(p.infusion_gap), *adam.DAYS])
-    fit = mixed.random_slope(values, days / YEAR, data.arm)
+    fit = mixed.random_slope(values, days / DAYS_PER_YEAR, data.arm)
     unit, rows = f"{measure.unit} a year", []
     contrasts = {
         ARMS[0]: {"time": 1},
@@ -254,7 +253,8 @@ def slopes(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Paramete
         f"95 % t-intervals with Satterthwaite's df; missing at random; no p-values; "
         f"source ADSL and ADLB ({measure.paramcd})",
         conventions=[
-            "arm order placebo, hUC-MSC", f"a year is {YEAR} days", "baseline is an observation, not a covariate",
+            "arm order placebo, hUC-MSC", f"a year is {DAYS_PER_YEAR} days",
+            "baseline is an observation, not a covariate",
         ],
         caption=f"{worded(fit)}{f' Variance components: {spread}.' if spread else ''}",
         results=[r for r in said.values() if isinstance(r, Result)], missing="",

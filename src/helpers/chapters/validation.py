@@ -19,6 +19,7 @@ from helpers.chapters.exhibits import Exhibit, Result
 from helpers.chapters.words import NOT_ESTIMABLE, rounded
 from helpers.design import comparisons, known_truth
 from helpers.estimators import mixed, proportions, survival
+from helpers.study.protocol import DAYS_PER_MONTH
 
 FAILS = "FAILS"
 _NOBODY = {"population": "reference data, none of this trial's children", "n": "as each row says"}
@@ -158,7 +159,7 @@ def kenward_roger() -> Exhibit:
     """One contrast under each variant of its standard error and degrees of freedom, on R's made-up trial."""
     change, _, baseline, arm, month = comparisons.trial_arrays()
     visits = [5, 8, 9, 11]
-    fit = mixed.mmrm(change[:, visits], baseline, arm, month[visits] * 30.4375)
+    fit = mixed.mmrm(change[:, visits], baseline, arm, month[visits] * DAYS_PER_MONTH)
     last, rows = np.eye(len(visits))[-1], []
     names = {
         **{words: {"se": option} for option, words in comparisons.VARIANTS.values()},

@@ -14,6 +14,7 @@ import pandas as pd
 from helpers import ROOT
 from helpers.analysis import adam
 from helpers.estimators import discrete_time, imputation, interval_censored, mixed, proportions, survival
+from helpers.study.protocol import DAYS_PER_MONTH
 
 R_VALUES = "R 4.2.2"
 CLOSED, ITERATIVE = 6, 4
@@ -249,7 +250,7 @@ def _r_mixed(values):
     change, _, baseline, arm, month = trial_arrays()
     out = []
     for tag, visits in (("mmrm4", [5, 8, 9, 11]), ("mmrm11", list(range(1, 12)))):
-        fit = mixed.mmrm(change[:, visits], baseline, arm, month[visits] * 30.4375)
+        fit = mixed.mmrm(change[:, visits], baseline, arm, month[visits] * DAYS_PER_MONTH)
         stopped = STOPPED if tag == "mmrm4" else ""
         name = f"MMRM, {len(visits)} visits, unstructured"
         make = _row(values, name, MMRM, ITERATIVE)

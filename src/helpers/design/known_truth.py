@@ -28,6 +28,7 @@ from helpers.estimators import (
     reml,
     survival,
 )
+from helpers.study.protocol import DAYS_PER_YEAR
 
 KEPT = ROOT / "data" / "reference" / "kept" / "coverage.json"
 SOURCES = (arguments, discrete_time, imputation, interval_censored, mixed, proportions, reml, survival)
@@ -235,7 +236,7 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
         yield _row(name, truth, *_asked(trials, truth, ask, test))
 
     def slopes(effect):
-        arm, years = np.repeat([0, 1], n), DAYS / 365.25
+        arm, years = np.repeat([0, 1], n), DAYS / DAYS_PER_YEAR
         own = rng.normal(0, 3, 2 * n) - 2 + effect * arm
         y = rng.normal(95, 15, 2 * n)[:, None] + own[:, None] * years + rng.normal(0, 5, (2 * n, len(years)))
         return mixed.random_slope(y, years, arm).contrast({"time x arm": 1})

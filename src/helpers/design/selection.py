@@ -15,7 +15,7 @@ from helpers.study import eligibility, kidney
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
 from helpers.trial import conduct, simulate
-from helpers.trial.conduct import Enrolled
+from helpers.trial.conduct import Course
 from helpers.trial.simulate import Streams
 
 NAME = "selection"
@@ -47,10 +47,8 @@ def after_selection(p: Parameters, streams: Streams) -> dict[str, float]:
         p, child["log_upcr"] + child["wander"], streams("screening UPCR noise").standard_normal(CLINIC)
     )
     days = np.array([-p.infusion_gap, *AT.values()], float)
-    row = np.zeros((1, CLINIC))
-    made = Enrolled({k: v[None] for k, v in child.items()}, {}, row, row, np.zeros(1))
-    never, ill = np.full_like(row, np.inf), np.zeros((1, CLINIC, days.size), bool)
-    path = conduct.level(p, made, streams, days, row, row, never, never, ill)[0]
+    course = Course.quiet(days, CLINIC)
+    path = conduct.level(p, {k: v[None] for k, v in child.items()}, streams, course)[0]
     later = populations.log_upcr(
         simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape))
     )
