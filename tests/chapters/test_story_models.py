@@ -176,7 +176,9 @@ def test_primary_is_derived_again_and_delta_is_that_of_impute(base, undrawn):
 
     def filled(delta):
         rng = np.random.default_rng(3)
-        return imputation.impute(data.change, data.baseline, data.arm, adam.DAYS, 3, rng, delta=delta)
+        return imputation.impute(
+            data.change, data.baseline, data.arm, adam.DAYS, 3, rng, imputation.Assumption(delta=delta)
+        )
 
     np.testing.assert_allclose(
         sensitivity._after_leaving(filled(0.0), data, 0.3).values, filled(0.3).values, rtol=0, atol=1e-12

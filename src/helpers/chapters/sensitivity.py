@@ -37,7 +37,8 @@ def tipping_point(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p
     """Every assignment of the undetermined children of both arms to remission or not, as a picture."""
     counts, open_ = _undetermined(adsl, adlb, adtte, p)
     (x0, n0, _), (x1, n1, _) = counts
-    found = tipping.tipping_point(x0, n0, open_[0], x1, n1, open_[1], p.alpha)
+    control, active = tipping.Arm(x0, n0, open_[0]), tipping.Arm(x1, n1, open_[1])
+    found = tipping.tipping_point(control, active, p.alpha)
     decided = found.p <= p.alpha
     zero = (found.lower <= 0) & (found.upper >= 0)
     total, yes = found.p.size, int(decided.sum())
@@ -109,7 +110,7 @@ def missing_data(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p:
         stream = np.random.SeedSequence(p.seed, spawn_key=(zlib.crc32(b"imputation of log UPCR"),))
         rng = np.random.default_rng(stream)
         completed[method] = imputation.impute(
-            data.change, data.baseline, data.arm, adam.DAYS, IMPUTATIONS, rng, method
+            data.change, data.baseline, data.arm, adam.DAYS, IMPUTATIONS, rng, imputation.Assumption(method)
         )
     sets = {
         "Multiple imputation, missing at random": completed["mar"],
