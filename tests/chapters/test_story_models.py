@@ -8,12 +8,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from helpers.analysis import adam
+from helpers.analysis import adam, flow
 from helpers.chapters import (
-    analysis_data,
     between_visits,
-    criteria,
-    follow_up,
     longitudinal,
     mixed_models,
     remission,
@@ -28,6 +25,7 @@ from helpers.study import scenario
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, VISITS
 from helpers.study.scenario import load
+from helpers.trial import run
 
 P = Parameters()
 MEASURES = longitudinal.measures(P)
@@ -147,10 +145,10 @@ def test_fallback_structure_is_named(undrawn, tmp_path, monkeypatch):
     monkeypatch.setattr(scenario, "DATA", tmp_path)
     study = load("high-dropout")
     screening.screen(study)
-    criteria.decide(study)
-    follow_up.run(study)
-    tables = analysis_data.derive(study)
-    shown = mixed_models.mmrm(tables.adsl, tables.adlb, MEASURES["upcr"], P)
+    study.write("adie", flow.criteria_met(study.read("screening"), study.parameters))
+    run.follow_up(study)
+    adsl, adlb, _, _ = adam.analysis_tables(study)
+    shown = mixed_models.mmrm(adsl, adlb, MEASURES["upcr"], P)
     assert shown.said["fallback"] == "yes"
     assert shown.said["structure"] in shown.table.method
     assert "nstructured covariance not used" in shown.table.caption
