@@ -404,9 +404,8 @@ def main() -> int:
     codes = [child.wait() for child in children]
     rows = [known()[one] for one in wanted if one in known()]
     caught = sum(bool(row["noticed"]) for row in rows)
-    print(
-        f"{caught} of {len(rows)} noticed ({100 * caught / max(len(rows), 1):.0f} %), {(time.monotonic() - began) / 60:.0f} min"
-    )
+    minutes = (time.monotonic() - began) / 60
+    print(f"{caught} of {len(rows)} noticed ({100 * caught / max(len(rows), 1):.0f} %), {minutes:.0f} min")
     if any(codes) or len(rows) < len(wanted) or options.only:
         return int(any(codes))
     before = json.loads(TABLE.read_text()) if TABLE.exists() else {"mutants": []}

@@ -23,12 +23,10 @@ from helpers.analysis import adam
 from helpers.analysis.course import VISIT_NAMES, Estimate, Measure
 from helpers.estimators import mixed
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import ARM_KEY, ARMS, DAYS_PER_MONTH, LAST, VISITS
+from helpers.study.protocol import ARM_KEY, ARMS, DAYS_PER_YEAR, LAST, VISITS
 
 AVERAGE = "average"
 """The row of all visits together, each weighted by the time it stands for."""
-YEAR = 12 * DAYS_PER_MONTH
-"""Days of a year: 365.25."""
 WIDEST = 1e6
 """An interval whose ends are this far apart (factor of a ratio, else difference) says nothing: it is left out."""
 
@@ -132,7 +130,7 @@ def random_slope(data: RepeatedMeasures, p: Parameters) -> mixed.MixedFit:
     Baseline stands at the first infusion, `infusion_gap` days before time zero. Children without one are left out.
     """
     days = np.array([-float(p.infusion_gap), *adam.DAYS])
-    return mixed.random_slope(_levels(data), days / YEAR, data.arm)
+    return mixed.random_slope(_levels(data), days / DAYS_PER_YEAR, data.arm)
 
 
 def slopes(fit: mixed.MixedFit, data: RepeatedMeasures) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.analysis.course import Measure
-from helpers.analysis.repeated_measures import AVERAGE, YEAR
+from helpers.analysis.repeated_measures import AVERAGE
 from helpers.chapters.exhibits import Exhibit, Finding, Result
 from helpers.chapters.longitudinal import (
     ARM_ORDER,
@@ -29,7 +29,7 @@ from helpers.chapters.longitudinal import (
 from helpers.chapters.words import NOT_ESTIMABLE, capital, fit_text, rounded
 from helpers.estimators import reml
 from helpers.estimators.mixed import MixedFit
-from helpers.study.protocol import ARM_KEY, LAST, VISITS
+from helpers.study.protocol import ARM_KEY, DAYS_PER_YEAR, LAST, VISITS
 
 AVERAGED = f"{VISITS[0].name} to {LAST.lower()}, average weighted by time"
 METHODS = {
@@ -177,7 +177,7 @@ def slopes(values: pd.DataFrame, fit: MixedFit, by_arm: pd.DataFrame, measure: M
         method=f"{measure.label} = intercept + time + arm + time x arm + child's own intercept and slope + error, by "
         "REML; 95 % t-intervals with Satterthwaite's df; missing at random; no p-values; source "
         f"{source_of(measure)}",
-        conventions=[ARM_ORDER, f"a year is {YEAR} days", "baseline is an observation, not a covariate"],
+        conventions=[ARM_ORDER, f"a year is {DAYS_PER_YEAR} days", "baseline is an observation, not a covariate"],
         caption=sentences(said["fit"], f"Variance components: {spread}." if spread else ""),
         results=results_of(said),
         missing="",

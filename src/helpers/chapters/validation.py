@@ -278,7 +278,7 @@ def conventions(differences: pd.DataFrame) -> Exhibit:
 def known_truth(results: pd.DataFrame, current: bool) -> Finding:
     """Coverage, bias and type I error against known truth, as kept.
 
-    results: frame of `known_truth.results`; current: whether it belongs to the sources as they are.
+    results: frame of `known_truth.latest`; current: whether it belongs to the sources as they are.
     """
     large = results[results["n"] == 400]
     off = list(large.loc[large["outside"], "method"])
@@ -286,7 +286,7 @@ def known_truth(results: pd.DataFrame, current: bool) -> Finding:
         "It was computed with the estimators as they are now."
         if current
         else "It is stored for another version of the estimators: `make test-slow` says whether it still holds, and "
-        "`python -m helpers.design.known_truth` computes it again."
+        "`python -m helpers.design.renewal known_truth` computes it again."
     )
     if off:
         verdict = f"At 400 children an arm, outside Monte Carlo error: {', '.join(off)}."

@@ -1,15 +1,12 @@
 """Estimators against a truth that is known: coverage, bias and type I error at 20 and at 400 children an arm.
 
 Trials are drawn from models of which every true value is known, and each estimator is asked about them. The
-answer takes minutes, so it is kept in `data/reference/kept/coverage.json` under the digest of the estimators'
-sources: `python -m helpers.design.known_truth` computes and keeps it again; the validation chapter shows
-what is kept, and says so where it belongs to other sources. Exact tests need no simulation at 20 an arm:
+answer takes minutes, so it is stored in `data/reference/stored/known_truth.json` with the digest of the code
+behind it: `python -m helpers.design.renewal known_truth` computes and stores it again; the validation chapter
+shows what is stored, and says so where it belongs to other code. Exact tests need no simulation at 20 an arm:
 their size is a sum over all tables.
 """
 
-import hashlib
-import json
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -17,23 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers import ROOT
-from helpers.design.kept import source
-from helpers.estimators import (
-    arguments,
-    discrete_time,
-    imputation,
-    interval_censored,
-    mixed,
-    proportions,
-    reml,
-    survival,
-)
-from helpers.study.files import read_json
+from helpers.design import stored
+from helpers.estimators import discrete_time, imputation, interval_censored, mixed, proportions, survival
+from helpers.study.parameters import Parameters
 from helpers.study.protocol import DAYS_PER_YEAR
 
-KEPT = ROOT / "data" / "reference" / "kept" / "coverage.json"
-SOURCES = (arguments, discrete_time, imputation, interval_censored, mixed, proportions, reml, survival)
 SEED = 20261122
 SIZES = (20, 400)
 DAYS = np.array([14.0, 56, 152, 244, 365])
@@ -55,20 +40,26 @@ MEASURED = (
 )
 
 
-def key() -> str:
-    """Digest of the code that decides the result: the estimators' and this study's, without its comments."""
-    parts = [source(module) for module in (*SOURCES, sys.modules[run.__module__])]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def compute(_: object = None) -> dict:
+    """{"seed": ..., "rows": ...} of `run`, at six decimals; it takes minutes and depends on no parameter."""
+    return {"seed": SEED, "rows": [row for name in PARTS for row in part(None, name)["rows"]]}
 
 
-def run(trials: dict[int, int] | None = None, only: str = "") -> list[dict]:
+def part(_: object, name: str) -> dict:
+    """The rows of one of `PARTS`, a study and a size."""
+    study, n = name.split()
+    rows = run(only=study, sizes=(int(n),))
+    return {"rows": [{k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in rows]}
+
+
+def run(trials: dict[int, int] | None = None, only: str = "", sizes: tuple[int, ...] = SIZES) -> list[dict]:
     """A row per method and size: method, n (an arm), trials, truth, bias with its Monte Carlo SE, coverage and type I
     error (%) with Wilson's limits over the trials; None where a method has no such thing.
 
-    `trials`: number by size (default `TRIALS`); `only`: the methods whose name begins so. Deterministic.
+    `trials`: number by size (default `TRIALS`); `only`: the studies whose name begins so. Deterministic.
     """
     rows = []
-    for n in SIZES:
+    for n in sizes:
         count = (trials or TRIALS)[n]
         for name, study in STUDIES.items():
             if name.startswith(only):
@@ -275,6 +266,8 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
 
 
 STUDIES = {"proportions": _proportions, "survival": _survival, "mixed": _mixed}
+PARTS = tuple(f"{study} {n}" for n in SIZES for study in STUDIES)
+"""What `part` computes one by one."""
 
 
 def judged(rows: list[dict]) -> pd.DataFrame:
@@ -295,22 +288,7 @@ def judged(rows: list[dict]) -> pd.DataFrame:
     return frame.assign(outside=outside)
 
 
-def results() -> pd.DataFrame:
-    """What is kept, judged; no row where nothing is."""
-    return judged(read_json(KEPT).get("rows", []))
-
-
-def current() -> bool:
-    """Whether what is kept was computed by the sources as they are."""
-    return read_json(KEPT).get("key") == key()
-
-
-def main() -> None:
-    """Compute everything and keep it."""
-    KEPT.parent.mkdir(parents=True, exist_ok=True)
-    rows = [{k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in run()]
-    KEPT.write_text(json.dumps({"key": key(), "seed": SEED, "rows": rows}, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+def latest() -> tuple[pd.DataFrame, bool]:
+    """What is stored, judged, no row where nothing is; and whether it was computed by the code as it is."""
+    answer, here = stored.latest(compute, Parameters())
+    return judged(answer["rows"] if answer else []), here

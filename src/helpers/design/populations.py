@@ -65,6 +65,16 @@ def _everyone(child: dict, recorded: dict) -> NDArray:
     return np.ones(child["age"].size, bool)
 
 
+def planned(p: Parameters, groups: tuple[str, ...], names: tuple[str, ...] = ()) -> Parameters:
+    """`p` in these groups of parameters and these single ones; all others at their default."""
+    defaults = {
+        name: field.default
+        for name, field in Parameters.model_fields.items()
+        if field.json_schema_extra["group"] not in groups and name not in names
+    }
+    return p.model_copy(update=defaults)
+
+
 def _with(p: Parameters, **changes) -> Parameters:
     return p.model_copy(update=changes)
 
