@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from helpers import Problem
 from helpers.analysis import derive
-from helpers.study import kidney
+from helpers.study import checks, kidney
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, TRIAL, VISITS, months
 
@@ -83,8 +82,8 @@ class Adam:
 
     def __init__(self, raw: Raw, p: Parameters) -> None:
         self.raw, self.p = raw, p
+        checks.refuse(checks.findings(vars(raw), checks.between(vars(raw))))
         self.ids = raw.randomisation.sort_values("sequence")["usubjid"].to_numpy(object)
-        self._check_children()
         self.screened = raw.screening.set_index("usubjid").loc[self.ids]
         self.arm = raw.randomisation.set_index("usubjid").loc[self.ids, "arm"].to_numpy(object)
         planned = raw.infusions.set_index(["infusion", "usubjid"])["planned_date"]
@@ -97,24 +96,6 @@ class Adam:
         self.rescue = self._first_change("rescue")
         self.ras_change = self._first_change("RAS inhibitor")
         self.endpoints = {name: self._endpoint(name) for name in ENDPOINTS}
-
-    def _check_children(self) -> None:
-        known = set(self.ids)
-        for name in ("infusions", "visits", "labs", "events", "treatments", "disposition"):
-            frame = getattr(self.raw, name)
-            strangers = frame.loc[~frame["usubjid"].isin(known), "usubjid"]
-            if len(strangers):
-                raise Problem(
-                    f"{name}.csv row {strangers.index[0] + 2}, column usubjid: found {strangers.iloc[0]!r}, "
-                    "allowed: a child of randomisation.csv"
-                )
-        for name in ("infusions", "visits", "disposition"):
-            absent = known - set(getattr(self.raw, name)["usubjid"])
-            if absent:
-                raise Problem(f"{name}.csv has no row for the randomised child {min(absent)}")
-        absent = known - set(self.raw.screening["usubjid"])
-        if absent:
-            raise Problem(f"screening.csv has no row for the randomised child {min(absent)}")
 
     def _first_change(self, treatment: str) -> NDArray:
         """Days from time zero to the first change of a treatment; inf = none."""

@@ -10,6 +10,7 @@ from helpers.analysis import adam
 from helpers.chapters.exhibits import Exhibit, Result
 from helpers.chapters.words import percent, rounded
 from helpers.estimators.proportions import clopper_pearson
+from helpers.study import checks as register
 from helpers.study import eligibility
 from helpers.study.codebook import TABLES
 from helpers.study.estimands import ANALYSIS_SETS
@@ -38,11 +39,14 @@ class Analysis:
 
 
 def derive(study: Study) -> Analysis:
-    """Read the raw tables, derive ADSL, ADLB, ADTTE and ADAE, write them."""
+    """Read the raw tables, derive ADSL, ADLB, ADTTE and ADAE, write them; raises Problem where they disagree."""
     raw = adam.Raw(**{name: study.read(name) for name in adam.Raw.__dataclass_fields__})
     made = adam.Adam(raw, study.parameters)
     tables = {name: study.write(name, getattr(made, name)()) for name in ("adsl", "adlb", "adtte", "adae")}
-    return Analysis(**tables, adie=study.read("adie"))
+    analysis = Analysis(**tables, adie=study.read("adie"))
+    every = {**vars(raw), **vars(analysis)}
+    register.refuse(register.findings(every, register.between(every, done=vars(raw))))
+    return analysis
 
 
 def tables(a: Analysis) -> Exhibit:
@@ -77,45 +81,15 @@ def tables(a: Analysis) -> Exhibit:
 
 def checks(a: Analysis) -> Exhibit:
     """Consistency of the tables, each line counted; every count of exceptions must be 0."""
-    lb, sl, tte = a.adlb, a.adsl, a.adtte
-    flagged = lb[lb["ABLFL"] == "Y"].set_index(["USUBJID", "PARAMCD"])["AVAL"]
-    keys = pd.MultiIndex.from_frame(lb[["USUBJID", "PARAMCD"]])
-    base = flagged.reindex(keys).to_numpy()
-    post = lb[lb["ABLFL"].isna()]
-    per = tte.groupby(["USUBJID", "PARAMCD"]).size()
-    ids, values = eligibility.from_adie(a.adie)
-    eligible = set(ids[eligibility.status(values) == eligibility.ELIGIBLE])
-    rows = [
-        ("BASE is the record flagged ABLFL", "ADLB", int((~_same(base, lb["BASE"])).sum())),
-        ("CHG is AVAL less BASE", "ADLB", int((~_same(post["CHG"], post["AVAL"] - post["BASE"])).sum())),
-        (
-            "One row a child and endpoint",
-            "ADTTE",
-            int((per != 1).sum() + (len(per) != len(sl) * tte["PARAMCD"].nunique())),
-        ),
-        (
-            "CNSR 2 exactly where not evaluable",
-            "ADTTE",
-            int(((tte["CNSR"] == 2) != (tte["ANL01FL"] == "N")).sum()),
-        ),
-        (
-            "Right end of the interval exactly for events",
-            "ADTTE",
-            int((tte["RMONTH"].notna() != (tte["CNSR"] == 0)).sum()),
-        ),
-        ("Randomised children are the eligible ones", "ADSL, ADIE", len(eligible ^ set(sl["USUBJID"]))),
-        (
-            "Safety set holds whoever had an infusion",
-            "ADSL",
-            int(((sl["SAFFL"] == "Y") != (sl["NINFUS"] > 0)).sum()),
-        ),
-        (
-            "Per protocol lies within safety",
-            "ADSL",
-            int(((sl["PPROTFL"] == "Y") & (sl["SAFFL"] == "N")).sum()),
-        ),
-    ]
-    frame = pd.DataFrame(rows, columns=["check", "table", "exceptions"])
+    found = register.findings(vars(a), register.ANALYSIS)["code"].value_counts()
+    frame = pd.DataFrame(
+        {
+            "check": check.sentence,
+            "table": ", ".join(check.tables).upper(),
+            "exceptions": int(found.get(check.code, 0)),
+        }
+        for check in register.ANALYSIS
+    )
     return Exhibit(
         "checks",
         "The tables agree with each other",
@@ -125,11 +99,6 @@ def checks(a: Analysis) -> Exhibit:
         columns={"check": "Check", "table": "Table", "exceptions": "Exceptions"},
         results=[Result("analysis.exceptions", int(frame["exceptions"].sum()))],
     )
-
-
-def _same(left, right) -> np.ndarray:
-    left, right = np.asarray(left, float), np.asarray(right, float)
-    return np.isclose(left, right, rtol=1e-8, atol=1e-8, equal_nan=True)
 
 
 def flow(a: Analysis) -> Exhibit:
