@@ -78,11 +78,15 @@ class Raw:
 
 
 class Adam:
-    """The four analysis tables of one trial. Raises Problem where the raw tables contradict each other."""
+    """The four analysis tables of one trial. Raises Problem where the raw tables contradict each other.
 
-    def __init__(self, raw: Raw, p: Parameters) -> None:
+    own: tables of a real trial, of which `checks` refuses less; findings: all that it found.
+    """
+
+    def __init__(self, raw: Raw, p: Parameters, own: bool = False) -> None:
         self.raw, self.p = raw, p
-        checks.refuse(checks.findings(vars(raw), checks.between(vars(raw))))
+        self.findings = checks.findings(vars(raw), checks.between(vars(raw)))
+        checks.refuse(self.findings, own)
         self.ids = raw.randomisation.sort_values("sequence")["usubjid"].to_numpy(object)
         self.screened = raw.screening.set_index("usubjid").loc[self.ids]
         self.arm = raw.randomisation.set_index("usubjid").loc[self.ids, "arm"].to_numpy(object)

@@ -56,7 +56,7 @@ def _ends(disposition: pd.DataFrame, randomisation: pd.DataFrame) -> pd.DataFram
 
 
 def _all_criteria(adie: pd.DataFrame, screening: pd.DataFrame) -> pd.DataFrame:
-    counts = adie.groupby("USUBJID").size().reindex(screening["usubjid"], fill_value=0)
+    counts = adie.groupby("USUBJID")["IETESTCD"].nunique().reindex(screening["usubjid"], fill_value=0)
     wanted = len(INCLUSION) + len(EXCLUSION)
     rows = screening[(counts != wanted).to_numpy()]
     found = [f"a child with {n} criteria in adie.csv" for n in counts[counts != wanted]]
@@ -127,7 +127,7 @@ def _sample_day(labs: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
 
 def _sample_attended(labs: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
     both = beside(labs, visits, VISIT, "attended")
-    rows = both[both["attended_there"] != "yes"]
+    rows = both[(both["attended_there"] != "yes") & both["usubjid"].isin(visits["usubjid"])]
     return faults("labs", rows, "visit_no", "a visit that visits.csv has as attended")
 
 

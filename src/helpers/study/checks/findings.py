@@ -60,13 +60,17 @@ def faults(
             "table": table,
             "row": rows.index.to_numpy() + 2,
             "column": column,
-            "found": [word(value) for value in rows[column]] if found is None else found,
-            "expected": expected,
+            "found": [word(value) for value in rows[column]] if found is None else _texts(found),
+            "expected": _texts(expected),
             "usubjid": rows[child].to_numpy(object) if child else None,
         },
         index=range(len(rows)),
         columns=COLUMNS,
     )
+
+
+def _texts(texts: str | Iterable[str]) -> str | list[str]:
+    return texts if isinstance(texts, str) else list(texts)
 
 
 def absent(table: str, frame: pd.DataFrame, wanted: pd.MultiIndex, expected: str) -> pd.DataFrame:

@@ -131,7 +131,7 @@ def _dysmorphic(labs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sequence(randomisation: pd.DataFrame) -> pd.DataFrame:
-    ordered = randomisation.sort_values("sequence", kind="stable")
+    ordered = randomisation.drop_duplicates("usubjid").sort_values("sequence", kind="stable")
     twice = ordered[ordered.duplicated("sequence")]
     latest = ordered["randomisation_date"].cummax()
     early = ordered["randomisation_date"] < latest
@@ -176,7 +176,7 @@ def _infusion_order(infusions: pd.DataFrame) -> pd.DataFrame:
 
 def _visit_name(visits: pd.DataFrame) -> pd.DataFrame:
     name = visits["visit_no"].map(VISIT_NAMES)
-    rows = visits[(visits["visit"] != name) & name.notna()]
+    rows = visits[(visits["visit"] != name) & visits["visit"].notna() & name.notna()]
     return faults("visits", rows, "visit", [word(n) for n in name[rows.index]])
 
 
@@ -190,7 +190,8 @@ def _attended(visits: pd.DataFrame) -> pd.DataFrame:
 
 
 def _visit_order(visits: pd.DataFrame) -> pd.DataFrame:
-    dated = visits[visits["date"].notna()].sort_values(["usubjid", "visit_no"], kind="stable")
+    key = ["usubjid", "visit_no"]
+    dated = visits[visits["date"].notna()].drop_duplicates(key).sort_values(key, kind="stable")
     before = dated.groupby("usubjid")["date"].shift()
     # the baseline samples may be those of the day of consent
     early = (dated["date"] < before) | ((dated["date"] == before) & (dated["visit_no"] > BASELINE))
