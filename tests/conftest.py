@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from helpers import ROOT
 
 MINIATURE_CHAPTERS = """CHAPTERS = (
-    Chapter("a-clinic", "Clinic", "Who comes.", writes=("scenario.json", "clinic.csv")),
+    Chapter("a-clinic", "Clinic", "Who comes.", writes=("clinic.json", "clinic.csv")),
     Chapter("b-visits", "Visits", "Who is seen.", reads=("clinic.csv",), writes=("visits.csv", "truth/")),
     Chapter("c-words", "Words", "What is meant."),
 )
@@ -26,7 +27,7 @@ from helpers import DATA
 from helpers.study import names
 folder = DATA / scenario
 folder.mkdir(parents=True, exist_ok=True)
-(folder / "scenario.json").write_text(json.dumps({"scenario": scenario}))
+(folder / "clinic.json").write_text(json.dumps({"scenario": scenario}))
 (folder / "clinic.csv").write_text("child\\n" + "\\n".join(names.CHILDREN) + "\\n")
 """
 SECOND = """
@@ -104,7 +105,16 @@ class Miniature:
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
         command, values = self.command(*arguments, **environment)
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=values, cwd=self.folder, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(
+            command,
+            env=values,
+            cwd=self.folder,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            # whoever runs the tests in the background ignores Ctrl-C, and a child would inherit that
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
     def published(self) -> dict[str, bytes]:
         """All files that a reader may open, by their paths."""

@@ -8,6 +8,8 @@ published ones in reports/expected.
 
 import argparse
 import ast
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -39,7 +41,9 @@ def shown(stem: str, **parameters) -> tuple[dict[str, str], dict[str, dict], dic
     place = Path.cwd()
     os.chdir(ROOT / "notebooks")
     names: dict = {"__name__": "__main__"}
+    quiet = contextlib.redirect_stdout(io.StringIO())
     try:
+        quiet.__enter__()
         for cell in json.loads((ROOT / "notebooks" / f"{stem}.ipynb").read_text("utf-8"))["cells"]:
             if cell["cell_type"] != "code":
                 continue
@@ -53,6 +57,7 @@ def shown(stem: str, **parameters) -> tuple[dict[str, str], dict[str, dict], dic
             if "parameters" in cell["metadata"].get("tags", ()):
                 names.update(parameters)
     finally:
+        quiet.__exit__(None, None, None)
         exhibits.display = before
         os.chdir(place)
     tables = {record["exhibit"]["key"]: record["exhibit"]["csv"] for record in outputs if "exhibit" in record}

@@ -36,7 +36,7 @@ def raw_tables():
 
 def analysed(raw=None, p=P):
     """(adsl, adlb, adtte) of raw tables, by the project's own derivation."""
-    made = Adam(Raw(**(raw or raw_tables())), p)
+    made = Adam(Raw(**(raw or raw_tables())), p, own=raw is not None)
     return made.adsl(), made.adlb(), made.adtte()
 
 

@@ -55,8 +55,7 @@ def against_published(study: Study, chapter: int) -> Exhibit:
     """Published quantities beside the simulated ones: range, Monte Carlo interval, inside or outside and why."""
     p = study.parameters
     found = calibration.calibrate(p)["values"]
-    base = calibration.relevant(Parameters())
-    changed = [name for name, value in calibration.relevant(p).items() if value != base[name]]
+    changed = calibration.changed(p)
     rows = []
     for q in calibration.quantities():
         if q.chapter != chapter:
@@ -283,7 +282,7 @@ def stable_remission(study: Study) -> Exhibit:
     frame = pd.DataFrame(selection.shown(study.parameters)["stable"])
     frame.insert(0, "child", [_child(row) for row in frame.itertuples()])
     counts = ("any visit", "confirmed at the next visit", "confirmed", "month 12")
-    p = study.parameters
+    plan = Parameters()  # `selection` reads remission as the plan does, whatever this study changes
     return Exhibit(
         "stable-remission",
         "A stable child's probability of a “remission”, by noise and definition (%)",
@@ -296,12 +295,12 @@ def stable_remission(study: Study) -> Exhibit:
             "definition": "Definition of remission",
             "any visit": "At any visit",
             "confirmed at the next visit": "Confirmed at the next visit",
-            "confirmed": f"Confirmed after {p.confirm_days} days or more",
+            "confirmed": f"Confirmed after {plan.confirm_days} days or more",
             "month 12": "At month 12",
         },
         digits=dict.fromkeys(counts, 1),
         conventions=(
-            f"fall: {100 * p.remission_fall:.0f} % below baseline",
+            f"fall: {100 * plan.remission_fall:.0f} % below baseline",
             "one baseline sample with the same noise, not selected",
             "evaluable where that baseline reaches the threshold",
         ),

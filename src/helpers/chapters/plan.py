@@ -63,7 +63,10 @@ def visits(study: Study) -> Exhibit:
             "month": "Analysis time",
         },
         units={"day": "days", "window": "days", "month": "months"},
-        conventions=("time zero is the planned day of the last infusion", "a month is 30.4375 days"),
+        conventions=(
+            "time zero is the planned day of the last infusion",
+            f"a month is {protocol.DAYS_PER_MONTH} days",
+        ),
         caption="The visits are registered; the windows are ours.",
     )
 

@@ -9,9 +9,10 @@ from helpers import ROOT, figures
 from helpers.chapters.exhibits import Exhibit, Result
 from helpers.chapters.words import percent
 from helpers.design.calibration import targets
-from helpers.study import kidney
+from helpers.study import eligibility, kidney
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
+from helpers.study.protocol import DAYS_PER_MONTH
 from helpers.study.scenario import Study
 from helpers.study.tables import to_arrays
 from helpers.trial import conduct, record, simulate
@@ -26,9 +27,9 @@ _METHOD = "simulated by helpers.trial.simulate.clinic, before any criterion"
 
 def screen(study: Study) -> pd.DataFrame:
     """Screen until enough children are eligible; writes `screening` and its truth, returns the table."""
-    _, columns, _ = conduct.screen(study.parameters)
+    enrolled, columns, _ = conduct.screen(study.parameters)
     frame = study.write("screening", record.screening(columns))
-    study.write_truth("screening", record.screening_truth(study.parameters, len(frame)))
+    study.write_truth("screening", record.screening_truth(enrolled))
     return frame
 
 
@@ -353,7 +354,7 @@ def measures(frame: pd.DataFrame) -> Exhibit:
     rows = []
     arrays = to_arrays("screening", frame)
     table = {
-        "Age (years)": (arrays["consent_date"] - arrays["birth_date"]) / np.timedelta64(1, "D") / 365.25,
+        "Age (years)": eligibility.age_years(arrays["birth_date"], arrays["consent_date"]),
         "Height (cm)": arrays["height"],
         "Weight (kg)": arrays["weight"],
         "Creatinine (umol/L)": arrays["creatinine"],
@@ -365,7 +366,7 @@ def measures(frame: pd.DataFrame) -> Exhibit:
         "Urine red cells (/uL)": arrays["rbc"],
         "Months on RAS inhibition": (arrays["consent_date"] - arrays["ras_since"])
         / np.timedelta64(1, "D")
-        / 30.4375,
+        / DAYS_PER_MONTH,
     }
     for what, values in table.items():
         row = {"measure": what}

@@ -32,6 +32,7 @@ __all__ = [
     "Check",
     "alone",
     "between",
+    "exceptions",
     "findings",
     "refuse",
 ]
@@ -68,6 +69,19 @@ def findings(tables: Mapping[str, pd.DataFrame], entries: Iterable[Check]) -> pd
             parts.append(found.assign(code=check.code))
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["code", *COLUMNS])
     return frame[["code", *COLUMNS]].astype({"row": "Int64"})
+
+
+def exceptions(tables: Mapping[str, pd.DataFrame], entries: Iterable[Check] = ANALYSIS) -> pd.DataFrame:
+    """How often each entry finds a fault: check (its sentence), table (all it needs), exceptions (a count)."""
+    entries = list(entries)
+    counts = findings(tables, entries)["code"].value_counts()
+    return pd.DataFrame(
+        {
+            "check": [check.sentence for check in entries],
+            "table": [", ".join(check.tables).upper() for check in entries],
+            "exceptions": [int(counts.get(check.code, 0)) for check in entries],
+        }
+    )
 
 
 def refuse(found: pd.DataFrame, own: bool = False) -> None:

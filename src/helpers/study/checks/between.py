@@ -8,7 +8,7 @@ import pandas as pd
 from helpers.study import kidney
 from helpers.study.checks.findings import FATAL, Check, absent, beside, faults, together, word
 from helpers.study.codebook import DIPSTICK, UNITS
-from helpers.study.protocol import EXCLUSION, INCLUSION, SCREENING, VISITS
+from helpers.study.protocol import DAYS_PER_YEAR, EXCLUSION, INCLUSION, SCREENING, VISITS
 
 CHILD, VISIT = ["usubjid"], ["usubjid", "visit_no"]
 
@@ -170,7 +170,7 @@ def _filtration(labs: pd.DataFrame, screening: pd.DataFrame) -> pd.DataFrame:
     serum = labs[labs["test"].isin(("creatinine", "cystatin_c"))]
     both = beside(serum, screening, CHILD, "birth_date", "sex")
     both = beside(both, labs[labs["test"] == "height"].rename(columns={"value": "height"}), VISIT, "height")
-    age = ((both["date"] - both["birth_date_there"]).dt.days / 365.25).to_numpy(float)
+    age = ((both["date"] - both["birth_date_there"]).dt.days / DAYS_PER_YEAR).to_numpy(float)
     male, value = (both["sex_there"] == "male").to_numpy(), both["value"].to_numpy(float)
     height, creatinine = both["height_there"].to_numpy(float), (both["test"] == "creatinine").to_numpy()
     by = {

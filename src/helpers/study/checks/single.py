@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers.study.checks.findings import FATAL, Check, faults, together, word
 from helpers.study.codebook import LAB_LIMITS, TABLES, UNITS
-from helpers.study.protocol import BASELINE, SCREENING, VISITS
+from helpers.study.protocol import BASELINE, DAYS_PER_YEAR, SCREENING, VISITS
 
 VISIT_NAMES = {SCREENING: "Screening", BASELINE: "Baseline", **{v.number: v.name for v in VISITS}}
 
@@ -100,7 +100,7 @@ def _after_birth(screening: pd.DataFrame) -> pd.DataFrame:
 
 
 def _age(screening: pd.DataFrame) -> pd.DataFrame:
-    years = (screening["consent_date"] - screening["birth_date"]).dt.days / 365.25
+    years = (screening["consent_date"] - screening["birth_date"]).dt.days / DAYS_PER_YEAR
     rows = screening[years > OLDEST]
     allowed = [f"up to {OLDEST:g} years before the consent, {word(day)}" for day in rows["consent_date"]]
     return faults("screening", rows, "birth_date", allowed)
