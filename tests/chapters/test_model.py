@@ -34,7 +34,7 @@ def test_every_exhibit_can_be_shown(plan):
         model.components(components.table(plan, components.CLINIC, components.MEASUREMENT)),
         model.components(components.table(plan, components.FOLLOW_UP)),
         model.falls(falls),
-        model.remissions(remissions, plan),
+        model.remissions(remissions),
         model.artefacts(falls, remissions),
     ]
     for part in (CLINIC, COURSE):
@@ -124,13 +124,13 @@ def test_falls_are_those_of_the_frame():
 
 
 def test_noise_is_named_by_what_it_is():
-    plan = Parameters(confirm_days=60, remission_fall=0.3)
-    exhibit = model.remissions(artefacts.remissions(PLAN), plan)
+    """Remission is read as the plan reads it, whatever a study changes: follow-up does not hang on the reading."""
+    exhibit = model.remissions(artefacts.remissions(PLAN))
     children = list(dict.fromkeys(exhibit.data["child"]))
     assert children[0] == "independent, log-SD 0.1; 1 mg/mg"
     assert children[-1] == "as assumed, with slow deviation; 3 mg/mg"
-    assert exhibit.columns["confirmed"] == "Confirmed after 60 days or more"
-    assert "fall: 30 % below baseline" in exhibit.conventions
+    assert exhibit.columns["confirmed"] == "Confirmed after 28 days or more"
+    assert "fall: 50 % below baseline" in exhibit.conventions
 
 
 def test_the_picture_of_artefacts_holds_both_frames():

@@ -55,8 +55,8 @@ def test_populations_are_drawn_as_published():
     assert enters["upcr"].min() >= 0.3
 
 
-def test_the_computation_is_the_kept_one_and_quick():
-    """Two draws of the same key agree to the last digit kept; one population suffices."""
+def test_the_computation_is_the_stored_one_and_quick():
+    """Two draws of the same key agree to the last digit stored; one population suffices."""
     stream = Streams(PLAN.seed, 12)
     assert populations.losartan_trial(PLAN, stream) == populations.losartan_trial(PLAN, stream)
 
@@ -75,5 +75,5 @@ def test_an_impossible_population_gives_no_number_and_no_endless_loop():
 @pytest.mark.slow
 def test_the_committed_calibration_is_what_the_code_computes(values):
     again = calibration.compute(PLAN)["values"]
-    for key, kept_values in values.items():
-        assert again[key] == pytest.approx(kept_values, rel=1e-4), key
+    for key, stored_values in values.items():
+        assert again[key] == pytest.approx(stored_values, rel=1e-4), key

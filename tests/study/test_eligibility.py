@@ -519,26 +519,3 @@ def test_adie_holds_every_child_and_criterion_and_reads_back(clinic):
     back_ids, back = eligibility.from_adie(frame)
     assert back_ids.tolist() == ids.tolist()
     assert np.array_equal(back, values)
-
-
-def test_attrition_reconciles(clinic):
-    values = eligibility.evaluate(clinic, PLAN)
-    frame = eligibility.attrition(values)
-    failures = int((values.min(axis=0) < 0).sum())
-    assert frame["failed_first"].sum() == failures
-    assert frame["not_failed_so_far"].iloc[-1] == 3000 - failures
-    assert (frame["failed_first"] <= frame["failed_alone"]).all()
-    assert frame["failed_alone"].tolist() == [int((row == -1).sum()) for row in values]
-    assert frame["unknown_alone"].tolist() == [int((row == 0).sum()) for row in values]
-
-
-def test_contested_readings_are_counted_child_by_child(clinic):
-    frame = eligibility.contested(clinic, PLAN)
-    now = eligibility.status(eligibility.evaluate(clinic, PLAN))
-    assert len(frame) == len(eligibility.CONTESTED)
-    for (name, value, _), row in zip(eligibility.CONTESTED, frame.to_dict("records"), strict=True):
-        other = eligibility.status(eligibility.evaluate(clinic, Parameters(**{name: value})))
-        assert row["changed"] == sum(a != b for a, b in zip(now, other, strict=True))
-        assert row["newly_eligible"] - row["no_longer_eligible"] == (other == 1).sum() - (now == 1).sum()
-        assert row["eligible"] == (other == 1).sum()
-    assert (frame["changed"] > 0).sum() >= 10

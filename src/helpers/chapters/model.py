@@ -154,8 +154,9 @@ def falls(frame: pd.DataFrame) -> Exhibit:
     )
 
 
-def remissions(frame: pd.DataFrame, p: Parameters) -> Exhibit:
+def remissions(frame: pd.DataFrame) -> Exhibit:
     """How often a child whose disease does not change is counted as remitted (`design.artefacts.remissions`)."""
+    plan = Parameters()  # `selection` reads remission as the plan does, whatever a study changes
     data = frame.copy()
     data.insert(0, "child", [_child(row) for row in frame.itertuples()])
     return Exhibit(
@@ -168,11 +169,11 @@ def remissions(frame: pd.DataFrame, p: Parameters) -> Exhibit:
         columns={
             "child": "Noise and true UPCR",
             "definition": "Definition of remission",
-            **{way: heading.format(days=p.confirm_days) for way, heading in _WAYS.items()},
+            **{way: heading.format(days=plan.confirm_days) for way, heading in _WAYS.items()},
         },
         digits=dict.fromkeys(_WAYS, 1),
         conventions=(
-            f"fall: {rounded(100 * p.remission_fall)} % below baseline",
+            f"fall: {rounded(100 * plan.remission_fall)} % below baseline",
             "one baseline sample with the same noise, not selected",
             "evaluable where that baseline reaches the threshold",
         ),

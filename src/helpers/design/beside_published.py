@@ -65,8 +65,7 @@ def quantities(p: Parameters, part: str) -> pd.DataFrame:
 
 def _changed(p: Parameters) -> str:
     """Which parameters behind the simulated values differ from their default, as a sentence; else empty."""
-    default = calibration.relevant(Parameters())
-    names = [name for name, value in calibration.relevant(p).items() if value != default[name]]
+    names = calibration.changed(p)
     if not names:
         return ""
     return f"This study changes {', '.join(names[:NAMED])}{' and others' if len(names) > NAMED else ''}."

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from helpers.study import kidney
 from helpers.study.codebook import DIPSTICK
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import EXCLUSION, INCLUSION
+from helpers.study.protocol import DAYS_PER_YEAR, EXCLUSION, INCLUSION
 from helpers.study.tables import code
 
 Columns = dict[str, NDArray]
@@ -63,7 +63,7 @@ def birthday(birth: NDArray, years: int) -> NDArray:
 
 def age_years(birth: NDArray, day: NDArray) -> NDArray:
     """Age in years with decimals, for equations; completed years are decided by `birthday`."""
-    return (day - birth) / np.timedelta64(1, "D") / 365.25
+    return (day - birth) / np.timedelta64(1, "D") / DAYS_PER_YEAR
 
 
 def within_months(c: Columns, p: Parameters, event: str, months: int) -> NDArray:
@@ -95,7 +95,7 @@ def days_past_birthday(birth: NDArray, day: NDArray, years: int) -> NDArray:
 
     The calendar is slow, and far from the birthday only the sign counts. No birth date: any number.
     """
-    past = (day - birth).astype(float) - 365.25 * years
+    past = (day - birth).astype(float) - DAYS_PER_YEAR * years
     near = np.flatnonzero(np.abs(past) < 7)
     past[near] = (day[near] - birthday(birth[near], years)).astype(float)
     return past
@@ -328,46 +328,3 @@ def from_adie(frame: pd.DataFrame) -> tuple[NDArray, NDArray]:
     coded = frame["AVALC"].map({"MET": 1, "UNKNOWN": 0, "NOT MET": -1})
     wide = coded.groupby([frame["USUBJID"], frame["IETESTCD"]], sort=False).first().unstack()[list(IDS)]
     return wide.index.to_numpy(object), wide.to_numpy(np.int8).T
-
-
-def attrition(values: NDArray) -> pd.DataFrame:
-    """Each criterion alone (failed, unknown) and in protocol order (failed first here, children left)."""
-    left = np.ones(values.shape[1], bool)
-    rows = []
-    for criterion, value in zip(CRITERIA, values, strict=True):
-        first = int((left & (value < 0)).sum())
-        left &= value >= 0
-        rows.append(
-            {
-                "criterion": criterion.id,
-                "registered": criterion.registered,
-                "failed_alone": int((value < 0).sum()),
-                "unknown_alone": int((value == 0).sum()),
-                "failed_first": first,
-                "not_failed_so_far": int(left.sum()),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def contested(columns: Columns, p: Parameters) -> pd.DataFrame:
-    """How many children each contested reading would change: status now against status under the other."""
-    now = status(evaluate(columns, p))
-    rows = []
-    for name, value, words in CONTESTED:
-        if getattr(p, name) == value:
-            value = type(p).model_fields[name].default
-            words = f"{name} as by default: {value}"
-        other = status(evaluate(columns, p.model_copy(update={name: value})))
-        rows.append(
-            {
-                "reading": words,
-                "parameter": name,
-                "value": str(value),
-                "changed": int((other != now).sum()),
-                "newly_eligible": int(((other == ELIGIBLE) & (now != ELIGIBLE)).sum()),
-                "no_longer_eligible": int(((other != ELIGIBLE) & (now == ELIGIBLE)).sum()),
-                "eligible": int((other == ELIGIBLE).sum()),
-            }
-        )
-    return pd.DataFrame(rows)
