@@ -11,7 +11,7 @@ from helpers.design.clinic import draw
 from helpers.study import scenario
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
-from helpers.trial import conduct, record
+from helpers.trial import conduct, record, run
 
 PLAN = Parameters(n_randomised=8)
 
@@ -29,7 +29,7 @@ def drawn():
 def test_screening_writes_what_it_returns(tmp_path, monkeypatch, screened):
     monkeypatch.setattr(scenario, "DATA", tmp_path)
     study = scenario.load("base", n_randomised=8)
-    frame = chapter.screen(study)
+    frame = run.screen(study)
     pd.testing.assert_frame_equal(frame, screened)
     pd.testing.assert_frame_equal(study.read("screening"), frame, check_dtype=False)
     truth = pd.read_csv(study.folder / "truth" / "screening.csv")

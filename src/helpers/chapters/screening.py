@@ -10,8 +10,6 @@ from helpers.chapters.words import percent
 from helpers.design import published
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
-from helpers.study.scenario import Study
-from helpers.trial import conduct, record
 
 _METHOD = "simulated by helpers.trial.simulate.clinic, before any criterion"
 _MEASURES = {
@@ -71,14 +69,6 @@ _BEHIND = {
     "drug_allergies": ("allergies_mean", "missing_answer"),
 }
 """Parameters behind each column of `screening` that a criterion reads."""
-
-
-def screen(study: Study) -> pd.DataFrame:
-    """Screen until enough children are eligible; writes `screening` and its truth, returns the table."""
-    _, columns, _ = conduct.screen(study.parameters)
-    frame = study.write("screening", record.screening(columns))
-    study.write_truth("screening", record.screening_truth(study.parameters, len(frame)))
-    return frame
 
 
 def cohort(frame: pd.DataFrame) -> dict[str, Result | str]:
