@@ -122,7 +122,10 @@ def test_estimates_put_numbers_in_words(drawn):
     assert said["confirmed_month12_msc"].text == "0.0 (interval not estimable)"
     assert said["confirmed_month12_placebo"].unit == "%"
     assert finding.exhibits[0].n == "20 randomised"
-    assert list(finding.exhibits[0].data["count_text"]) == ["5/10 (50.0 %)", "0/10 (0.0 %)"]
+    data = finding.exhibits[0].data
+    assert said["confirmed_placebo"].value == data["median"][0]
+    assert said["confirmed_month12_placebo"].value == data["month12"][0]
+    assert list(data["count_text"]) == ["5/10 (50.0 %)", "0/10 (0.0 %)"]
 
 
 def test_logrank_table_says_it_is_supportive():

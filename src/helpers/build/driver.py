@@ -121,7 +121,12 @@ class Workshop:
         os.environ.update(variables())
         # jsonschema would build a grammar of web addresses, for a second, that no notebook needs
         sys.modules["rfc3987_syntax"] = None
+        # all that the workers use, before there are two: packages that import in circles show half-made modules
+        import IPython  # noqa: F401
+        import ipykernel.kernelspec  # noqa: F401
         import papermill  # noqa: F401
+
+        import helpers.study.scenario  # noqa: F401
 
         # Papermill starts kernels in the current folder, which threads share
         os.chdir(ROOT / "notebooks")
