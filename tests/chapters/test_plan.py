@@ -71,6 +71,8 @@ def test_what_differs_from_the_default_is_shown_first_and_counted(register):
     assert (frame["value"] != frame["default"]).all()
     (result,) = exhibit.results
     assert (result.key, result.value) == ("plan.parameters_changed", len(frame))
+    scenario = plan.register(load("no-effect").register()).data.set_index("parameter")
+    assert float(scenario.loc["upcr_effect", "value"]) == 1
     unchanged = plan.register(load("base").register(), "trial").data.set_index("parameter")
     assert unchanged.loc["n_randomised", "value"] == "40"
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import figures
 from helpers.analysis import clinic
 from helpers.chapters import screening as chapter
 from helpers.design.clinic import draw
@@ -114,9 +115,22 @@ DISTRIBUTIONS = (
 
 
 @pytest.mark.parametrize(("make", "measure", "by", "rows"), DISTRIBUTIONS, ids=[d[1] for d in DISTRIBUTIONS])
-def test_a_distribution_shows_its_summary_and_then_what_is_published(drawn, make, measure, by, rows):
+def test_a_distribution_shows_its_summary_and_then_what_is_published(
+    drawn, make, measure, by, rows, monkeypatch
+):
+    draw_it, given = figures.distribution, {}
+
+    def spy(values, **more):
+        given.update(more, values=values)
+        return draw_it(values, **more)
+
+    monkeypatch.setattr(figures, "distribution", spy)
     summary = clinic.distribution(drawn, measure, by)
     exhibit = make(drawn, summary)
+    assert given["values"].equals(drawn[measure])
+    assert given["by"] is None if by is None else given["by"].equals(drawn[by])
+    assert [mark["source_id"] for mark in given["published"]] == list(rows)
+    assert f"({given['unit']})" in exhibit.alt
     ours, theirs = exhibit.data.iloc[: len(summary)], exhibit.data.iloc[len(summary) :]
     pd.testing.assert_frame_equal(ours.reset_index(drop=True), summary, check_dtype=False)
     assert [group.rpartition("(")[2].rstrip(")") for group in theirs["group"]] == list(rows)

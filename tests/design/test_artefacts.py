@@ -45,6 +45,6 @@ def test_where_nobody_is_selected_no_number_is_given(monkeypatch):
     assert np.isfinite(row["month 6"])
 
 
-def test_remissions_are_the_kept_rows(monkeypatch):
+def test_remissions_are_the_rows_as_stored(monkeypatch):
     monkeypatch.setattr(selection, "shown", lambda p: found())
     assert artefacts.remissions(PLAN).to_dict("records") == found()["stable"]

@@ -64,6 +64,8 @@ def test_age_at_the_start_of_ras_inhibition_stands_in_the_rows_text():
     assert published.targets()["NH14a"]["population"].startswith("79 ")
     assert QUANTITIES["NH14a age mean"].value == mean
     assert QUANTITIES["NH14a age SD"].value == sd
+    mean_age = QUANTITIES["NH14a age mean"]
+    assert (mean_age.low, mean_age.high) == pytest.approx((8.6 - 0.904, 8.6 + 0.904), abs=0.001)
 
 
 def test_parts_of_quantities_follow_what_they_are_about():

@@ -3,17 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from helpers.design import calibration, published
+from helpers.design import calibration, populations, published
 from helpers.design.published import CLINIC, COURSE, Quantity
 from helpers.study.parameters import Parameters
 
-PERCENTILES = tuple(range(1, 100, 2))
-"""Percentiles of a kept curve."""
 CURVES = {
     CLINIC: {"upcr": "NH13", "egfr boys": "NH22", "egfr x-linked": "NH23"},
     COURSE: {row: row for row in ("NH24", "NH25", "NH26", "NH27")},
 }
-"""Kept curves of each part, with the row of targets.csv that publishes the same distribution."""
+"""Simulated curves of each part, with the row of targets.csv that publishes the same distribution."""
 NAMED = 6
 """Changed parameters that are named where a value lies outside, before "and others"."""
 
@@ -78,12 +76,12 @@ def curves(p: Parameters, part: str) -> pd.DataFrame:
     row of targets.csv; NaN: no child fits), source (that row; empty for simulated), low and high (95 %
     sampling range of a published quartile or median; NaN where none is held against the simulation).
     """
-    kept = calibration.calibrate(p)["curves"]
+    simulated = calibration.calibrate(p)["curves"]
     ranges = {q.key: (q.low, q.high) for q in published.quantities()}
     rows = [
         (name, "simulated", float(percentile), value, "", np.nan, np.nan)
         for name in CURVES[part]
-        for percentile, value in zip(PERCENTILES, kept[name], strict=True)
+        for percentile, value in zip(populations.PERCENTILES, simulated[name], strict=True)
     ]
     for name, row in CURVES[part].items():
         for at, percentile, value in _points(row):
