@@ -30,7 +30,11 @@ REAL_EDITS = {
     "a lost square root": ("design/calibration.py", "x.std(ddof=1) / np.sqrt(len(x))", "x.std(ddof=1) / len(x)"),
     "Month 8 on another day": ("study/protocol.py", "244", "240"),
     "a wrong code of a closed list": ("study/codebook.py", '("Y", "N")', '("Y", "M")'),
-    "two labels swapped": ("design/populations.py", 'for sex, chosen in (("a", child["male"]), ("b", ~', 'for sex, chosen in (("b", child["male"]), ("a", ~'),
+    "two labels swapped": (
+        "design/populations.py",
+        'for sex, chosen in (("a", child["male"]), ("b", ~',
+        'for sex, chosen in (("b", child["male"]), ("a", ~',
+    ),
 }  # fmt: skip
 
 
