@@ -13,7 +13,7 @@ import numpy as np
 from helpers.analysis import derive
 from helpers.study import eligibility
 from helpers.study.scenario import load
-from helpers.trial import conduct, simulate
+from helpers.trial import conduct, details, simulate
 from helpers.trial.simulate import Streams
 
 
@@ -35,15 +35,12 @@ def screen_block(p) -> None:
 
 def endpoints(p, f) -> derive.Endpoint:
     """From followed trials to first, confirmed and sustained remission."""
-    base = f.upcr[..., 0]
-    state = derive.in_remission(derive.upcr_response(f.upcr[..., 1:], base, p))
-    state = derive.after_rescue(state, conduct.DAYS, f.rescue_day)
-    return derive.endpoint(state, derive.evaluable_upcr(base, p), conduct.DAYS, p)
+    return derive.upcr_endpoint(f.upcr[..., 1:], f.upcr[..., 0], conduct.DAYS, p, f.rescue_day)
 
 
 def everything(p, enrolled) -> dict:
     """From randomised children to every measure at every visit."""
-    return conduct.serum_and_cells(conduct.follow(p, enrolled, Streams(p.seed, 0)))
+    return details.serum_and_cells(conduct.follow(p, enrolled, Streams(p.seed, 0)))
 
 
 class Listed:

@@ -82,7 +82,7 @@ def test_the_build_knows_no_trial():
     """It enters the ground floor, and of the chapters their table alone."""
     for path in (SOURCE / "build").glob("*.py"):
         found = {".".join(name.split(".")[:2]) for name in imported(path)}
-        ground = {"study.freshness", "study.files", "study.scenario"}
+        ground = {"study.freshness", "study.files", "study.recording", "study.scenario"}
         rest = {n for n in found if not n.startswith("build") and n not in ground | {"chapters.contents"}}
         assert rest <= {"ROOT", "Problem", "DATA"}, path.name
 
@@ -113,6 +113,17 @@ def test_derivation_does_not_know_tables_and_estimators_do_not_know_the_trial():
 
 def test_the_registered_protocol_holds_nothing_of_ours():
     assert imported(SOURCE / "study" / "protocol.py") == {"ROOT"}
+
+
+def test_the_days_of_a_year_and_of_a_month_stand_in_one_place():
+    """365.25 and 30.4375 as numbers; `study.protocol` names both."""
+    found = {
+        path.relative_to(SOURCE).as_posix()
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and node.value in (365.25, 30.4375)
+    }
+    assert found == {"study/protocol.py"}
 
 
 with (ROOT / "data" / "reference" / "targets.csv").open(encoding="utf-8") as file:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from helpers import Problem
 from helpers.study import eligibility
 from helpers.study.parameters import Parameters
-from helpers.trial import conduct, simulate
+from helpers.trial import conduct, details, simulate
 from helpers.trial.simulate import Streams
 
 PLAN = Parameters()
@@ -46,7 +46,7 @@ def test_the_first_of_64_trials_is_the_single_trial(p):
     for name, values in one.enrolled.recorded.items():
         assert same(values[0], many.enrolled.recorded[name][0]), name
     assert one.enrolled.screened[0] == many.enrolled.screened[0]
-    more, fewer = conduct.serum_and_cells(many), conduct.serum_and_cells(one)
+    more, fewer = details.serum_and_cells(many), details.serum_and_cells(one)
     for name in more:
         assert same(more[name][0], fewer[name][0]), name
 

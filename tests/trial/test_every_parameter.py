@@ -18,7 +18,7 @@ from helpers.chapters import plan
 from helpers.study import eligibility
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
-from helpers.trial import conduct, record, simulate
+from helpers.trial import conduct, details, record, simulate
 from helpers.trial.simulate import Streams
 
 CHILDREN = 8192
@@ -62,7 +62,7 @@ class World:
 
     @functools.cached_property
     def measures(self):
-        return conduct.serum_and_cells(self.followed)
+        return details.serum_and_cells(self.followed)
 
     @functools.cached_property
     def raw(self):
@@ -158,6 +158,12 @@ def log_mean(name, chosen=lambda w: True):
 
 def level_at(low, high):
     return lambda w: (w.child["log_upcr"] >= np.log(low)) & (w.child["log_upcr"] < np.log(high))
+
+
+def untreated_at(low, high):
+    return lambda w: (
+        (w.child["log_upcr_untreated"] >= np.log(low)) & (w.child["log_upcr_untreated"] < np.log(high))
+    )
 
 
 def gap(name, k=-1):
@@ -319,6 +325,22 @@ def events(kind):
     return lambda w: float((w.raw["events"]["event"] == kind).sum())
 
 
+def length(kind):
+    """Mean days from the start to the end of an event."""
+
+    def quantity(w):
+        rows = w.raw["events"]
+        rows = rows[rows["event"] == kind]
+        return float((rows["end_date"] - rows["start_date"]).dt.days.mean())
+
+    return quantity
+
+
+def latest(name):
+    """Largest recorded value."""
+    return lambda w: float(np.nanmax(w.recorded[name]))
+
+
 def serious(w):
     return float((w.raw["events"]["serious"] == "yes").sum())
 
@@ -398,6 +420,9 @@ ROWS = {
     "gfr_sd": (25.0, latent("gfr", np.std), UP, {}),
     "gfr_age_slope": (-3.0, latent("gfr", np.mean, aged(12, 17)), DOWN, {}),
     "gfr_upcr_slope": (-8.0, latent("gfr", np.mean, lambda w: w.child["log_upcr_untreated"] > 1), DOWN, {}),
+    "gfr_age_from": (10.0, latent("gfr", np.mean, severe), UP, {}),
+    "gfr_upcr_from": (3.0, latent("gfr", np.mean, lambda w: w.child["log_upcr_untreated"] > 1), UP, {}),
+    "gfr_min": (50.0, latent("gfr", np.min), UP, dict(gfr_sd=40.0)),
     "rbc_median": (300.0, latent("log_rbc", np.mean, severe), UP, {}),
     "rbc_log_sd": (1.2, latent("log_rbc", np.std, severe), UP, {}),
     "rbc_ratio_girl": (1.2, latent("log_rbc", np.mean, girl), UP, {}),
@@ -407,8 +432,11 @@ ROWS = {
     "dysmorphic_share": (0.4, lambda w: among(w.recorded["rbc_dysmorphic"]), DOWN, {}),
     "ras_prevalence": (0.5, lambda w: among(started(w), w.child["log_upcr_untreated"] > np.log(0.2)), DOWN, {}),
     "ras_prevalence_mild": (0.8, lambda w: among(started(w), w.child["log_upcr_untreated"] < np.log(0.2)), UP, {}),
+    "ras_prevalence_from": (1.0, lambda w: among(started(w), untreated_at(0.2, 1.0)(w)), DOWN, {}),
     "ras_mean_years": (6.0, lambda w: among(w.child["ras_days"]), UP, {}),
     "ras_recent": (0.5, recent, UP, {}),
+    "ras_recent_days": (20, lambda w: among(w.child["ras_days"]), DOWN, dict(ras_recent=1.0)),
+    "ras_first_age": (1000, lambda w: float(np.nanmin(w.child["age_days"] - w.child["ras_days"])), UP, dict(age_min=4.0)),
     "ras_effect": (0.4, ras_log_ratio(started), DOWN, {}),
     "ras_half_life": (120.0, ras_log_ratio(lambda w: w.child["ras_days"] < 90), UP, dict(ras_recent=0.5)),
     # --- facts -----------------------------------------------------------------------------------
@@ -419,7 +447,9 @@ ROWS = {
     "variant_likely": (0.8, variant(1), UP, {}),
     "biopsy_done": (0.9, lambda w: among(w.recorded["biopsy"] < 2), UP, {}),
     "biopsy_diagnostic": (0.3, lambda w: among(w.recorded["biopsy"] == 0), DOWN, {}),
+    "recessive_homozygous": (0.9, lambda w: among(w.recorded["zygosity"] == 2), UP, {}),
     "infection_recent": (0.5, yes("infection"), UP, {}),
+    "infection_lookback": (14, latest("infection_ago"), DOWN, {}),
     "virology_positive": (0.1, yes("hiv"), UP, {}),
     "virology_missing": (0.2, unanswered("hcv"), UP, {}),
     "anti_hbs_positive": (0.3, yes("anti_hbs"), DOWN, {}),
@@ -439,17 +469,23 @@ ROWS = {
     "trauma_recent": (0.3, yes("trauma"), UP, {}),
     "blood_loss_recent": (0.3, yes("blood_loss"), UP, {}),
     "blood_loss_median": (300.0, lambda w: among(w.recorded["blood_loss_ml"]), UP, {}),
+    "blood_loss_log_sd": (1.2, lambda w: float(np.nanstd(np.log(w.recorded["blood_loss_ml"] + 1))), UP, {}),
+    "blood_loss_max": (200.0, latest("blood_loss_ml"), DOWN, {}),
+    "event_lookback": (400, lambda w: min(latest(f"{name}_ago")(w) for name in ("surgery", "trauma", "blood_loss", "other_study")), UP, {}),
     "other_study": (0.3, yes("other_study"), UP, {}),
     "cell_product": (0.3, yes("cell_product"), UP, {}),
+    "cell_product_lookback": (1500, latest("cell_product_ago"), UP, {}),
     "investigator_unsuitable": (0.3, yes("unsuitable"), UP, {}),
     # --- measurement -----------------------------------------------------------------------------
     "upcr_noise": (0.5, error("upcr", level_at(0.6, 1.2)), UP, {}),
+    "upcr_noise_at": (4.0, error("upcr", level_at(0.6, 1.2)), UP, {}),
     "upcr_noise_power": (-0.1, error("upcr", level_at(2.0, 4.0)), UP, {}),
     "upcr_noise_min": (0.3, error("upcr", level_at(5.0, 15.0)), UP, {}),
     "upcr_noise_max": (0.4, error("upcr", level_at(0.1, 0.2)), DOWN, {}),
     "upcr_wander": (0.6, latent("wander", np.std), UP, {}),
     "upcr_wander_half_life": (300.0, autocorrelation, UP, STILL),
     "upcr_limit": (0.15, lambda w: float(np.nanmin(w.recorded["upcr"])), UP, {}),
+    "upcr_reported_max": (10.0, latest("upcr"), DOWN, {}),
     "urine_creatinine_median": (160.0, lambda w: among(w.recorded["dipstick"]), UP, {}),
     "urine_creatinine_log_sd": (1.0, lambda w: among(w.recorded["dipstick"] >= 2, level_at(0.02, 0.15)(w)), UP, {}),
     "collection_cv": (0.6, protein_ratio, UP, {}),
@@ -458,9 +494,11 @@ ROWS = {
     "rbc_noise": (1.2, red_cell_change, UP, {}),
     "gross_haematuria": (0.2, gross, UP, {}),
     "gross_factor": (3.0, gross, DOWN, {}),
+    "rbc_reported_max": (20000.0, latest("rbc"), DOWN, {}),
     "creatinine_cv": (0.2, lambda w: float(np.nanstd(np.log(w.recorded["creatinine"] * w.child["gfr"] / w.recorded["height"]))), UP, {}),
     "cystatin_cv": (0.2, log_sd("cystatin_c"), UP, {}),
     "bun_median": (8.0, log_mean("bun"), UP, {}),
+    "bun_gfr": (140.0, log_mean("bun"), UP, {}),
     "bun_cv": (0.4, log_sd("bun"), UP, {}),
     # --- course ----------------------------------------------------------------------------------
     "upcr_drift": (0.4, rise(), UP, {}),
@@ -496,10 +534,12 @@ ROWS = {
     "dropout_unobserved": (4.0, protein_change_of_leavers, UP, dict(dropout=0.4)),
     "infection_rate": (6.0, ill, UP, {}),
     "infection_days_ill": (30.0, ill, UP, {}),
+    "fever_days": (6, length("fever"), UP, dict(fever_msc=0.5)),
     "illness_upcr": (4.0, rise(), UP, dict(infection_rate=4.0)),
     "illness_rbc": (20.0, lambda w: among(np.log(w.measures["rbc"][..., 1:])), UP, dict(infection_rate=4.0)),
     "serious_share": (0.5, serious, UP, {}),
     "other_event_rate": (6.0, events("other"), UP, {}),
+    "other_event_days": (9, length("other"), UP, {}),
 }  # fmt: skip
 
 

@@ -1,14 +1,17 @@
 """The site's tables: they fit the codebook, agree with the arrays they come from, and with each other."""
 
+import ast
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import ROOT
 from helpers.study import eligibility, tables
 from helpers.study.codebook import UNITS
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
-from helpers.trial import conduct, record
+from helpers.trial import conduct, details, record, simulate
 from helpers.trial.simulate import Streams
 
 PARAMETERS = [
@@ -170,15 +173,63 @@ def test_events_and_treatments(site):
 
 
 def test_the_truth_stands_apart(site):
-    p, f, screening, raw, truth = site
+    _, f, screening, raw, truth = site
     assert truth["usubjid"].tolist() == raw["randomisation"]["usubjid"].tolist()
     assert np.array_equal(truth["upcr_log_effect"], f.effect[0])
     assert np.array_equal(truth["log_upcr_day_365"], f.level[0, :, -1])
     assert (truth.loc[truth["arm"] == "Placebo", "upcr_log_effect"] == 0).all()
-    latent = record.screening_truth(p, len(screening)).set_index("usubjid")
+    latent = record.screening_truth(f.enrolled).set_index("usubjid")
     assert len(latent) == len(screening)
     assert np.array_equal(latent.loc[truth["usubjid"], "gfr"], truth["gfr"])
     assert not {c for c in screening if c in ("gfr", "log_upcr", "wander")}
+
+
+def test_the_latent_values_of_the_screened_are_those_of_the_clinic():
+    """Drawn anew from the clinic's streams, block by block; the same whether one or many trials are screened."""
+    p = Parameters(n_randomised=400, max_screened=50_000)
+    one, columns, _ = conduct.screen(p)
+    many, _, _ = conduct.screen(p, 40)
+    latent = record.screening_truth(one)
+    pd.testing.assert_frame_equal(latent, record.screening_truth(many))
+    assert len(latent) == columns["consent_date"].size
+    child = simulate.children(p, len(latent), Streams(p.seed, 0, 0))
+    for name in child:
+        assert np.array_equal(latent[name], child[name], equal_nan=name == "ras_days"), name
+
+
+def test_recording_draws_nothing():
+    """What the site writes down was drawn by `conduct` and `details`: no stream is named a second time here."""
+    tree = ast.parse((ROOT / "src" / "helpers" / "trial" / "record.py").read_text("utf-8"))
+    words = {
+        n.attr if isinstance(n, ast.Attribute) else n.id
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Attribute | ast.Name)
+    }
+    assert not words & {"streams", "Streams", "random", "clinic", "children"}
+
+
+def test_no_stream_of_a_trial_is_drawn_from_twice():
+    """Names of streams in `conduct` and `details` (one key: the chunk), and in `simulate` (chunk and block)."""
+    for modules in (("conduct", "details"), ("simulate",)):
+        trees = [ast.parse((ROOT / f"src/helpers/trial/{m}.py").read_text("utf-8")) for m in modules]
+        names = [
+            ast.unparse(node.args[0])
+            for tree in trees
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "streams"
+            if not isinstance(node.args[0], ast.Name)
+        ]
+        assert len(names) > 15
+        assert {name for name in names if names.count(name) > 1} == set()
+
+
+def test_events_last_as_long_as_stated():
+    p = Parameters(n_randomised=60, fever_msc=0.9, fever_days=5, other_event_days=9, infection_rate=0.0)
+    enrolled, columns, _ = conduct.screen(p)
+    events = record.trial(p, enrolled, record.screening(columns))[0]["events"]
+    length = (events["end_date"] - events["start_date"]).dt.days + 1
+    assert set(events["event"]) == {"fever", "other"}
+    assert (length == events["event"].map({"fever": 5, "other": 9})).all()
 
 
 def test_the_same_seed_gives_the_same_tables():
@@ -225,7 +276,7 @@ def test_every_missing_value_has_its_reason(site):
 
 def test_the_truth_holds_noise_free_courses(site):
     p, f, _, _, truth = site
-    measures = conduct.serum_and_cells(f)
+    measures = details.serum_and_cells(f)
     for name, values in (("log_upcr", f.level), ("gfr", measures["gfr"]), ("log_rbc", measures["log_rbc"])):
         columns = [f"{name}_day_{day:g}" for day in conduct.grid(p)]
         assert np.array_equal(truth[columns].to_numpy(), values[0])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.study.parameters import Parameters
-from helpers.trial import conduct, simulate
+from helpers.trial import conduct, details, simulate
 from helpers.trial.simulate import Streams
 
 STILL = dict(upcr_drift=0.0, upcr_drift_sd=0.0, ras_change_placebo=0.0, ras_change_msc=0.0, rescue_rate=0.0,
@@ -91,7 +91,7 @@ def test_responders(declared):
 @pytest.mark.parametrize("declared", [1.0, 0.85, 0.3])
 def test_effect_on_red_cells(declared):
     _, f = follow(20, **STILL, rbc_effect=declared, effect_half_life=2.0)
-    log_rbc = conduct.serum_and_cells(f)["log_rbc"]
+    log_rbc = details.serum_and_cells(f)["log_rbc"]
     change = log_rbc[..., -1] - log_rbc[..., 0]
     assert np.allclose(change[f.arm == 1], np.log(declared), atol=1e-6)
     assert np.allclose(change[f.arm == 0], 0.0, atol=1e-9)
@@ -100,7 +100,7 @@ def test_effect_on_red_cells(declared):
 @pytest.mark.parametrize("declared", [0.0, 0.5, 5.0])
 def test_effect_on_the_gfr_slope(declared):
     p, f = follow(**STILL, gfr_slope_effect=declared)
-    slope = conduct.serum_and_cells(f)["gfr_slope"]
+    slope = details.serum_and_cells(f)["gfr_slope"]
     severe = f.enrolled.child["severe"]
     a, b = slope[severe & (f.arm == 1)], slope[severe & (f.arm == 0)]
     close(a.mean() - b.mean(), declared, np.sqrt(a.var() / a.size + b.var() / b.size))
@@ -174,7 +174,7 @@ def test_missed_visits_samples_collections_infusions(declared):
         infusion_not_given=declared,
     )
     _, f = follow(40, **settings, dropout=0.0, dropout_early=0.0)
-    measures = conduct.serum_and_cells(f)
+    measures = details.serum_and_cells(f)
     share(~f.attended[..., 1:], declared)
     share(~f.given, declared)
     for name in ("creatinine", "rbc", "protein_24h"):
@@ -259,7 +259,7 @@ def test_with_no_effect_the_arms_are_exchangeable(scenario_like):
         fever_placebo=0.05,
     )
     _, f = follow(100, **null, **scenario_like)
-    measures = {"upcr": f.upcr, **conduct.serum_and_cells(f)}
+    measures = {"upcr": f.upcr, **details.serum_and_cells(f)}
     for name in ("upcr", "protein_24h", "rbc", "creatinine", "cystatin_c", "bun", "gfr", "height", "weight"):
         values = np.log(np.maximum(measures[name], 0.01))
         for k in range(1, 12):
@@ -276,7 +276,7 @@ def test_boys_with_x_linked_disease_nearly_never_lose_their_haematuria():
     from helpers.analysis import derive
 
     p, f = follow(150)
-    rbc = conduct.serum_and_cells(f)["rbc"]
+    rbc = details.serum_and_cells(f)["rbc"]
     base = f.enrolled.recorded["rbc"]
     found = derive.endpoint(
         derive.at_most(rbc[..., 1:], p.haematuria_limit), base > p.haematuria_limit, conduct.DAYS, p

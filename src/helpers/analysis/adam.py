@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from helpers import Problem
 from helpers.analysis import derive
-from helpers.study import kidney
+from helpers.study import eligibility, kidney
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, TRIAL, VISITS, months
 from helpers.study.scenario import Study
@@ -165,7 +165,7 @@ class Adam:
         birth = self.screened["birth_date"].to_numpy("datetime64[D]")[:, None]
         blood = day("creatinine")
         blood = np.where(np.isnat(blood), day("cystatin_c"), blood)
-        age = (blood - birth) / np.timedelta64(1, "D") / 365.25
+        age = eligibility.age_years(birth, blood)
         male = (self.screened["sex"] == "male").to_numpy()[:, None]
         first_infusion = self._first_infusion()
         values, dates, base, base_date, base_type = {}, {}, {}, {}, {}
@@ -216,9 +216,8 @@ class Adam:
         code = endpoint_paramcd(name, p)
         value, base = self.values[code], self.base[code]
         if name == "UPCR":
-            state = derive.in_remission(derive.upcr_response(value, base, p))
-            evaluable = derive.evaluable_upcr(base, p)
-        elif name == "P24":
+            return derive.upcr_endpoint(value, base, DAYS, p, self.rescue)
+        if name == "P24":
             state = derive.protein_24h_state(value, base, p)
             evaluable = base >= p.protein24_limit
         elif name == "DIP":
@@ -227,13 +226,7 @@ class Adam:
             state, evaluable = derive.at_most(value, p.haematuria_limit), base > p.haematuria_limit
         else:
             state, evaluable = derive.risen(value, base, p.egfr_improvement), base < p.egfr_evaluable
-        state = derive.after_rescue(state, DAYS, self.rescue)
-        return derive.endpoint(state, evaluable, DAYS, p)
-
-    def response(self) -> NDArray:
-        """UPCR response (children, 11): 2 complete, 1 partial, 0 none or rescue, -1 unknown."""
-        response = derive.upcr_response(self.values["PROTCRT"], self.base["PROTCRT"], self.p)
-        return derive.after_rescue(response, DAYS, self.rescue)
+        return derive.endpoint(state, evaluable, DAYS, p, self.rescue)
 
     def adsl(self) -> pd.DataFrame:
         """ADSL: one row a randomised child, in the order of randomisation."""
@@ -245,7 +238,7 @@ class Adam:
         rescued = np.isfinite(self.rescue)
         end = raw.disposition.set_index("usubjid").loc[self.ids]
         consent = s["consent_date"].to_numpy("datetime64[D]")
-        age = (consent - s["birth_date"].to_numpy("datetime64[D]")) / np.timedelta64(1, "D") / 365.25
+        age = eligibility.age_years(s["birth_date"].to_numpy("datetime64[D]"), consent)
         ras = months((consent - s["ras_since"].to_numpy("datetime64[D]")) / np.timedelta64(1, "D"))
         gfr = gfr_paramcd(self.p)
         randomised = raw.randomisation.set_index("usubjid").loc[self.ids]
@@ -359,7 +352,10 @@ class Adam:
         return np.where(np.column_stack([base, wide[:, 2:]]) == 1, "Y", None)
 
     def _categories(self) -> dict[str, NDArray]:
-        response = np.where(self.endpoints["UPCR"].evaluable[:, None], self.response(), derive.UNKNOWN)
+        state = self.endpoints["UPCR"].state
+        response = derive.upcr_response(self.values["PROTCRT"], self.base["PROTCRT"], self.p)
+        # The endpoint says whether, after rescue and evaluability; the response says how far.
+        response = np.where(state > 0, response, state)
         out = {"PROTCRT": np.array(["none", "partial", "complete", None], object)[response]}
         for name in ENDPOINTS:
             code = endpoint_paramcd(name, self.p)
@@ -470,6 +466,12 @@ def events(adtte: pd.DataFrame, paramcd: str, time: str = "AVAL") -> pd.DataFram
             "right": rows["RMONTH"].fillna(np.inf).to_numpy(float),
         }
     )
+
+
+def days_to(adsl: pd.DataFrame, column: str) -> NDArray:
+    """Days from time zero to a date of ADSL (children,), its rows' order; inf where there is no date."""
+    days = (adsl[column] - adsl["TZERODT"]) / pd.Timedelta(days=1)
+    return days.fillna(np.inf).to_numpy(float)
 
 
 def visit_array(adlb: pd.DataFrame, adsl: pd.DataFrame, paramcd: str, column: str = "AVAL") -> NDArray:

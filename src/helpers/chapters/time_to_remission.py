@@ -1,23 +1,20 @@
 """Chapter 07: when remission comes, by arm.
 
-Kaplan-Meier and the log-rank test by lifelines (through `analysis.survival`). The log-rank test of confirmed
-UPCR remission is supportive; everything else is estimates with intervals.
+The log-rank test of confirmed UPCR remission is supportive and the only test; everything else is estimates with
+intervals. Frames come from `analysis.time_to_remission` and `analysis.between_visits`.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from helpers import figures
-from helpers.analysis import adam
-from helpers.chapters.exhibits import Exhibit, Result
+from helpers.analysis.time_to_remission import GRID
+from helpers.chapters.exhibits import Exhibit, Finding, Result
 from helpers.chapters.words import NOT_ESTIMABLE, capital, percent, pvalue_text, rounded
-from helpers.estimators import survival
 from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
 
-GRID = (0.0, *(v.month for v in VISITS))
-"""Times of the at-risk table: time zero and the visits' target times, in months."""
+ARM_ORDER = "arm order placebo, hUC-MSC"
+
 
 ENDPOINTS = {
     "UPCRF": ("first", "first remission of proteinuria (UPCR)"),
@@ -27,119 +24,153 @@ ENDPOINTS = {
     "HEMC": ("haematuria_confirmed", "confirmed remission of haematuria"),
     "HEMS": ("haematuria_sustained", "sustained remission of haematuria"),
 }
-"""PARAMCD: (key of its results, in words)."""
+"""PARAMCD: (in result keys, in words)."""
 
+AS_PLANNED = "visits at their target time, censored at the last assessment"
 CLOCKS = {
-    "AVAL": ("", "visits at their target time, censored at the last assessment"),
-    "ACTMONTH": ("actual_", "actual days, censored at the last assessment"),
-    "EOSMONTH": ("end_", "visits at their target time, censored at the end of observation"),
+    "AVAL": ("", AS_PLANNED, ""),
+    "ACTMONTH": ("actual_", "actual days, censored at the last assessment", ": actual days"),
+    "EOSMONTH": (
+        "end_",
+        "visits at their target time, censored at the end of observation",
+        ": censored at the end of observation",
+    ),
 }
-"""Column of ADTTE: (prefix of result keys, in words)."""
+"""Column of ADTTE: (before result keys, in words, behind a title)."""
+
+CONTRASTS = {
+    "month12_difference": (f"Difference in cumulative remission at {LAST.lower()}", "percentage points", 1),
+    "rmst_difference": (f"Difference in mean time without remission up to {LAST.lower()}", "months", 2),
+    "hazard_ratio": ("Discrete-time hazard ratio (description only)", "", 2),
+}
+"""Quantity: (in words, unit, digits shown)."""
 
 
-class Curve(NamedTuple):
-    figure: Exhibit
-    table: Exhibit
-    said: dict[str, Result | str]
+def curve(steps: pd.DataFrame, at_risk: pd.DataFrame, paramcd: str, clock: str = "AVAL") -> Finding:
+    """Cumulative remission by arm with its band, then the table at risk.
 
-
-class Tested(NamedTuple):
-    table: Exhibit
-    said: dict[str, Result | str]
-
-
-def curve(adtte: pd.DataFrame, code: str, time: str = "AVAL") -> Curve:
-    """Cumulative remission by arm (1 - Kaplan-Meier) with its band, and the at-risk table as data.
-
-    code: a key of `ENDPOINTS`; time: a key of `CLOCKS`.
+    steps, at_risk: frames of `time_to_remission.curve` and `.at_risk` of this endpoint and clock.
     """
-    rows, early = followed(adtte, code, time)
-    prefix, clock = CLOCKS[time]
-    key, words = ENDPOINTS[code]
-    steps, risk = [], []
-    latest = rows["time"].max() if len(rows) else 0.0
-    grid = list(GRID) if latest <= GRID[-1] else [*GRID, float(np.ceil(latest))]
-    for k, arm in enumerate(ARMS):
-        part = rows[rows["arm"] == k]
-        km = survival.kaplan_meier(part["time"], part["event"])
-        step = pd.DataFrame({"arm": arm, "time": km["time"], "estimate": 1 - km["survival"]})
-        step["lower"], step["upper"] = 1 - km["upper"], 1 - km["lower"]
-        steps.append(step.join(km[["n_risk", "n_event", "n_censor"]]))
-        if len(part):
-            counts = survival.at_risk_table(part["time"], part["event"], grid)
-            risk.append(counts.assign(arm=arm))
-    columns = ["arm", "time", "n_risk", "n_event", "n_censor"]
-    risk = pd.concat(risk)[columns] if risk else pd.DataFrame(columns=columns)
-    risk = risk.rename(columns={"n_risk": "at_risk", "n_event": "events", "n_censor": "censored"})
-    steps = pd.concat([s for s in steps if len(s)] or steps[:1], ignore_index=True)
-    counts = [rows[rows["arm"] == k] for k in (0, 1)]
-    said = {}
-    for arm, part in zip(ARMS, counts, strict=True):
-        n = int(part["event"].sum())
-        said[ARM_KEY[arm]] = Result(f"ttr.{prefix}{key}.events.{ARM_KEY[arm]}", n, text=percent(n, len(part)))
-    said["words"] = " ".join(_remarks(counts, words))
-    evaluable = "haematuria (HEMFL)" if code.startswith("HEM") else "proteinuria (UPCRFL)"
-    note = f" {early} times before time zero count as 0." if early else ""
-    common = {
-        "population": f"all randomised evaluable for {evaluable}",
-        "n": " v ".join(str(len(part)) for part in counts) + " children",
-    }
-    method = f"Kaplan-Meier (lifelines), 95 % band log-log, pointwise; {clock}; source ADTTE ({code}, {time})"
-    shares = "; ".join(f"{arm} {said[ARM_KEY[arm]]}" for arm in ARMS)
+    (key, words), (prefix, told, title) = ENDPOINTS[paramcd], CLOCKS[clock]
+    said, followed = {}, _followed(at_risk)
+    for arm, name in ARM_KEY.items():
+        remitted = int(at_risk.loc[at_risk["arm"] == arm, "events"].max()) if followed[arm] else 0
+        text = percent(remitted, followed[arm])
+        said[name] = Result(f"ttr.{prefix}{key}.events.{name}", remitted, text=text)
+    said["words"] = " ".join(_remarks(steps, followed, words))
+    early = int(steps["n_early"].sum())
+    before = f" {early} times before time zero count as 0." if early else ""
+    method = f"{told}; source ADTTE ({paramcd}, {clock})"
+    shares = "; ".join(f"{arm} {said[name]}" for arm, name in ARM_KEY.items())
     figure = Exhibit(
-        f"ttr-{prefix.replace('_', '-')}{key.replace('_', '-')}",
-        f"Time to {words}" + ("" if time == "AVAL" else f": {clock.split(',')[-1 if prefix == 'end_' else 0].strip()}"),
-        steps,
-        method=method,
+        f"ttr-{prefix}{key}".replace("_", "-"),
+        f"Time to {words}{title}",
+        steps.drop(columns="n_early"),
+        method=f"Kaplan-Meier (lifelines), 95 % band log-log, pointwise; {method}",
         conventions=[
-            "arm order placebo, hUC-MSC", "at risk means just before t", "no band where the curve is 0 or 100 %",
+            ARM_ORDER, "at risk means just before t", "no band where the curve is 0 or 100 %",
             "a confirmed or sustained remission is dated at its first visit",
         ],
-        caption=f"{said['words']}{note} Remission found at a visit came at some time since the visit before.".strip(),
+        caption=f"{said['words']}{before} Remission found at a visit came at some time since the visit before.".strip(),
         alt=f"Cumulative {words} by arm. Remitted: {shares}. {said['words']}".strip(),
-        figure=figures.cumulative_remission(steps, risk, grid=GRID[1:], label=f"Cumulative {words}"),
-        results=[r for r in said.values() if isinstance(r, Result)],
-        **common,
+        figure=_drawn(steps, at_risk, words),
+        results=[said[name] for name in ARM_KEY.values()],
+        **_whose(at_risk, paramcd),
     )  # fmt: skip
-    return Curve(figure, _risk_exhibit(figure, risk, grid, method, common), said)
+    table = _risk_table(
+        at_risk, f"{figure.key}-risk", figure.title, f"Kaplan-Meier (lifelines); {method}", paramcd
+    )
+    return Finding((figure, table), said)
 
 
-def estimates(adtte: pd.DataFrame, codes=tuple(ENDPOINTS), clocks=("AVAL",)) -> Tested:
-    """Remitted, median time and cumulative remission at month 12 for endpoints and time scales, by arm."""
-    data, said = [], {}
-    for code in codes:
-        for clock in clocks:
-            rows, _ = followed(adtte, code, clock)
-            prefix, how = CLOCKS[clock]
-            key, words = ENDPOINTS[code]
-            short = f"{prefix}{key}"
-            for k, arm in enumerate(ARMS):
-                part, name = rows[rows["arm"] == k], ARM_KEY[arm]
-                median, text = _median(part)
-                (share, low, high), share_text = _cumulative(part, GRID[-1])
-                n = int(part["event"].sum())
-                data.append(
-                    {
-                        "endpoint": capital(words), "clock": capital(how), "arm": arm, "n": n, "N": len(part),
-                        "median": median.estimate, "median_lower": median.lower, "median_upper": median.upper,
-                        "month12": share, "month12_lower": low, "month12_upper": high,
-                        "count_text": percent(n, len(part)), "median_text": text, "month12_text": share_text,
-                    }
-                )  # fmt: skip
-                said[f"{short}_{name}"] = Result(
-                    f"ttr.{short}.median.{name}", median.estimate, "months", 1, text
-                )
-                said[f"{short}_month12_{name}"] = Result(
-                    f"ttr.{short}.month12.{name}", share, "%", 1, share_text
-                )
-    columns = {"endpoint": "Time to"} | ({"clock": "Time scale and censoring"} if len(clocks) > 1 else {})
+def intervals(found: pd.DataFrame, steps: pd.DataFrame, at_risk: pd.DataFrame, paramcd: str) -> Finding:
+    """The interval-censored estimate drawn over the Kaplan-Meier curve, then both at the visits.
+
+    found: frame of `between_visits.interval_curve`; steps, at_risk: as in `curve`.
+    """
+    key, words = ENDPOINTS[paramcd]
+    wide = found[found["arm"] == ARMS[0]][["visit", "time"]].rename(columns={"time": "month"})
+    heads, said, notes = {"visit": "Visit", "month": "Month"}, {}, []
+    for arm, name in ARM_KEY.items():
+        part = found[found["arm"] == arm]
+        texts = [_share_text(row) for row in part.itertuples()]
+        wide[f"{name}_npmle"] = texts
+        wide[f"{name}_km"] = [rounded(100 * share, 1) for share in part["kaplan_meier"]]
+        heads[f"{name}_npmle"] = f"{arm}, interval-censored (95 % band)"
+        heads[f"{name}_km"] = f"{arm}, Kaplan-Meier"
+        last = part.iloc[-1]
+        said[name] = Result(f"ttr.{key}.npmle.month12.{name}", 100 * last["estimate"], "%", 1, texts[-1])
+        notes += [f"{arm}: {last['note']}."] if last["note"] else []
+    said["notes"] = " ".join(notes)
+    common = {
+        "caption": said["notes"],
+        "method": "nonparametric maximum likelihood of (last attended visit without, visit with] (Turnbull); band: "
+        f"pointwise 2.5 and 97.5 % of {found['resamples'].iloc[0]} bootstrap resamples an arm, Monte Carlo SE of the "
+        f"tail share {rounded(found['tail_se'].iloc[0], 1)} points; beside Kaplan-Meier; no p-values; "
+        f"source ADTTE ({paramcd}, LMONTH, RMONTH)",
+        "conventions": [
+            ARM_ORDER, "intervals open at the left, closed at the right",
+            "no band where no resample differs", "shown at the visits, where it is determined",
+        ],
+        **_whose(at_risk, paramcd),
+    }  # fmt: skip
+    shares = "; ".join(f"{arm} {said[name]} %" for arm, name in ARM_KEY.items())
+    figure = Exhibit(
+        f"ttr-{key}-intervals".replace("_", "-"),
+        f"Time to {words}: interval-censored beside Kaplan-Meier",
+        found[["arm", "time", "visit", "n", "estimate", "lower", "upper"]],
+        alt=f"Cumulative {words}, interval-censored estimates at the visits over the Kaplan-Meier steps. "
+        f"By {LAST.lower()}: {shares}.",
+        figure=_drawn(steps, at_risk, words, points=found),
+        results=[said[name] for name in ARM_KEY.values()],
+        **common,
+    )
+    table = Exhibit(
+        f"{figure.key}-table",
+        f"Cumulative {words} at the visits by both estimates",
+        wide,
+        columns=heads,
+        digits={"month": 1},
+        units={column: "%" for column in heads if column.endswith(("npmle", "km"))},
+        **common,
+    )
+    return Finding((figure, table), said)
+
+
+def estimates(found: pd.DataFrame, adtte: pd.DataFrame) -> Finding:
+    """Remitted, median time and cumulative remission at month 12; a column tells the clock where there are several.
+
+    found: frame of `time_to_remission.estimates`.
+    """
+    rows, said = [], {}
+    for row in found.to_dict("records"):
+        (key, words), arm = ENDPOINTS[row["paramcd"]], ARM_KEY[row["arm"]]
+        prefix, told, _ = CLOCKS[row["clock"]]
+        texts = {
+            "count_text": percent(row["n"], row["N"]),
+            "median_text": _median_text(row),
+            "month12_text": _month12_text(row),
+        }
+        rows.append({**row, "endpoint": capital(words), "clock": capital(told), **texts})
+        short = f"{prefix}{key}"
+        for end, name, value, unit in (
+            ("", "median", row["median"], "months"),
+            ("_month12", "month12", row["month12"], "%"),
+        ):
+            text = texts[f"{name}_text"]
+            said[f"{short}{end}_{arm}"] = Result(f"ttr.{short}.{name}.{arm}", value, unit, 1, text)
+    several = found["clock"].nunique() > 1
+    columns = {"endpoint": "Time to"} | ({"clock": "Time scale and censoring"} if several else {})
     columns |= {"arm": "Arm", "count_text": "Remitted n/N", "median_text": "Median (95 % interval)"}
     columns["month12_text"] = f"Remitted by {LAST.lower()} (95 % interval)"
     exhibit = Exhibit(
-        "ttr-estimates" if len(clocks) == 1 else "ttr-sensitivity",
+        "ttr-sensitivity" if several else "ttr-estimates",
         "Time to remission: medians and cumulative remission"
-        + ("" if len(clocks) == 1 else " under three ways to count time and to censor"),
-        pd.DataFrame(data),
+        + (" under three ways to count time and to censor" if several else ""),
+        pd.DataFrame(rows)[
+            ["endpoint", "clock", "arm", "n", "N", "median", "median_lower", "median_upper",
+             "month12", "month12_lower", "month12_upper", "count_text", "median_text", "month12_text"]
+        ],
         columns=columns,
         units={"median_text": "months", "month12_text": "%"},
         population="all randomised evaluable for the endpoint, N in the table",
@@ -147,142 +178,181 @@ def estimates(adtte: pd.DataFrame, codes=tuple(ENDPOINTS), clocks=("AVAL",)) -> 
         method="Kaplan-Meier (lifelines); limits of a median where the log-log band crosses one half; "
         "no p-values; source ADTTE",
         conventions=[
-            "arm order placebo, hUC-MSC", "a plateau's median is its midpoint",
+            ARM_ORDER, "a plateau's median is its midpoint",
             "not reached: half of the arm is not estimated to remit in follow-up",
             "Kaplan-Meier lets children who left remit like those who stayed",
         ],
         results=list(said.values()),
     )  # fmt: skip
-    return Tested(exhibit, said)
+    return Finding((exhibit,), said)
 
 
-def logrank(adtte: pd.DataFrame) -> Tested:
-    """Log-rank test of time to confirmed UPCR remission: supportive, the only test of this chapter."""
-    rows, _ = followed(adtte, "UPCRC", "AVAL")
-    test = survival.logrank(rows["time"], rows["event"], rows["arm"])
-    text = pvalue_text(test.p) + ("" if np.isfinite(test.p) else f" ({test.message})")
+def logrank(found: pd.DataFrame) -> Finding:
+    """The log-rank test of time to confirmed UPCR remission. found: frame of `time_to_remission.logrank`."""
+    test = found.iloc[0]
+    estimable = np.isfinite(test["p"])
+    text = pvalue_text(test["p"]) + ("" if estimable else f" ({test['note']})")
     said = {
-        "p": Result("ttr.confirmed.logrank.p", test.p, digits=3, text=text),
-        "statistic": Result("ttr.confirmed.logrank.statistic", test.statistic, digits=2),
+        "p": Result("ttr.confirmed.logrank.p", test["p"], digits=3, text=text),
+        "statistic": Result("ttr.confirmed.logrank.statistic", test["statistic"], digits=2),
     }
-    data = pd.DataFrame(
-        {
-            "arm": ARMS,
-            "children": [int((rows["arm"] == k).sum()) for k in (0, 1)],
-            "observed": [int(rows.loc[rows["arm"] == k, "event"].sum()) for k in (0, 1)],
-            "expected": list(test.expected),
-            "statistic": [test.statistic, np.nan],
-            "p": [test.p, np.nan],
-        }
-    )
-    shown = data.assign(
-        expected_text=[rounded(v, 2) for v in test.expected],
-        statistic_text=[rounded(test.statistic, 2), ""],
-        p_text=[text, ""],
-    )
     exhibit = Exhibit(
         "ttr-logrank",
         "Log-rank test of time to confirmed remission of proteinuria (supportive)",
-        shown,
+        found.drop(columns="note").assign(
+            expected_text=[rounded(v, 2) for v in found["expected"]],
+            statistic_text=[rounded(test["statistic"], 2), ""],
+            p_text=[text, ""],
+        ),
         columns={
             "arm": "Arm", "children": "Children", "observed": "Remissions seen",
             "expected_text": "Expected if the arms were alike", "statistic_text": "Chi-squared, 1 df",
             "p_text": "p (supportive)",
         },
         population="all randomised evaluable for proteinuria (UPCRFL)",
-        n=" v ".join(str(n) for n in data["children"]) + " children",
-        method=f"log-rank test, unstratified, two-sided (lifelines); {CLOCKS['AVAL'][1]}; source ADTTE (UPCRC)",
-        conventions=["arm order placebo, hUC-MSC", "supportive: decides nothing"],
-        caption="" if np.isfinite(test.p) else f"Not estimable: {test.message}.",
+        n=" v ".join(str(n) for n in found["children"]) + " children",
+        method="log-rank test, unstratified, two-sided (lifelines); "
+        f"{AS_PLANNED}; source ADTTE (UPCRC)",
+        conventions=[ARM_ORDER, "supportive: decides nothing"],
+        caption="" if estimable else f"Not estimable: {test['note']}.",
         results=list(said.values()),
     )  # fmt: skip
-    return Tested(exhibit, said)
+    return Finding((exhibit,), said)
 
 
-def followed(adtte, code, time):
-    """Children to analyse, and how many actual times lay before time zero (they count as 0)."""
-    rows = adam.events(adtte, code, time)
-    early = int((rows["time"] < 0).sum())
-    month = rows["time"].clip(lower=0).to_numpy(float)
-    grid = np.array(GRID)
-    # A CSV keeps ten digits: a time that is a visit's must not fall just behind the visit.
-    nearest = grid[np.abs(month[:, None] - grid).argmin(axis=1)]
-    return rows.assign(time=np.where(np.abs(month - nearest) < 1e-6, nearest, month)), early
+def contrasts(found: pd.DataFrame, adtte: pd.DataFrame) -> Finding:
+    """hUC-MSC against placebo in time. found: frame of `between_visits.contrasts`."""
+    rows, said = [], {}
+    for row in found.to_dict("records"):
+        (key, words), (quantity, unit, digits) = ENDPOINTS[row["paramcd"]], CONTRASTS[row["quantity"]]
+        text = _contrast_text(row, digits)
+        counts = f"{row['placebo_N']} v {row['msc_N']}"
+        rows.append({**row, "endpoint": words, "quantity": quantity, "n": counts, "unit": unit, "text": text})
+        name = row["quantity"]
+        said[f"{key}_{name}"] = Result(f"ttr.{key}.{name}", row["estimate"], unit, digits, text)
+    exhibit = Exhibit(
+        "ttr-contrasts",
+        "Time to remission: hUC-MSC against placebo",
+        pd.DataFrame(rows)[["endpoint", "quantity", "n", "estimate", "lower", "upper", "unit", "text", "note"]],
+        columns={"endpoint": "Time to", "quantity": "Quantity", "n": "n placebo v hUC-MSC",
+                 "text": "hUC-MSC against placebo (95 % interval)", "unit": "Unit", "note": "Note"},
+        population="all randomised evaluable for the endpoint", n=f"{adtte['USUBJID'].nunique()} randomised",
+        method="Kaplan-Meier with log-log limits of both arms combined by square-and-add (MOVER); restricted mean with "
+        "Greenwood's variance, normal interval; hazard ratio: complementary log-log regression on arm and log month, "
+        f"Firth's penalty, profile interval; {AS_PLANNED}; no p-values; source ADTTE",
+        conventions=[ARM_ORDER, "difference hUC-MSC - placebo, ratio hUC-MSC / placebo",
+                     "a mean time below zero difference is earlier remission on hUC-MSC"],
+        results=list(said.values()), missing="",
+    )  # fmt: skip
+    return Finding((exhibit,), said)
 
 
-def _risk_exhibit(figure, risk, grid, method, common) -> Exhibit:
+def _drawn(steps: pd.DataFrame, at_risk: pd.DataFrame, words: str, points: pd.DataFrame | None = None):
+    """The chapter's one figure: steps over the table at risk, with their band, or with a second estimate's marks."""
+    return figures.cumulative_remission(
+        steps, at_risk, grid=GRID[1:], label=f"Cumulative {words}", band=points is None, points=points
+    )
+
+
+def _followed(at_risk: pd.DataFrame) -> dict[str, int]:
+    """Arm: children followed from time zero."""
+    start = at_risk[at_risk["time"] == 0].set_index("arm")["at_risk"]
+    return {arm: int(start.get(arm, 0)) for arm in ARMS}
+
+
+def _whose(at_risk: pd.DataFrame, paramcd: str) -> dict[str, str]:
+    evaluable = "haematuria (HEMFL)" if paramcd.startswith("HEM") else "proteinuria (UPCRFL)"
+    return {
+        "population": f"all randomised evaluable for {evaluable}",
+        "n": " v ".join(map(str, _followed(at_risk).values())) + " children",
+    }
+
+
+def _risk_table(at_risk: pd.DataFrame, key: str, title: str, method: str, paramcd: str) -> Exhibit:
     names = {0.0: "Time zero"} | {v.month: v.name for v in VISITS}
+    grid = list(at_risk["time"].unique()) or list(GRID)
     wide = pd.DataFrame({"visit": [names.get(t, "End") for t in grid], "time": grid})
     columns = {"visit": "Visit", "time": "Month"}
-    for arm in ARMS:
-        part = risk[risk["arm"] == arm].set_index("time").reindex(grid)
+    for arm, name in ARM_KEY.items():
+        part = at_risk[at_risk["arm"] == arm].set_index("time").reindex(grid)
         for column, words in (
             ("at_risk", "at risk"),
             ("events", "remitted so far"),
             ("censored", "censored so far"),
         ):
-            name = f"{ARM_KEY[arm]}_{column}"
-            wide[name], columns[name] = part[column].to_numpy(float), f"{arm} {words}"
+            wide[f"{name}_{column}"] = part[column].to_numpy(float)
+            columns[f"{name}_{column}"] = f"{arm} {words}"
     return Exhibit(
-        f"{figure.key}-risk", f"{figure.title}: children at risk", wide, columns=columns, digits={"time": 1},
-        method=method.replace(", 95 % band log-log, pointwise", ""),
-        conventions=["arm order placebo, hUC-MSC", "at risk means just before t", "counts so far include t"],
-        caption="" if len(risk) else "No child can be followed: nobody is evaluable.", missing="no child", **common,
+        key, f"{title}: children at risk", wide, columns=columns, digits={"time": 1}, method=method,
+        conventions=[ARM_ORDER, "at risk means just before t", "counts so far include t"], missing="no child",
+        caption="" if len(at_risk) else "No child can be followed: nobody is evaluable.",
+        **_whose(at_risk, paramcd),
     )  # fmt: skip
 
 
-def _remarks(counts, words) -> list[str]:
+def _remarks(steps: pd.DataFrame, followed: dict[str, int], words: str) -> list[str]:
     """What makes a curve empty, flat or useless, in words."""
     out = []
-    for arm, part in zip(ARMS, counts, strict=True):
+    for arm, children in followed.items():
+        part = steps[steps["arm"] == arm]
         if part.empty:
             out.append(f"{arm}: no evaluable child, no curve.")
-        elif (part["time"] == 0).all() and not part["event"].any():
+        elif (part["time"] == 0).all() and not part["n_event"].any():
             out.append(f"{arm}: no assessment after time zero.")
-        elif not part["event"].any():
+        elif not part["n_event"].any():
             out.append(f"{arm}: no {words} was seen.")
-        elif part["event"].all() and part["time"].nunique() == 1:
+        elif len(part) == 1 and not part["n_censor"].any():
             out.append(
                 f"{arm}: every child remitted at {rounded(part['time'].iloc[0], 1)} months, no band exists."
             )
-        if len(part) == 1:
+        if children == 1:
             out.append(f"{arm}: a single child.")
     return out
 
 
-def _median(part):
-    """Median with its interval, and both in words."""
-    found = survival.median(part["time"], part["event"])
-    if part.empty:
-        return found, f"{NOT_ESTIMABLE}: no evaluable child"
-    if (part["time"] == 0).all() and not part["event"].any():
-        return found, f"{NOT_ESTIMABLE}: no assessment after time zero"
-    if np.isnan(found.estimate):
-        lower = f" ({rounded(found.lower, 1)} to not reached)" if np.isfinite(found.lower) else ""
-        return found, f"not reached{lower}"
-    ended = survival.kaplan_meier(part["time"], part["event"])["survival"].iloc[-1] == 0
-    ends = [
-        rounded(v, 1) if np.isfinite(v) else NOT_ESTIMABLE if ended else "not reached"
-        for v in (found.lower, found.upper)
-    ]
+def _median_text(row: dict) -> str:
+    if row["note"]:
+        return f"{NOT_ESTIMABLE}: {row['note']}"
+    lower, upper = row["median_lower"], row["median_upper"]
+    if np.isnan(row["median"]):
+        return f"not reached ({rounded(lower, 1)} to not reached)" if np.isfinite(lower) else "not reached"
+    # Where everybody remitted follow-up can't be what a limit lacks.
+    missing = NOT_ESTIMABLE if row["final"] == 100 else "not reached"
+    ends = [rounded(v, 1) if np.isfinite(v) else missing for v in (lower, upper)]
     both = "interval not estimable" if ends == [NOT_ESTIMABLE] * 2 else " to ".join(ends)
-    return found, f"{rounded(found.estimate, 1)} ({both})"
+    return f"{rounded(row['median'], 1)} ({both})"
 
 
-def _cumulative(part, at):
-    """Cumulative remission (%) at one time with its log-log interval, and in words."""
-    nothing = (np.nan,) * 3
-    if part.empty:
-        return nothing, f"{NOT_ESTIMABLE}: no evaluable child"
-    if (part["time"] == 0).all() and not part["event"].any():
-        return nothing, f"{NOT_ESTIMABLE}: no assessment after time zero"
-    km = survival.kaplan_meier(part["time"], part["event"])
-    last, survivors = km["time"].iloc[-1], km["survival"].iloc[-1]
-    if last < at and survivors > 0:
-        return nothing, f"{NOT_ESTIMABLE}: last child seen at {rounded(last, 1)} months"
-    row = km[km["time"] <= at]
-    if row.empty:
-        return nothing, f"{NOT_ESTIMABLE}: no time up to month 12"
-    share, low, high = (100 * (1 - row[c].iloc[-1]) for c in ("survival", "upper", "lower"))
-    words = f"({rounded(low, 1)} to {rounded(high, 1)})" if np.isfinite(low) else "(interval not estimable)"
-    return (share, low, high), f"{rounded(share, 1)} {words}"
+def _month12_text(row: dict) -> str:
+    if np.isfinite(row["month12"]):
+        lower, upper = row["month12_lower"], row["month12_upper"]
+        ends = (
+            f"{rounded(lower, 1)} to {rounded(upper, 1)}" if np.isfinite(lower) else "interval not estimable"
+        )
+        return f"{rounded(row['month12'], 1)} ({ends})"
+    if row["note"]:
+        return f"{NOT_ESTIMABLE}: {row['note']}"
+    if row["last"] > GRID[-1]:
+        return f"{NOT_ESTIMABLE}: no time up to {LAST.lower()}"
+    return f"{NOT_ESTIMABLE}: last child seen at {rounded(row['last'], 1)} months"
+
+
+def _share_text(row) -> str:
+    if not np.isfinite(row.estimate):
+        return NOT_ESTIMABLE
+    ends = (
+        f"{rounded(100 * row.lower, 1)} to {rounded(100 * row.upper, 1)}"
+        if np.isfinite(row.lower)
+        else "no band"
+    )
+    return f"{rounded(100 * row.estimate, 1)} ({ends})"
+
+
+def _contrast_text(row: dict, digits: int) -> str:
+    estimate, lower, upper = row["estimate"], row["lower"], row["upper"]
+    if not np.isfinite(estimate):
+        return f"{NOT_ESTIMABLE}: {row['note']}" if row["note"] else NOT_ESTIMABLE
+    if np.isnan(lower) or np.isnan(upper):
+        return f"{rounded(estimate, digits)} (no interval)"
+    high = rounded(upper, digits) if np.isfinite(upper) and upper < 1e6 else "no upper limit"
+    return f"{rounded(estimate, digits)} ({rounded(lower, digits)} to {high})"

@@ -1,28 +1,25 @@
 """Chapter 09: how we know that the numbers are right.
 
-Every comparison is computed when the chapter runs; nothing here is typed in but the references, which lie in
-`data/reference` with their sources.
+Every comparison is computed when the chapter runs, in `design`; here they are put in words. Nothing is typed in but
+the references, which lie in `data/reference` with their sources.
 """
 
-import json
 import re
-import warnings
-from typing import NamedTuple
 
-import lifelines
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.proportion import confint_proportions_2indep
 
-from helpers.chapters.exhibits import Exhibit, Result
+from helpers.chapters.exhibits import Exhibit, Finding, Result
 from helpers.chapters.words import NOT_ESTIMABLE, rounded
-from helpers.design import comparisons, known_truth
-from helpers.estimators import mixed, proportions, survival
+from helpers.design.references import CLOSED, ITERATIVE
 
 FAILS = "FAILS"
 _NOBODY = {"population": "reference data, none of this trial's children", "n": "as each row says"}
 _DIGITS = "ours is rounded to the digits that must agree; how many more do agree depends on the processor"
+_REQUIRED = (
+    f"required: {CLOSED} significant digits of a closed form, {ITERATIVE} of an iterative "
+    "fit, all printed digits of a published number, or fewer for the reason given; source data/reference"
+)
 
 
 class Verdicts(Exhibit):
@@ -38,72 +35,34 @@ class Verdicts(Exhibit):
         )
 
 
-class Checked(NamedTuple):
-    table: Exhibit
-    every: Exhibit
-    said: dict[str, Result | str]
-
-
-class Shown(NamedTuple):
-    table: Exhibit
-    said: dict[str, Result | str]
-
-
 def number(value: float, digits: int = 9) -> str:
     """Up to so many significant digits; "not reached" for a missing one."""
     return "not reached" if not np.isfinite(value) else f"{value:.{digits}g}"
 
 
-def agreement() -> Checked:
-    """Reference and ours: a row per method and source, and every number compared.
+def agreement(every: pd.DataFrame, methods: pd.DataFrame) -> Finding:
+    """Reference and ours: a row per method and source.
 
-    How many digits two right answers share is a property of the processor, so none is shown: a row says how
-    many digits must agree, and whether they do. Ours is printed to the digits that must agree.
+    How many digits two right answers share is a property of the processor, so none is shown: a row says how many digits
+    must agree, and whether they do. every, methods: frames of `comparisons.every` and `.by_method`.
     """
-    every = pd.DataFrame([*comparisons.against_r(), *comparisons.against_papers()])
-    every["origin"] = [text.partition(":")[0] if text.startswith("R ") else text for text in every["source"]]
-    places = every["required"].clip(2, comparisons.CLOSED).astype(int)
-    every["shown"] = [number(value, n) for value, n in zip(every["ours"], places, strict=True)]
-    rows = []
-    for (method, data, origin), part in every.groupby(["method", "data", "origin"], sort=False):
-        # the first number that fails, or else the first of those of which least is asked
-        worst = part.loc[part["required"].where(part["passes"], -1.0).idxmin()]
-        why = "; ".join(dict.fromkeys(reason for reason in part["reason"] if reason))
-        rows.append(
-            {
-                "method": method,
-                "data": data,
-                "source": origin,
-                "compared": len(part),
-                "quantities": ", ".join(dict.fromkeys(part["quantity"])),
-                "example": worst["key"],
-                "reference": number(worst["reference"]),
-                "ours": worst["shown"],
-                "required": worst["required"],
-                "passes": bool(part["passes"].all()),
-                "verdict": "passes" if part["passes"].all() else FAILS,
-                "reason": why,
-            }
-        )
-    summary = pd.DataFrame(rows)
-    failed, methods = int((~every["passes"]).sum()), every["method"].nunique()
+    failed = every[~every["passes"]]
     said = {
         "compared": Result("validation.compared", len(every)),
-        "failed": Result("validation.failed", failed),
-        "methods": Result("validation.methods", methods),
+        "failed": Result("validation.failed", len(failed)),
+        "methods": Result("validation.methods", every["method"].nunique()),
         "recalled": Result("validation.recalled", int(every["source"].str.endswith("(recalled)").sum())),
         "verdict": "Every number agrees as far as it must."
-        if not failed
-        else f"Not right: {', '.join(dict.fromkeys(every.loc[~every['passes'], 'method']))}.",
+        if failed.empty
+        else f"Not right: {', '.join(failed['method'].unique())}.",
     }
-    method = (
-        f"required: {comparisons.CLOSED} significant digits of a closed form, {comparisons.ITERATIVE} of an iterative "
-        "fit, all printed digits of a published number, or fewer for the reason given; source data/reference"
-    )
     table = Verdicts(
         "validation-agreement",
         "Our numbers beside R's and the published ones",
-        summary.assign(required=[f"{v:.0f}" for v in summary["required"]]),
+        _worded(methods)[
+            ["method", "data", "source", "compared", "quantities", "example", "reference", "ours", "required",
+             "passes", "verdict", "reason"]
+        ],
         columns={
             "method": "Method",
             "source": "Reference",
@@ -115,30 +74,31 @@ def agreement() -> Checked:
             "ours": "Ours",
             "reason": "Why fewer digits",
         },
-        method=method,
+        method=_REQUIRED,
         conventions=[
             _DIGITS,
             "the example is a number that fails, or else one of which least is asked",
             "read: seen in a public text; recalled: from memory, confirmed only by being reproduced",
         ],
         caption=said["verdict"],
-        results=[r for r in said.values() if isinstance(r, Result)],
+        results=[value for value in said.values() if isinstance(value, Result)],
         missing="",
         **_NOBODY,
-    )
-    listed = every.drop(columns="shown").assign(
-        reference=every["reference"].map(number),
-        ours=every["shown"],
-        required=[f"{v:.0f}" for v in every["required"]],
-        verdict=np.where(every["passes"], "passes", FAILS),
-    )
-    complete = Verdicts(
+    )  # fmt: skip
+    return Finding((table,), said)
+
+
+def complete(every: pd.DataFrame) -> Exhibit:
+    """Every number compared. every: frame of `comparisons.every`."""
+    return Verdicts(
         "validation-every",
         "Every number compared",
-        listed,
-        method=method,
+        _worded(every)[
+            ["method", "data", "quantity", "key", "source", "reference", "ours", "required", "passes", "reason",
+             "origin", "verdict"]
+        ],
+        method=_REQUIRED,
         conventions=[_DIGITS],
-        **_NOBODY,
         columns={
             "method": "Method",
             "data": "Data set",
@@ -150,32 +110,16 @@ def agreement() -> Checked:
             "verdict": "Verdict",
             "source": "Source",
         },
-    )
-    return Checked(table, complete, said)
+        **_NOBODY,
+    )  # fmt: skip
 
 
-def kenward_roger() -> Exhibit:
-    """One contrast under each variant of its standard error and degrees of freedom, on R's made-up trial."""
-    change, _, baseline, arm, month = comparisons.trial_arrays()
-    visits = [5, 8, 9, 11]
-    fit = mixed.mmrm(change[:, visits], baseline, arm, month[visits] * 30.4375)
-    last, rows = np.eye(len(visits))[-1], []
-    names = {
-        **{words: {"se": option} for option, words in comparisons.VARIANTS.values()},
-        "Kenward-Roger linear with expected information, as pbkrtest takes it": {
-            "se": "kenward-roger-linear",
-            "information": "expected",
-        },
-    }
-    for words, options in names.items():
-        found = fit.arm_contrast(last, **options)
-        rows.append(
-            {"variant": words, "estimate": found.estimate, "se": found.se, "df": found.df, "p": found.p}
-        )
+def kenward_roger(variants: pd.DataFrame) -> Exhibit:
+    """One contrast under each variant. variants: frame of `programs.kenward_roger`."""
     return Exhibit(
         "validation-kenward-roger",
         "Kenward-Roger has variants: one contrast under each",
-        pd.DataFrame(rows),
+        variants,
         population="R's made-up trial (data/reference/r/long.csv)",
         n="20 v 20",
         method="change of log-UPCR at the last of four visits, MMRM by REML, unstructured",
@@ -188,25 +132,22 @@ def kenward_roger() -> Exhibit:
     )
 
 
-def conventions() -> Exhibit:
-    """Where R, SAS and Python differ for a reason, what it changes on a data set here, and what we use."""
-    r = comparisons.table("r", "r_values").set_index("key")["value"]
-    curves = comparisons.table("r", "r_km").query("arm == 1 and time < 1").groupby("conf").last()
-    tte = comparisons.table("r", "tte").query("arm == 1")
-    steps = survival.kaplan_meier(tte["time"], tte["event"])
-    edges = np.append(np.append(0.0, steps["time"][steps["time"] < r["rmst.tau"]]), r["rmst.tau"])
-    heights = np.append(1.0, steps["survival"][steps["time"] < r["rmst.tau"]])
-    # lifelines' formula: twice the integral of t S(t), less the squared integral of S
-    spread = np.sqrt((np.diff(edges**2) * heights).sum() - (np.diff(edges) * heights).sum() ** 2)
-    ours = survival.rmst(tte["time"], tte["event"], r["rmst.tau"]).se
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        score = confint_proportions_2indep(56, 70, 48, 80, method="score", compare="diff", correction=True)
-        barnard = stats.barnard_exact([[13, 6], [7, 14]]).pvalue
-    two, one = proportions.miettinen_nurminen(48, 80, 56, 70), proportions.barnard(6, 20, 13, 20)
-    plateau = lifelines.KaplanMeierFitter().fit([1, 2, 3, 4], [1, 1, 1, 1]).median_survival_time_
-    men = comparisons.table("published", "lung_men")
-    beyond = survival.rmst(men["days"], men["event"], 1100)
+def conventions(differences: pd.DataFrame) -> Exhibit:
+    """Where R, SAS and Python differ for a reason, what it changes on a data set, and what we use.
+
+    differences: frame of `programs.differences`.
+    """
+    found = differences.set_index(["topic", "program", "quantity"])
+
+    def value(topic, program, quantity):
+        return number(found.loc[(topic, program, quantity), "value"])
+
+    def limits(topic, program, digits):
+        return " to ".join(
+            rounded(found.loc[(topic, program, end), "value"], digits) for end in ("lower", "upper")
+        )
+
+    beyond = found.loc[("beyond follow-up", "here", "mean")]
     rows = [
         (
             "Kaplan-Meier interval",
@@ -214,23 +155,23 @@ def conventions() -> Exhibit:
             "log-log",
             "log-log (lifelines)",
             "log-log",
-            f"{_range(curves.loc['log'])} by log, {_range(curves.loc['log-log'])} by log-log",
+            f"{limits('survival interval', 'log', 3)} by log, {limits('survival interval', 'log-log', 3)} by log-log",
         ),
         (
             "Median of a curve that lies on one half",
             "midpoint of the plateau",
             "midpoint",
-            f"lifelines: {number(plateau)} for times 1, 2, 3, 4",
+            f"lifelines: {value('plateau', 'lifelines', 'median')} for times 1, 2, 3, 4",
             "midpoint",
-            f"{number(survival.median([1, 2, 3, 4], [1, 1, 1, 1]).estimate)} for times 1, 2, 3, 4",
+            f"{value('plateau', 'here', 'median')} for times 1, 2, 3, 4",
         ),
         (
             "Variance of the restricted mean",
             "Greenwood (survRM2)",
             "Greenwood",
-            f"lifelines: SD of min(T, tau), {number(spread)}",
+            f"lifelines: SD of min(T, tau), {value('restricted mean', 'lifelines', 'sd')}",
             "Greenwood",
-            f"SE {number(ours)}; R {number(r['rmst.se.arm1'])}",
+            f"SE {value('restricted mean', 'here', 'se')}; R {value('restricted mean', 'R', 'se')}",
         ),
         (
             "Restricted mean beyond follow-up",
@@ -238,7 +179,7 @@ def conventions() -> Exhibit:
             "cut at the last event",
             "carried on, flat",
             NOT_ESTIMABLE,
-            beyond.message or number(beyond.estimate),
+            beyond["note"] or number(beyond["value"]),
         ),
         (
             "Ties in a Cox model",
@@ -246,8 +187,8 @@ def conventions() -> Exhibit:
             "Breslow",
             "Efron (lifelines)",
             "no Cox model; discrete-time cloglog",
-            f"log ratio {number(r['cox.efron.coef'])} Efron, {number(r['cox.breslow.coef'])} Breslow, "
-            f"{number(r['cox.exact.coef'])} exact",
+            f"log ratio {value('ties', 'R', 'efron')} Efron, {value('ties', 'R', 'breslow')} Breslow, "
+            f"{value('ties', 'R', 'exact')} exact",
         ),
         (
             "Intervals of interval-censored data",
@@ -261,17 +202,17 @@ def conventions() -> Exhibit:
             "Miettinen-Nurminen interval",
             "as in the paper",
             "as in the paper",
-            f"statsmodels: {_pair(score)}",
+            f"statsmodels: {limits('Miettinen-Nurminen', 'statsmodels', 4)}",
             "as in the paper",
-            f"{_pair(two)} for 56/70 v 48/80",
+            f"{limits('Miettinen-Nurminen', 'here', 4)} for 56/70 v 48/80",
         ),
         (
             "Supremum of an unconditional test",
             "grid",
             "grid",
-            f"scipy's Barnard: {number(barnard)}",
+            f"scipy's Barnard: {value('Barnard', 'scipy', 'p')}",
             "grid, refined at the peaks",
-            f"{number(one)} for 13/20 v 6/20",
+            f"{value('Barnard', 'here', 'p')} for 13/20 v 6/20",
         ),
         (
             "Two sides of Boschloo's test",
@@ -279,7 +220,7 @@ def conventions() -> Exhibit:
             "not offered",
             "twice the smaller side (scipy)",
             "twice the smaller side",
-            f"{number(proportions.boschloo(6, 20, 14, 20))} for 14/20 v 6/20, alike in all for equal arms",
+            f"{value('Boschloo', 'here', 'p')} for 14/20 v 6/20, alike in all for equal arms",
         ),
         (
             "Kenward-Roger",
@@ -291,7 +232,7 @@ def conventions() -> Exhibit:
         ),
         (
             "Degrees of freedom of random slopes",
-            f"lmerTest {number(r['lmer.satt.df.4'])}, nlme {number(r['lme.df.4'])}",
+            f"lmerTest {value('slope df', 'lmerTest', 'df')}, nlme {value('slope df', 'nlme', 'df')}",
             "DDFM names one",
             "none: z (statsmodels)",
             "Satterthwaite",
@@ -334,20 +275,31 @@ def conventions() -> Exhibit:
     )
 
 
-def known() -> Shown:
-    """Coverage, bias and type I error against known truth, as kept; and whether it belongs to these sources."""
-    if not known_truth.KEPT.is_file():
-        kept = {"key": "", "rows": []}
+def known_truth(results: pd.DataFrame, current: bool) -> Finding:
+    """Coverage, bias and type I error against known truth, as kept.
+
+    results: frame of `known_truth.latest`; current: whether it belongs to the sources as they are.
+    """
+    large = results[results["n"] == 400]
+    off = list(large.loc[large["outside"], "method"])
+    kept = (
+        "It was computed with the estimators as they are now."
+        if current
+        else "It is stored for another version of the estimators: `make test-slow` says whether it still holds, and "
+        "`python -m helpers.design.renewal known_truth` computes it again."
+    )
+    if off:
+        verdict = f"At 400 children an arm, outside Monte Carlo error: {', '.join(off)}."
+    elif len(large):
+        verdict = (
+            "At 400 children an arm, within Monte Carlo error, every estimate is unbiased and every interval "
+            "covers its 95 %."
+        )
     else:
-        kept = json.loads(known_truth.KEPT.read_text("utf-8"))
-    here = kept["key"] == known_truth.key()
-    frame = pd.DataFrame(kept["rows"], columns=list(kept["rows"][0]) if kept["rows"] else ["method", "n"])
-    if kept["rows"]:
-        shown = [_known_words(row) for row in kept["rows"]]
-        frame = frame.assign(**{name: [words[name] for words in shown] for name in shown[0]})
+        verdict = "Nothing is stored."
+    said = {"kept": kept, "verdict": verdict, "off": Result("validation.known_truth.off", len(off))}
+    texts = [_known_words(row) for row in results.to_dict("records")]
     heads = {
-        "n": "Children an arm",
-        "method": "Method",
         "truth_text": "Truth",
         "bias_text": "Bias (Monte Carlo SE)",
         "coverage_text": "Coverage of 95 % (Monte Carlo interval)",
@@ -355,31 +307,12 @@ def known() -> Shown:
         "trials_text": "Trials",
         "verdict": "Within Monte Carlo error",
     }
-    large = [row for row in kept["rows"] if row["n"] == 400]
-    off = [row["method"] for row in large if _off(row)]
-    words = (
-        "It was computed with the estimators as they are now."
-        if here
-        else "It is stored for another version of the estimators: `make test-slow` says whether it still holds, and "
-        "`python -m helpers.design.known_truth` computes it again."
-    )
-    verdict = (
-        f"At 400 children an arm, outside Monte Carlo error: {', '.join(off)}."
-        if off
-        else (
-            "At 400 children an arm, within Monte Carlo error, every estimate is unbiased and every interval "
-            "covers its 95 %."
-            if large
-            else "Nothing is stored."
-        )
-    )
-    said = {"kept": words, "verdict": verdict, "off": Result("validation.known_truth.off", len(off))}
     exhibit = Exhibit(
         "validation-known-truth",
         "Coverage, bias and type I error where the truth is known",
-        frame,
-        columns={k: v for k, v in heads.items() if k in frame},
-        units={"coverage_text": "%", "type1_text": "%"} if kept["rows"] else {},
+        results.drop(columns="outside").assign(**{name: [text[name] for text in texts] for name in heads}),
+        columns={"n": "Children an arm", "method": "Method", **heads},
+        units={"coverage_text": "%", "type1_text": "%"},
         population="simulated trials whose truth is known; nothing to do with this trial's effect",
         n="20 and 400 an arm",
         method="estimators of this project on data drawn from models with known parameters "
@@ -389,46 +322,40 @@ def known() -> Shown:
             "Monte Carlo interval: Wilson 95 %",
             "judged at 400 an arm only, at 99.7 %; at 20 reported as it is",
         ],
-        caption=f"{words} {verdict}",
+        caption=f"{kept} {verdict}",
         results=[said["off"]],
         missing="",
     )
-    return Shown(exhibit, said)
+    return Finding((exhibit,), said)
 
 
-def _off(row) -> bool:
-    """Whether bias, coverage or type I error lies outside three Monte Carlo standard errors."""
-    biased = row["bias"] is not None and abs(row["bias"]) > 3 * row["bias_se"]
-    out = []
-    for name, target in (("coverage", 95.0), ("type1", 5.0)):
-        if row[name] is not None and row["trials"]:
-            out.append(abs(row[name] - target) > 300 * np.sqrt(0.05 * 0.95 / row["trials"]))
-    return bool(biased or any(out))
+def _worded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of `comparisons` as text: ours to the digits that must agree, and the verdict in a word."""
+    places = frame["required"].clip(2, CLOSED)
+    return frame.assign(
+        reference=[number(value) for value in frame["reference"]],
+        ours=[number(value, digits) for value, digits in zip(frame["ours"], places, strict=True)],
+        required=frame["required"].astype(str),
+        verdict=np.where(frame["passes"], "passes", FAILS),
+    )
 
 
-def _known_words(row) -> dict:
+def _known_words(row: dict) -> dict[str, str]:
     def share(name):
-        if row[name] is None:
+        if np.isnan(row[name]):
             return ""
-        if row[f"{name}_lower"] is None:
+        if np.isnan(row[f"{name}_lower"]):
             return f"{rounded(row[name], 2)} (exact)"
         return f"{rounded(row[name], 1)} ({rounded(row[f'{name}_lower'], 1)} to {rounded(row[f'{name}_upper'], 1)})"
 
-    bias = "" if row["bias"] is None else f"{rounded(row['bias'], 4)} ({rounded(row['bias_se'], 4)})"
+    bias = "" if np.isnan(row["bias"]) else f"{rounded(row['bias'], 4)} ({rounded(row['bias_se'], 4)})"
     failed = f", {row['failed']} without estimate" if row["failed"] else ""
+    within = "no" if row["outside"] else "yes"
     return {
-        "truth_text": "" if row["truth"] is None else rounded(row["truth"], 3),
+        "truth_text": "" if np.isnan(row["truth"]) else rounded(row["truth"], 3),
         "bias_text": bias,
         "coverage_text": share("coverage"),
         "type1_text": share("type1"),
-        "trials_text": f"{row['trials']}{failed}" if row["trials"] else "all tables",
-        "verdict": "" if row["n"] != 400 else "no" if _off(row) else "yes",
+        "trials_text": "all tables" if np.isnan(row["trials"]) else f"{row['trials']:.0f}{failed}",
+        "verdict": within if row["n"] == 400 else "",
     }
-
-
-def _range(row) -> str:
-    return f"{rounded(row['lower'], 3)} to {rounded(row['upper'], 3)}"
-
-
-def _pair(limits) -> str:
-    return " to ".join(rounded(float(v), 4) for v in limits)

@@ -63,3 +63,9 @@ def children_text(adsl: pd.DataFrame, only=None) -> str:
 def capital(text: str) -> str:
     """The text with a capital first letter; "eGFR" keeps its own."""
     return text if text[:1].isupper() or text[1:2].isupper() else text[:1].upper() + text[1:]
+
+
+def fit_text(fit) -> str:
+    """Covariance structure that a fitted mixed model has, and all that the fit has to say about itself."""
+    used = f"Covariance: {fit.structure}." if fit.converged else "The model could not be fitted."
+    return f"{used} {capital(fit.message)}." if fit.message else used

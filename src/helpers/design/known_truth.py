@@ -1,36 +1,24 @@
 """Estimators against a truth that is known: coverage, bias and type I error at 20 and at 400 children an arm.
 
 Trials are drawn from models of which every true value is known, and each estimator is asked about them. The
-answer takes minutes, so it is kept in `data/reference/kept/coverage.json` under the digest of the estimators'
-sources: `python -m helpers.design.known_truth` computes and keeps it again; the validation chapter shows
-what is kept, and says so where it belongs to other sources. Exact tests need no simulation at 20 an arm:
+answer takes minutes, so it is stored in `data/reference/stored/known_truth.json` with the digest of the code
+behind it: `python -m helpers.design.renewal known_truth` computes and stores it again; the validation chapter
+shows what is stored, and says so where it belongs to other code. Exact tests need no simulation at 20 an arm:
 their size is a sum over all tables.
 """
 
-import hashlib
-import json
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
-from helpers import ROOT
-from helpers.design.kept import source
-from helpers.estimators import (
-    arguments,
-    discrete_time,
-    imputation,
-    interval_censored,
-    mixed,
-    proportions,
-    reml,
-    survival,
-)
+from helpers.design import stored
+from helpers.estimators import discrete_time, imputation, interval_censored, mixed, proportions, survival
+from helpers.study.parameters import Parameters
+from helpers.study.protocol import DAYS_PER_YEAR
 
-KEPT = ROOT / "data" / "reference" / "kept" / "coverage.json"
-SOURCES = (arguments, discrete_time, imputation, interval_censored, mixed, proportions, reml, survival)
 SEED = 20261122
 SIZES = (20, 400)
 DAYS = np.array([14.0, 56, 152, 244, 365])
@@ -40,22 +28,38 @@ TRIALS = {20: 1000, 400: 400}
 P0, P1 = 0.15, 0.40
 HAZARD, LOG_RATIO = 0.02, np.log(2.5)
 EFFECT, SLOPE = -0.4, 1.5
+MEASURED = (
+    "bias",
+    "bias_se",
+    "coverage",
+    "coverage_lower",
+    "coverage_upper",
+    "type1",
+    "type1_lower",
+    "type1_upper",
+)
 
 
-def key() -> str:
-    """Digest of the code that decides the result: the estimators' and this study's, without its comments."""
-    parts = [source(module) for module in (*SOURCES, sys.modules[run.__module__])]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def compute(_: object = None) -> dict:
+    """{"seed": ..., "rows": ...} of `run`, at six decimals; it takes minutes and depends on no parameter."""
+    return {"seed": SEED, "rows": [row for name in PARTS for row in part(None, name)["rows"]]}
 
 
-def run(trials: dict[int, int] | None = None, only: str = "") -> list[dict]:
+def part(_: object, name: str) -> dict:
+    """The rows of one of `PARTS`, a study and a size."""
+    study, n = name.split()
+    rows = run(only=study, sizes=(int(n),))
+    return {"rows": [{k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in rows]}
+
+
+def run(trials: dict[int, int] | None = None, only: str = "", sizes: tuple[int, ...] = SIZES) -> list[dict]:
     """A row per method and size: method, n (an arm), trials, truth, bias with its Monte Carlo SE, coverage and type I
     error (%) with Wilson's limits over the trials; None where a method has no such thing.
 
-    `trials`: number by size (default `TRIALS`); `only`: the methods whose name begins so. Deterministic.
+    `trials`: number by size (default `TRIALS`); `only`: the studies whose name begins so. Deterministic.
     """
     rows = []
-    for n in SIZES:
+    for n in sizes:
         count = (trials or TRIALS)[n]
         for name, study in STUDIES.items():
             if name.startswith(only):
@@ -77,25 +81,19 @@ def _probability(cells, n, common):
     return np.einsum("ap,ab,bp->p", chance, cells, chance)
 
 
-def _row(method, truth, estimates=None, covered=None, rejected=None) -> dict:
-    """Bias, coverage and type I error from one value a trial; NaN estimates and None are left out and counted."""
-    row = {"method": method, "truth": truth, "trials": 0, "failed": 0}
-    for name in (
-        "bias",
-        "bias_se",
-        "coverage",
-        "coverage_lower",
-        "coverage_upper",
-        "type1",
-        "type1_lower",
-        "type1_upper",
-    ):
-        row[name] = None
+def summary(method, truth, estimates=None, covered=None, rejected=None) -> dict:
+    """A row of `run` without its size, from one value a trial.
+
+    estimates: numbers, NaN where there is none; covered, rejected: booleans, None where there is none. What is missing
+    is left out; estimates that are missing are counted as failed.
+    """
+    row = {"method": method, "truth": truth, "trials": 0, "failed": 0} | dict.fromkeys(MEASURED)
     if estimates is not None:
         estimates = np.asarray(estimates, float)
         good = np.isfinite(estimates)
-        row |= {"trials": len(good), "failed": int((~good).sum())}
         row |= {
+            "trials": len(good),
+            "failed": int((~good).sum()),
             "bias": float(estimates[good].mean() - truth),
             "bias_se": float(estimates[good].std(ddof=1) / np.sqrt(good.sum())),
         }
@@ -129,20 +127,20 @@ def _proportions(n, trials, rng) -> Iterator[dict]:
         ("Difference, Newcombe", proportions.newcombe),
     ):
         lower, upper = interval(x0, n, x1, n)
-        yield _row(name, P1 - P0, (x1 - x0) / n, (lower <= P1 - P0) & (upper >= P1 - P0))
+        yield summary(name, P1 - P0, (x1 - x0) / n, (lower <= P1 - P0) & (upper >= P1 - P0))
     for name, interval in (
         ("One arm, Wilson", proportions.wilson),
         ("One arm, Clopper-Pearson", proportions.clopper_pearson),
     ):
         lower, upper = interval(x1, n)
-        yield _row(name, P1, x1 / n, (lower <= P1) & (upper >= P1))
+        yield summary(name, P1, x1 / n, (lower <= P1) & (upper >= P1))
     for name in ("boschloo", "fisher", "barnard"):
         label = {"boschloo": "Boschloo's test", "fisher": "Fisher's test", "barnard": "Barnard's test"}[name]
         if n <= 100:
             top, here = exact_size(n, name)
-            row = _row(f"{label}, exact, at {100 * P0:g} % in both arms", P0) | {"type1": 100 * here}
+            row = summary(f"{label}, exact, at {100 * P0:g} % in both arms", P0) | {"type1": 100 * here}
             yield row | {"trials": None}
-            yield _row(f"{label}, exact, largest over all probabilities", None) | {
+            yield summary(f"{label}, exact, largest over all probabilities", None) | {
                 "type1": 100 * top,
                 "trials": None,
             }
@@ -181,9 +179,9 @@ def _survival(n, trials, rng) -> Iterator[dict]:
     ):
         found = iter([ask(d) for d in data])
         test = None if "log-log" in name else iter([ask(d) for d in nulls]).__next__
-        yield _row(name, truth, *(part or None for part in _asked(trials, truth, found.__next__, test)))
+        yield summary(name, truth, *(part or None for part in _asked(trials, truth, found.__next__, test)))
     p = np.array([survival.logrank(*d[:3]).p for d in nulls])
-    yield _row("Log-rank test", 0.0, rejected=p[np.isfinite(p)] <= 0.05)
+    yield summary("Log-rank test", 0.0, rejected=p[np.isfinite(p)] <= 0.05)
     some = max(50, trials // 2)
     estimates, covered = [], []
     for time, event, arm, *_ in data[:some]:
@@ -194,14 +192,14 @@ def _survival(n, trials, rng) -> Iterator[dict]:
         )
         estimates.append(found.log_ratio)
         covered.append(bool(found.lower <= ratio <= found.upper))
-    yield _row("Discrete-time log hazard ratio, Firth, profile interval", LOG_RATIO, estimates, covered)
+    yield summary("Discrete-time log hazard ratio, Firth, profile interval", LOG_RATIO, estimates, covered)
     estimates, covered = [], []
     for _, _, arm, left, right in data[:some]:
         here = interval_censored.npmle_bootstrap(left[arm == 1], right[arm == 1], [6.01], 200, rng).iloc[0]
         truth = float(np.exp(-HAZARD * ratio * 6.01))
         estimates.append(here["estimate"])
         covered.append(bool(here["lower"] <= truth <= here["upper"]))
-    yield _row("Interval-censored NPMLE at month 6, one arm, bootstrap of 200", truth, estimates, covered)
+    yield summary("Interval-censored NPMLE at month 6, one arm, bootstrap of 200", truth, estimates, covered)
 
 
 def _visits(n, rng, effect, missing=0.0):
@@ -232,15 +230,15 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
     ):
         ask = iter([fit.arm_contrast(w, se=option) for fit in fits]).__next__
         test = iter([fit.arm_contrast(w, se=option) for fit in nulls]).__next__
-        yield _row(name, truth, *_asked(trials, truth, ask, test))
+        yield summary(name, truth, *_asked(trials, truth, ask, test))
 
     def slopes(effect):
-        arm, years = np.repeat([0, 1], n), DAYS / 365.25
+        arm, years = np.repeat([0, 1], n), DAYS / DAYS_PER_YEAR
         own = rng.normal(0, 3, 2 * n) - 2 + effect * arm
         y = rng.normal(95, 15, 2 * n)[:, None] + own[:, None] * years + rng.normal(0, 5, (2 * n, len(years)))
         return mixed.random_slope(y, years, arm).contrast({"time x arm": 1})
 
-    yield _row(
+    yield summary(
         "Random slopes, difference, Satterthwaite", SLOPE,
         *_asked(3 * trials, SLOPE, lambda: slopes(SLOPE), lambda: slopes(0.0)),
     )  # fmt: skip
@@ -249,7 +247,7 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
         y, baseline, arm = _visits(n, rng, effect)
         return mixed.ancova(y[:, -1], baseline, arm)
 
-    yield _row(
+    yield summary(
         "ANCOVA at the last visit",
         EFFECT,
         *_asked(trials, EFFECT, lambda: adjusted(EFFECT), lambda: adjusted(0.0)),
@@ -261,21 +259,36 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
         completed = imputation.impute(y, baseline, arm, DAYS, 20, rng)
         return imputation.pool(completed, lambda values: mixed.ancova(values[:, -1], baseline, arm))
 
-    yield _row(
+    yield summary(
         "Multiple imputation under MAR, 20 imputations, ANCOVA", EFFECT,
         *_asked(few, EFFECT, lambda: imputed(EFFECT), lambda: imputed(0.0)),
     )  # fmt: skip
 
 
 STUDIES = {"proportions": _proportions, "survival": _survival, "mixed": _mixed}
+PARTS = tuple(f"{study} {n}" for n in SIZES for study in STUDIES)
+"""What `part` computes one by one."""
 
 
-def main() -> None:
-    """Compute everything and keep it."""
-    KEPT.parent.mkdir(parents=True, exist_ok=True)
-    rows = [{k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in run()]
-    KEPT.write_text(json.dumps({"key": key(), "seed": SEED, "rows": rows}, indent=1) + "\n")
+def judged(rows: list[dict]) -> pd.DataFrame:
+    """Rows of `run` as a frame, with the verdict `outside`.
+
+    Returns
+    -------
+    A row a size and method: n (children an arm), method, truth, trials (NaN: exact, no simulation), failed, bias,
+    bias_se, coverage, type1 (%) with their limits `_lower` and `_upper`, and outside: whether bias, coverage of 95 % or
+    type I error of 5 % lies further than three Monte Carlo standard errors from what theory promises of a large trial.
+    """
+    frame = pd.DataFrame(rows, columns=["n", "method", "truth", "trials", "failed", *MEASURED])
+    frame = frame.astype({name: float for name in ("truth", "trials", *MEASURED)})
+    se = 100 * np.sqrt(0.05 * 0.95 / frame["trials"])
+    outside = frame["bias"].abs() > 3 * frame["bias_se"]
+    for name, promised in (("coverage", 95), ("type1", 5)):
+        outside |= (frame[name] - promised).abs() > 3 * se
+    return frame.assign(outside=outside)
 
 
-if __name__ == "__main__":
-    main()
+def latest() -> tuple[pd.DataFrame, bool]:
+    """What is stored, judged, no row where nothing is; and whether it was computed by the code as it is."""
+    answer, here = stored.latest(compute, Parameters())
+    return judged(answer["rows"] if answer else []), here

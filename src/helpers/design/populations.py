@@ -6,6 +6,7 @@ its Monte Carlo error.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from helpers import Problem
 from helpers.study import kidney
 from helpers.study.parameters import Parameters
+from helpers.study.protocol import DAYS_PER_YEAR
 from helpers.trial import conduct, simulate
-from helpers.trial.conduct import Enrolled
+from helpers.trial.conduct import Course
 from helpers.trial.simulate import Streams
 
 TRIAL = ("DO01", "DO02", "DO03", "DO04", "DO05", "DO07", "DO09", "MS04", "MS05a", "MS05b")
@@ -22,7 +24,6 @@ TRIAL = ("DO01", "DO02", "DO03", "DO04", "DO05", "DO07", "DO09", "MS04", "MS05a"
 
 BATCH = 10_000
 """Children of a batch, at least; twenty batches make 200,000."""
-YEAR = conduct.YEAR
 MG_PER_MMOL = 113.0
 """UPCR in mg/mmol of 1 mg/mg (EQ11)."""
 WEBB_ENTRY = 34 / MG_PER_MMOL
@@ -62,6 +63,16 @@ def _empty(parts) -> Children:
 
 def _everyone(child: dict, recorded: dict) -> NDArray:
     return np.ones(child["age"].size, bool)
+
+
+def planned(p: Parameters, groups: tuple[str, ...], names: tuple[str, ...] = ()) -> Parameters:
+    """`p` in these groups of parameters and these single ones; all others at their default."""
+    defaults = {
+        name: field.default
+        for name, field in Parameters.model_fields.items()
+        if field.json_schema_extra["group"] not in groups and name not in names
+    }
+    return p.model_copy(update=defaults)
 
 
 def _with(p: Parameters, **changes) -> Parameters:
@@ -165,7 +176,7 @@ def x_linked_over_years(p: Parameters, streams: Streams) -> Batch:
     male, z = (np.broadcast_to(child[k][:, None], shape) for k in ("male", "height_z"))
     height = simulate.report("height", kidney.growth("height", child["age"][:, None] + years, male, z))
     noise = streams("calibration creatinine").standard_normal(shape)
-    creatinine = simulate.creatinine_reported(p, np.maximum(gfr, 5.0), height, noise)
+    creatinine = simulate.creatinine_reported(p, np.maximum(gfr, p.gfr_min), height, noise)
     slope = kidney.schwartz(height, creatinine) @ (years - 2) / ((years - 2) ** 2).sum()
     proteinuric = recorded["upcr"] >= p.proteinuria_upcr
     seen = ~np.isnan(recorded["upcr"])
@@ -182,21 +193,17 @@ def x_linked_over_years(p: Parameters, streams: Streams) -> Batch:
 
 def _later(p: Parameters, child: dict, streams: Streams, days: NDArray, starts: bool) -> NDArray:
     """True log UPCR on `days` after baseline, 28 days from screening; `starts`: on RAS inhibition from day 0."""
-    n = child["age"].size
-    made = Enrolled(
-        {k: v[None] for k, v in child.items()}, {}, np.zeros((1, n)), np.zeros((1, n)), np.zeros(1)
-    )
-    nothing, never = np.zeros((1, n)), np.full((1, n), np.inf)
-    ill = np.zeros((1, n, days.size), bool)
-    start = np.zeros((1, n)) if starts else never
-    return conduct.level(p, made, streams, days, nothing, nothing, start, never, ill)[0]
+    course = Course.quiet(days, child["age"].size)
+    if starts:
+        course = replace(course, ras_day=np.zeros_like(course.ras_day))
+    return conduct.level(p, {k: v[None] for k, v in child.items()}, streams, course)[0]
 
 
 def losartan_trial(p: Parameters, streams: Streams) -> Batch:
     """Children off RAS inhibition, UPCR of 34 mg/mmol or more at entry: losartan or none, 12 weeks, 3 years."""
     p = _with(p, **UNTREATED, age_min=1.0, age_max=17.99)
     child, _ = _gather(p, streams, lambda child, recorded: recorded["upcr"] >= WEBB_ENTRY)
-    days = np.array([0.0, 84.0, 3 * YEAR])
+    days = np.array([0.0, 84.0, 3 * DAYS_PER_YEAR])
     out = {}
     for arm, starts in (("placebo", False), ("losartan", True)):
         inner = Streams(streams.seed, *streams.key, int(starts))
@@ -219,10 +226,10 @@ def ras_for_a_year(p: Parameters, streams: Streams) -> Batch:
     """Children 8.6 (SD 4.1) years who start RAS inhibition, 24-hour protein before, at 6 and 12 months."""
     p = _with(p, **UNTREATED, **ANY_AGE, age_mean=8.6, age_sd=4.1)
     child, _ = _gather(p, streams, lambda child, recorded: recorded["upcr"] >= p.proteinuria_upcr)
-    days = np.array([0.0, YEAR / 2, YEAR])
+    days = np.array([0.0, DAYS_PER_YEAR / 2, DAYS_PER_YEAR])
     level = _later(p, child, streams, days, starts=True)
     shape = level.shape
-    age = child["age"][:, None] + days / YEAR
+    age = child["age"][:, None] + days / DAYS_PER_YEAR
     male = np.broadcast_to(child["male"][:, None], shape)
     size = [
         kidney.growth(what, age, male, np.broadcast_to(child[f"{what}_z"][:, None], shape))
@@ -281,7 +288,6 @@ def trial(p: Parameters, seed: int, chunk: int) -> Batch:
     f = conduct.follow(p, enrolled, Streams(p.seed, chunk))
     fever = f.fevers.any(axis=-1)
     odds = [fever[f.arm == k].mean() / max(1 - fever[f.arm == k].mean(), 1e-9) for k in (0, 1)]
-    missing = conduct.lost(p, f.level.shape, f.streams, "urine")
     placebo = f.arm == 0
     month_8 = int(np.searchsorted(conduct.grid(p), 244))
     change = (log_upcr(f.upcr[..., month_8]) - log_upcr(f.upcr[..., 0]))[placebo]
@@ -292,7 +298,7 @@ def trial(p: Parameters, seed: int, chunk: int) -> Batch:
         "DO01": _share(stays),
         "DO02": 100 * (1 - f.arm.size / (consented * float(enrolled.screened.sum()))),
         "DO03": _share(f.attended[..., 1:8].all(axis=-1)),
-        "DO04": _share(~missing[..., 1:7].any(axis=-1)),
+        "DO04": _share(~f.lost["urine"][..., 1:7].any(axis=-1)),
         "DO05": _share(~f.given[..., 0]),
         "DO07": 100 - _share(stays),
         "DO09": 100 * float(np.expm1(change.mean())) if change.size else np.nan,

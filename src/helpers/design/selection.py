@@ -2,6 +2,8 @@
 
 Children whose disease does not change at all: no drift, no effect, no change of treatment, no illness. What
 moves is measurement and the slow deviation of UPCR, so every fall and every remission here is an artefact.
+Remission is read as the plan reads it by default: what other readings do to a trial's result is told where
+they are compared ("what our open choices decide").
 """
 
 from typing import Any
@@ -10,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers.analysis import derive
-from helpers.design import calibration, kept, populations
-from helpers.study import eligibility, kidney
+from helpers.design import populations, stored
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
 from helpers.trial import conduct, simulate
-from helpers.trial.conduct import Enrolled
+from helpers.trial.conduct import Course
 from helpers.trial.simulate import Streams
 
-NAME = "selection"
+GROUPS = ("clinic", "facts", "measurement", "course", "conduct")
+"""Groups of parameters that the answer may depend on."""
 THRESHOLDS = (0.2, 0.5, 1.0, 2.0)
 """UPCR at or above which a child enters, mg/mg."""
 BASELINES = ("eligibility", "separate", "mean of both")
@@ -47,10 +49,8 @@ def after_selection(p: Parameters, streams: Streams) -> dict[str, float]:
         p, child["log_upcr"] + child["wander"], streams("screening UPCR noise").standard_normal(CLINIC)
     )
     days = np.array([-p.infusion_gap, *AT.values()], float)
-    row = np.zeros((1, CLINIC))
-    made = Enrolled({k: v[None] for k, v in child.items()}, {}, row, row, np.zeros(1))
-    never, ill = np.full_like(row, np.inf), np.zeros((1, CLINIC, days.size), bool)
-    path = conduct.level(p, made, streams, days, row, row, never, never, ill)[0]
+    course = Course.quiet(days, CLINIC)
+    path = conduct.level(p, {k: v[None] for k, v in child.items()}, streams, course)[0]
     later = populations.log_upcr(
         simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape))
     )
@@ -70,18 +70,15 @@ def after_selection(p: Parameters, streams: Streams) -> dict[str, float]:
 
 def _remits(p: Parameters, upcr: NDArray) -> dict[str, float]:
     """Shares of children (children, 12: baseline and visits) with a remission, in percent, by how it is counted."""
-    base = upcr[:, 0]
-    state = derive.in_remission(derive.upcr_response(upcr[:, 1:], base, p))
-    state = state[derive.evaluable_upcr(base, p)]
-    if not len(state):
-        return dict.fromkeys(("any visit", "confirmed at the next visit", "confirmed", "month 12"), np.nan)
+    e = derive.upcr_endpoint(upcr[:, 1:], upcr[:, 0], conduct.DAYS, p)
     found = {
-        "any visit": (state > 0).any(axis=1),
-        "confirmed at the next visit": derive.confirmed(state, conduct.DAYS, 0).any(axis=1),
-        "confirmed": derive.confirmed(state, conduct.DAYS, p.confirm_days).any(axis=1),
-        "month 12": state[:, -1] > 0,
+        "any visit": e.first >= 0,
+        "confirmed at the next visit": derive.confirmed(e.state, conduct.DAYS, 0).any(axis=1),
+        "confirmed": e.confirmed >= 0,
+        "month 12": e.state[:, -1] > 0,
     }
-    return {name: 100 * float(who.mean()) for name, who in found.items()}
+    there = e.evaluable.any()
+    return {name: 100 * float(who[e.evaluable].mean()) if there else np.nan for name, who in found.items()}
 
 
 def stable_children(p: Parameters, streams: Streams) -> list[dict[str, Any]]:
@@ -129,42 +126,38 @@ def stable_children(p: Parameters, streams: Streams) -> list[dict[str, Any]]:
     return rows
 
 
-def relevant(p: Parameters) -> dict[str, Any]:
-    """The parameters that decide: those of the calibration, the reading of remission, days to the infusion."""
-    names = (
-        "remission_threshold", "remission_fall", "kdigo_upper", "confirm_days", "infusion_gap",
-        "days_to_randomisation", "days_to_infusion",
-    )  # fmt: skip
-    return {**calibration.relevant(p), **{name: getattr(p, name) for name in names}}
-
-
-def content_key(p: Parameters) -> str:
-    """Key of `compute` under these parameters."""
-    from helpers.design import selection
-
-    return kept.key((selection, populations, simulate, conduct, eligibility, kidney, derive), relevant(p))
+PARTS = ("selection", "stable")
+"""What `part` computes one by one."""
 
 
 def compute(p: Parameters) -> dict[str, Any]:
     """{"selection": {name: [value, low, high]}, "stable": rows}: mean log changes with Monte Carlo intervals."""
-    p = Parameters(**{n: v for n, v in p.model_dump().items() if n in relevant(p)})
+    return {name: part(p, name)[name] for name in PARTS}
+
+
+def part(p: Parameters, name: str) -> dict[str, Any]:
+    """One of `PARTS`: {name: its answer}."""
+    p = populations.planned(p, GROUPS, ("infusion_gap", "days_to_randomisation", "days_to_infusion"))
+    if name == "stable":
+        rows = stable_children(p, Streams(p.seed, 72))
+        return {
+            name: [{k: _digits(v) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
+        }
     batches = [after_selection(p, Streams(p.seed, 71, k)) for k in range(BATCHES)]
     found = {}
-    for name in batches[0]:
-        x = np.array([batch[name] for batch in batches])
+    for key in batches[0]:
+        x = np.array([batch[key] for batch in batches])
         half = 2.262 * x.std(ddof=1) / np.sqrt(len(x))
-        values = (x.sum(),) if name.endswith(" n") else (x.mean(), x.mean() - half, x.mean() + half)
-        found[name] = [float(f"{v:.6g}") if np.isfinite(v) else None for v in values]
-    rows = [
-        {
-            k: (float(f"{v:.6g}") if np.isfinite(v) else None) if isinstance(v, float) else v
-            for k, v in row.items()
-        }
-        for row in stable_children(p, Streams(p.seed, 72))
-    ]
-    return {"selection": found, "stable": rows}
+        values = (x.sum(),) if key.endswith(" n") else (x.mean(), x.mean() - half, x.mean() + half)
+        found[key] = [_digits(v) for v in values]
+    return {name: found}
+
+
+def _digits(value: float) -> float | None:
+    """Six digits, as more would be Monte Carlo error and differ in last bits between machines."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
 def shown(p: Parameters) -> dict[str, Any]:
-    """`compute` as kept for these parameters."""
-    return kept.recall(NAME, content_key(p), lambda: compute(p))
+    """`compute` as stored for these parameters."""
+    return stored.recall(compute, p)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from helpers.study import kidney
 from helpers.study.codebook import DIPSTICK
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import EXCLUSION, INCLUSION
+from helpers.study.protocol import DAYS_PER_YEAR, EXCLUSION, INCLUSION
 from helpers.study.tables import code
 
 Columns = dict[str, NDArray]
@@ -63,7 +63,7 @@ def birthday(birth: NDArray, years: int) -> NDArray:
 
 def age_years(birth: NDArray, day: NDArray) -> NDArray:
     """Age in years with decimals, for equations; completed years are decided by `birthday`."""
-    return (day - birth) / np.timedelta64(1, "D") / 365.25
+    return (day - birth) / np.timedelta64(1, "D") / DAYS_PER_YEAR
 
 
 def within_months(c: Columns, p: Parameters, event: str, months: int) -> NDArray:
@@ -95,7 +95,7 @@ def days_past_birthday(birth: NDArray, day: NDArray, years: int) -> NDArray:
 
     The calendar is slow, and far from the birthday only the sign counts. No birth date: any number.
     """
-    past = (day - birth).astype(float) - 365.25 * years
+    past = (day - birth).astype(float) - DAYS_PER_YEAR * years
     near = np.flatnonzero(np.abs(past) < 7)
     past[near] = (day[near] - birthday(birth[near], years)).astype(float)
     return past

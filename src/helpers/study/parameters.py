@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from helpers.study.protocol import DAYS_PER_YEAR
+
 GROUPS = {
     "trial": "The trial as designed",
     "reading": "How we read the registration's gaps",
@@ -121,7 +123,10 @@ class Parameters(BaseModel):
     gfr_mean: float = P(109.5, "mL/min/1.73m2", 60.0, 140.0, "clinic", "Mean true GFR in mild disease and in severe disease at the youngest age: boys in care (102, NH22) and all X-linked children (109) must both come out.", "NH23")
     gfr_sd: float = P(15.4, "mL/min/1.73m2", 0.0, 40.0, "clinic", "True spread: the published 17.4 less the measurement error of creatinine.", "NH23")
     gfr_age_slope: float = P(-0.8, "mL/min/1.73m2/year", -10.0, 5.0, "clinic", "Difference of mean GFR per year of age in severe disease (boys with X-linked, all with recessive disease).", "NH24")
-    gfr_upcr_slope: float = P(-2.0, "mL/min/1.73m2 per log unit", -20.0, 5.0, "clinic", "Difference of mean GFR per log unit of true UPCR above 1 mg/mg.", "NH26")
+    gfr_upcr_slope: float = P(-2.0, "mL/min/1.73m2 per log unit", -20.0, 5.0, "clinic", "Difference of mean GFR per log unit of true UPCR above gfr_upcr_from.", "NH26")
+    gfr_age_from: float = P(4.0, "years", 0.0, 18.0, "clinic", "Age from which gfr_age_slope works; a younger child with severe disease still has gfr_mean.")
+    gfr_upcr_from: float = P(1.0, "mg/mg", 0.01, 10.0, "clinic", "True UPCR from which gfr_upcr_slope works; a lower one goes with gfr_mean.")
+    gfr_min: float = P(5.0, "mL/min/1.73m2", 5.0, 60.0, "clinic", "Least true GFR at any time: a normal distribution has no floor and creatinine divides by it; no child near it passes the criteria.")
     rbc_median: float = P(150.0, "/uL", 1.0, 10000.0, "clinic", "Median of the true urine red cell count in boys with X-linked and all children with recessive disease.", "NH37")
     rbc_log_sd: float = P(0.7, "log units", 0.0, 3.0, "clinic", "True spread between children: the observed 1.0 that is assumed for want of a publication holds the visit noise rbc_noise, which is taken out here; boys with X-linked disease then nearly never lose their haematuria.", "NH37")
     rbc_ratio_girl: float = P(0.6, "ratio", 0.01, 2.0, "clinic", "Red cells of girls with X-linked disease against boys.")
@@ -129,10 +134,13 @@ class Parameters(BaseModel):
     no_haematuria_girl: float = share(0.05, "clinic", "Girls with X-linked disease who have no haematuria.", "NH07")
     rbc_normal_median: float = P(2.5, "/uL", 0.1, 10.0, "clinic", "Median red cells where there is no haematuria.", "DF10")
     dysmorphic_share: float = share(0.75, "clinic", "Share of the red cells that are dysmorphic: glomerular bleeding.")
-    ras_prevalence: float = share(0.87, "clinic", "On RAS inhibition among children with untreated UPCR of 0.2 and above.", "NH22")
+    ras_prevalence: float = share(0.87, "clinic", "On RAS inhibition among children with an untreated UPCR of ras_prevalence_from and above.", "NH22")
     ras_prevalence_mild: float = share(0.40, "clinic", "On RAS inhibition among the other children; guidelines advise it, prevalence is not published (NH35).")
+    ras_prevalence_from: float = P(0.2, "mg/mg", 0.01, 5.0, "clinic", "Untreated UPCR from which ras_prevalence applies rather than ras_prevalence_mild.", "DF01")
     ras_mean_years: float = P(2.0, "years", 0.05, 15.0, "clinic", "Mean time since the start of RAS inhibition, exponential.")
-    ras_recent: float = share(0.05, "clinic", "Share of those on RAS inhibition who started within the last 90 days.")
+    ras_recent: float = share(0.05, "clinic", "Share of those on RAS inhibition who started within the last ras_recent_days.")
+    ras_recent_days: int = P(90, "days", 1, 1000, "clinic", "How long ago such a start may lie; the others have been treated for longer.")
+    ras_first_age: int = P(365, "days", 0, 3650, "clinic", "Age before which nobody was put on RAS inhibition; guidelines advise it from diagnosis on (NH35), which is rare in infancy.")
     ras_effect: float = P(0.65, "ratio", 0.1, 1.5, "clinic", "UPCR on full RAS inhibition against none.", "NH20a")
     ras_half_life: float = P(28.0, "days", 1.0, 365.0, "clinic", "Half-life of the onset of that effect; after 12 weeks it is nearly complete.", "NH20a")
 
@@ -144,7 +152,9 @@ class Parameters(BaseModel):
     variant_likely: float = prevalence(0.30, "a likely pathogenic rather than a pathogenic variant")
     biopsy_done: float = share(0.35, "facts", "Kidney biopsy done.")
     biopsy_diagnostic: float = share(0.85, "facts", "Biopsy diagnostic of Alport syndrome, where done.")
-    infection_recent: float = prevalence(0.15, "an infection within the last 28 days")
+    recessive_homozygous: float = share(0.40, "facts", "Children with recessive disease whose two variants are equal (homozygous) rather than different.")
+    infection_recent: float = prevalence(0.15, "an infection within infection_lookback")
+    infection_lookback: int = P(28, "days", 1, 365, "facts", "Days before consent over which an infection is asked for; its day is uniform within them.")
     virology_positive: float = prevalence(0.002, "each one of HBsAg, HCV, HIV or syphilis test positive")
     virology_missing: float = share(0.01, "facts", "Each one of the four screening tests not done.")
     anti_hbs_positive: float = prevalence(0.80, "antibodies against HBsAg after vaccination, which pass")
@@ -160,22 +170,28 @@ class Parameters(BaseModel):
     autoimmune: float = prevalence(0.01, "an autoimmune disease")
     immunosuppressant: float = prevalence(0.04, "regular use of immunosuppressants")
     infection_uncontrolled: float = prevalence(0.003, "a serious infection not under control")
-    surgery_recent: float = prevalence(0.02, "surgery within the last 6 months")
-    trauma_recent: float = prevalence(0.01, "acute trauma within the last 6 months")
-    blood_loss_recent: float = prevalence(0.01, "any noted blood loss within the last 6 months")
-    blood_loss_median: float = P(120.0, "mL", 1.0, 2000.0, "facts", "Median of a noted blood loss; log-SD 0.6.")
-    other_study: float = prevalence(0.03, "taking part in another study within the last 6 months")
-    cell_product: float = prevalence(0.005, "a cell product within the last 24 months")
+    surgery_recent: float = prevalence(0.02, "surgery within event_lookback")
+    trauma_recent: float = prevalence(0.01, "acute trauma within event_lookback")
+    blood_loss_recent: float = prevalence(0.01, "any noted blood loss within event_lookback")
+    blood_loss_median: float = P(120.0, "mL", 1.0, 2000.0, "facts", "Median of a noted blood loss.")
+    blood_loss_log_sd: float = P(0.6, "log units", 0.0, 2.0, "facts", "Its spread from child to child (log-normal).")
+    blood_loss_max: float = P(3000.0, "mL", 100.0, 5000.0, "facts", "Largest noted blood loss.")
+    event_lookback: int = P(183, "days", 1, 1000, "facts", "Days before consent over which surgery, trauma, blood loss and other studies are asked for: twice the registered 3 months, so that the criterion has something to let pass.")
+    other_study: float = prevalence(0.03, "taking part in another study within event_lookback")
+    cell_product: float = prevalence(0.005, "a cell product within cell_product_lookback")
+    cell_product_lookback: int = P(730, "days", 1, 3650, "facts", "The same for cell products: twice the registered 12 months.")
     investigator_unsuitable: float = prevalence(0.02, "a reason for the investigator to judge them unsuitable")
 
     # --- measurement -----------------------------------------------------------------------------------
-    upcr_noise: float = P(0.35, "log units", 0.0, 2.0, "measurement", "SD of independent visit noise of log UPCR at 0.8 mg/mg.", "CV06")
+    upcr_noise: float = P(0.35, "log units", 0.0, 2.0, "measurement", "SD of independent visit noise of log UPCR at upcr_noise_at.", "CV06")
+    upcr_noise_at: float = P(0.8, "mg/mg", 0.01, 10.0, "measurement", "UPCR at which upcr_noise is stated.")
     upcr_noise_power: float = P(-0.3, "", -1.0, 1.0, "measurement", "The noise changes with UPCR to this power: it is larger at low UPCR.", "CV01")
     upcr_noise_min: float = P(0.2, "log units", 0.0, 2.0, "measurement", "Least noise.", "CV02")
     upcr_noise_max: float = P(0.6, "log units", 0.0, 2.0, "measurement", "Largest noise.", "CV01")
     upcr_wander: float = P(0.25, "log units", 0.0, 2.0, "measurement", "SD of a slow deviation of log UPCR, autocorrelated in days.", "CV03")
     upcr_wander_half_life: float = P(42.0, "days", 0.1, 1000.0, "measurement", "Half-life of that autocorrelation.")
     upcr_limit: float = P(0.03, "mg/mg", 0.0, 0.19, "measurement", "Limit of quantification of UPCR.")
+    upcr_reported_max: float = P(99.0, "mg/mg", 1.0, 100.0, "measurement", "Largest UPCR that the laboratory reports.")
     urine_creatinine_median: float = P(80.0, "mg/dL", 5.0, 400.0, "measurement", "Median urine creatinine; the dipstick reads concentration.")
     urine_creatinine_log_sd: float = P(0.5, "log units", 0.0, 2.0, "measurement", "Its spread from sample to sample.")
     collection_cv: float = P(0.20, "log units", 0.0, 1.0, "measurement", "Error of a 24-hour collection on top of biology.", "CV12")
@@ -184,9 +200,11 @@ class Parameters(BaseModel):
     rbc_noise: float = P(0.7, "log units", 0.0, 3.0, "measurement", "SD of visit noise of log red cells, far wider than counting error: the lower end of the assumed 0.7 to 0.9, as episodes of gross haematuria and illness come on top.", "CV13")
     gross_haematuria: float = share(0.02, "measurement", "Chance of an episode of gross haematuria at a visit of a child with haematuria.", "NH10")
     gross_factor: float = P(30.0, "ratio", 1.0, 1000.0, "measurement", "Rise of the red cells in such an episode.")
+    rbc_reported_max: float = P(99999.0, "/uL", 1000.0, 1000000.0, "measurement", "Largest red cell count that the laboratory reports.")
     creatinine_cv: float = P(0.0687, "log units", 0.0, 0.5, "measurement", "Within-child and analytical variation of serum creatinine, 6.4 % and 2.5 %.", "CV07")
     cystatin_cv: float = P(0.0662, "log units", 0.0, 0.5, "measurement", "Within-child and analytical variation of cystatin C, 6.4 % and 1.7 %.", "CV08")
-    bun_median: float = P(4.8, "mmol/L", 1.0, 20.0, "measurement", "Median serum urea nitrogen at a GFR of 105.")
+    bun_median: float = P(4.8, "mmol/L", 1.0, 20.0, "measurement", "Median serum urea nitrogen at a GFR of bun_gfr.")
+    bun_gfr: float = P(105.0, "mL/min/1.73m2", 30.0, 150.0, "measurement", "GFR at which bun_median is stated; urea rises with the square root of its ratio to the child's.")
     bun_cv: float = P(0.14, "log units", 0.0, 1.0, "measurement", "Its within-child variation.", "CV10")
 
     # --- course on stable treatment --------------------------------------------------------------------
@@ -225,10 +243,12 @@ class Parameters(BaseModel):
     dropout_unobserved: float = P(1.0, "hazard ratio", 0.1, 20.0, "conduct", "Hazard of drop-out per doubling of the true current UPCR against baseline (missing not at random).")
     infection_rate: float = P(1.5, "per year", 0.0, 20.0, "conduct", "Infections of a child.")
     infection_days_ill: float = P(10.0, "days", 1.0, 60.0, "conduct", "Length of an infection or of fever's effect on the urine.")
+    fever_days: int = P(2, "days", 1, 30, "conduct", "Days that a fever after an infusion is noted for, its first one counted.")
     illness_upcr: float = P(1.5, "ratio", 1.0, 10.0, "conduct", "Rise of UPCR during infection or fever.", "MS05a")
     illness_rbc: float = P(3.0, "ratio", 1.0, 100.0, "conduct", "Rise of red cells during infection or fever.", "MS05a")
     serious_share: float = share(0.03, "conduct", "Share of infections that are serious.")
     other_event_rate: float = P(0.8, "per year", 0.0, 20.0, "conduct", "Other adverse events of a child.")
+    other_event_days: int = P(4, "days", 1, 60, "conduct", "Days that another adverse event lasts, its first one counted.")
     # fmt: on
 
     @model_validator(mode="after")
@@ -265,7 +285,7 @@ class Parameters(BaseModel):
                 f"upcr_noise {self.upcr_noise:g} lies outside upcr_noise_min {self.upcr_noise_min:g} to "
                 f"upcr_noise_max {self.upcr_noise_max:g}, which would cut it off without a word"
             )
-        ill = self.infection_rate * (self.infection_days_ill + self.infection_days) / 365.25
+        ill = self.infection_rate * (self.infection_days_ill + self.infection_days) / DAYS_PER_YEAR
         if ill > 3:
             problems.append(
                 f"infection_rate {self.infection_rate:g}, infection_days_ill {self.infection_days_ill:g} and "
@@ -287,6 +307,12 @@ class Parameters(BaseModel):
         low, high = ((x - self.age_mean) / self.age_sd / math.sqrt(2) for x in (self.age_min, self.age_max))
         tail = math.erfc(low) - math.erfc(high) if low > 0 else math.erfc(-high) - math.erfc(-low)
         return tail / 2
+
+    def visit_window(self, day: int) -> int:
+        """Half-width in days of the window around a visit's target day."""
+        if day <= 56:
+            return self.window_to_week_8
+        return self.window_to_month_6 if day <= 183 else self.window_after_month_6
 
     @property
     def male_share_x_linked(self) -> float:

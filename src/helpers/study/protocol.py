@@ -1,12 +1,14 @@
 """What is registered, and nothing of ours: text, arms, visits, outcomes (NCT06731192).
 
-The text is read from `data/reference/NCT06731192.txt`, word for word; the criteria of `trial.eligibility`
+The text is read from `data/reference/NCT06731192.txt`, word for word; the criteria of `study.eligibility`
 quote it and a test finds every quotation there.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from helpers import ROOT
 
@@ -14,11 +16,16 @@ TRIAL = "NCT06731192"
 ARMS = ("Placebo", "hUC-MSC")
 ARM_KEY = {"Placebo": "placebo", "hUC-MSC": "msc"}
 """Arms as named results and columns write them."""
-DAYS_PER_MONTH = 30.4375
+DAYS_PER_YEAR = 365.25
+DAYS_PER_MONTH = DAYS_PER_YEAR / 12
+"""30.4375. The only places of both numbers."""
 
 
-def months(days):
-    """Days as months of analysis time, to eight decimals, so that tables and computed grids are equal."""
+def months(days: ArrayLike) -> Any:
+    """Days as months of analysis time, to eight decimals, so that tables and computed grids are equal.
+
+    A scalar gives a scalar, an array an array of its shape.
+    """
     return np.round(np.asarray(days) / DAYS_PER_MONTH, 8)[()]
 
 

@@ -4,11 +4,16 @@
 what differs from the defaults of `parameters.Parameters`), lays the changes over it, validates once, and
 returns a `Study`. Changed parameters never touch the scenario's own folder: the study is then called
 `base+<hash>`.
+
+A study notes which of its parameters are read (`recording`), so that a chapter runs again only where one of
+those has changed. Its own table of parameters, the check of a folder's origin and what it writes beside the
+tables are no result of a chapter and note nothing.
 """
 
 import contextlib
 import difflib
 import hashlib
+import html
 import json
 import re
 import shlex
@@ -22,8 +27,9 @@ import yaml
 from pydantic import ValidationError
 
 from helpers import DATA, ROOT, Problem
-from helpers.study import files, tables
+from helpers.study import files, recording, tables
 from helpers.study.parameters import GROUPS, Parameters
+from helpers.study.recording import plain
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 DERIVED = re.compile(r"([a-z0-9][a-z0-9-]*)\+[0-9a-f]{8}")
@@ -31,18 +37,47 @@ DERIVED = re.compile(r"([a-z0-9][a-z0-9-]*)\+[0-9a-f]{8}")
 
 @dataclass(frozen=True)
 class Study:
-    """Parameters in force, the scenario they come from, and the folder of this study's tables."""
+    """Parameters in force, the scenario they come from, and the folder of this study's tables.
 
-    name: str
-    scenario: str
-    description: str
+    `changes` are those that `load` was given, None among them, as JSON holds them: the parameters that a
+    chapter is about. `name`, `scenario`, `description`, `overrides` and `register` tell one study from
+    another whatever its parameters: who asks for them is taken to have read all.
+    """
+
     parameters: Parameters
-    scenario_parameters: Parameters
-    shown: tuple[str, ...] = ()
+    changes: dict[str, Any]
+    _name: str
+    _scenario: str
+    _description: str
+    _theirs: Parameters
+
+    @property
+    def name(self) -> str:
+        return self._told(self._name)
+
+    @property
+    def scenario(self) -> str:
+        return self._told(self._scenario)
+
+    @property
+    def description(self) -> str:
+        return self._told(self._description)
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Parameters that differ from the scenario's, as JSON holds them."""
+        return self._told(self._overrides())
 
     @property
     def folder(self) -> Path:
-        return DATA / self.name
+        return DATA / self._name
+
+    def _told(self, value: Any) -> Any:
+        recording.note(recording.process, "parameters", recording.ALL)
+        return value
+
+    def _overrides(self) -> dict[str, Any]:
+        return _differing(self.parameters, self._theirs)
 
     def read(self, table: str) -> pd.DataFrame:
         """The checked table; raises Problem if it is absent, wrong, or made with other parameters."""
@@ -56,9 +91,8 @@ class Study:
         """Check and write a table; the folder then says with which parameters it was made."""
         if table == tables.FIRST:
             tables.check(table, frame)
-            self._write_json("scenario.json", self._resolved())
-            if self.overrides:
-                self._write_json("overrides.json", {"scenario": self.scenario, "overrides": self.overrides})
+            self._write_json("scenario.json", self.resolved())
+            self.write_overrides()
         else:
             self._check_origin()
         return tables.write(table, frame, self.folder / f"{table}.csv")
@@ -67,14 +101,17 @@ class Study:
         """The simulated truth, kept beside the data and read by no analysis."""
         tables.write_text(self.folder / "truth" / f"{name}.csv", tables.to_csv(frame))
 
-    @property
-    def overrides(self) -> dict[str, Any]:
-        mine, theirs = plain(self.parameters), plain(self.scenario_parameters)
-        return {name: value for name, value in mine.items() if value != theirs[name]}
+    def write_overrides(self) -> None:
+        """Write what `load(name)` needs, where this study differs from its scenario."""
+        if self._overrides():
+            self._write_json("overrides.json", {"scenario": self._scenario, "overrides": self._overrides()})
 
     def register(self, names: tuple[str, ...] | None = None) -> pd.DataFrame:
         """The register of parameters, one row each; those that differ from the default come first."""
-        mine, theirs = plain(self.parameters), plain(self.scenario_parameters)
+        return self._told(self._register(names))
+
+    def _register(self, names: tuple[str, ...] | None) -> pd.DataFrame:
+        mine, theirs = plain(self.parameters), plain(self._theirs)
         default = plain(Parameters())
         rows = []
         for name, field in Parameters.model_fields.items():
@@ -99,32 +136,40 @@ class Study:
         return pd.concat([frame[changed], frame[~changed]], ignore_index=True)
 
     def _repr_html_(self) -> str:
-        frame = self.register(self.shown or ("seed", "n_randomised"))
+        shown = {**self._overrides(), **self.changes} if "+" in self._name else self.changes
+        frame = self._register(tuple(shown) or ("seed", "n_randomised"))
         frame = frame[["parameter", "value", "scenario", "unit", "allowed", "source"]]
         frame.columns = [
             "parameter",
             "value in force",
-            f"scenario {self.scenario}",
+            f"scenario {self._scenario}",
             "unit",
             "range",
             "source",
         ]
-        html = frame.to_html(index=False, border=0, classes="parameters")
-        assumed = (
-            f"as scenario {self.scenario}, but as below" if self.overrides else self.description.rstrip(".")
-        )
-        caption = f"<caption>Study <b>{self.name}</b>. Assumed: {assumed}.</caption>"
-        return html.replace("<thead>", f"{caption}<thead>", 1)
+        page = frame.to_html(index=False, border=0, classes="parameters")
+        same = html.escape(self._description.rstrip("."), quote=False)
+        assumed = f"as scenario {self._scenario}, but as below" if self._overrides() else same
+        caption = f"<caption>Study <b>{self._name}</b>. Assumed: {assumed}.</caption>"
+        return page.replace("<thead>", f"{caption}<thead>", 1)
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict[str, str], dict[str, Any]]:
+        """What a notebook shows. The build knows it by its metadata, and makes it anew for another study.
+
+        So a chapter that stands for several studies shows each one's own parameters.
+        """
+        return {"text/html": self._repr_html_(), "text/plain": repr(self)}, {"study": self.changes}
 
     def __repr__(self) -> str:
-        changed = ", ".join(f"{name} = {text(value)}" for name, value in self.overrides.items())
-        return f"<Study {self.name}{': ' + changed if changed else ''}>"
+        changed = ", ".join(f"{name} = {text(value)}" for name, value in self._overrides().items())
+        return f"<Study {self._name}{': ' + changed if changed else ''}>"
 
-    def _resolved(self) -> dict[str, Any]:
+    def resolved(self) -> dict[str, Any]:
+        """`scenario.json`: every parameter in force, as plain values."""
         return {
-            "study": self.name,
-            "scenario": self.scenario,
-            "description": self.description,
+            "study": self._name,
+            "scenario": self._scenario,
+            "description": self._description,
             "parameters": plain(self.parameters),
         }
 
@@ -150,10 +195,10 @@ class Study:
         return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
     def _advice(self) -> str:
-        changed = " ".join(f"{name}={shlex.quote(text(value))}" for name, value in self.overrides.items())
+        changed = " ".join(f"{name}={shlex.quote(text(value))}" for name, value in self._overrides().items())
         settings = f' SET="{changed}"' if changed else ""
         return (
-            f"Run `make report SCENARIO={self.scenario}{settings}`, "
+            f"Run `make report SCENARIO={self._scenario}{settings}`, "
             "or the chapters before this one with the same parameters."
         )
 
@@ -164,31 +209,35 @@ def load(scenario: str = "base", **changes: Any) -> Study:
     Raises Problem for an unknown scenario, a malformed file, or an unknown, mistyped, out-of-range or
     contradictory parameter.
     """
+    asked = dict(changes)
     if isinstance(scenario, str) and DERIVED.fullmatch(scenario):
         path = DATA / scenario / "overrides.json"
         if not path.exists():
             raise Problem(f"data/synthetic/{scenario}/ does not exist; scenarios: {', '.join(scenarios())}")
         found = read_json(path)
         scenario, changes = found["scenario"], {**found["overrides"], **given(changes)}
-        shown = tuple(changes)
-    else:
-        shown = tuple(changes)
     description, values = read_scenario(scenario)
     theirs = validate(values, f"scenarios/{scenario}.yaml")
     mine = validate({**values, **given(changes)}, "parameters") if given(changes) else theirs
-    study = Study(scenario, scenario, description, mine, theirs, shown)
-    if study.overrides:
-        text_ = json.dumps(study.overrides, sort_keys=True)
+    name, overrides = scenario, _differing(mine, theirs)
+    if overrides:
+        text_ = json.dumps(overrides, sort_keys=True)
         name = f"{scenario}+{hashlib.sha256(text_.encode()).hexdigest()[:8]}"
-        study = Study(name, scenario, description, mine, theirs, shown)
-    return study
+    # what the caller sets is the caller's, whatever the scenario says
+    view = recording.recorded(mine, recording.process, frozenset(given(asked)))
+    asked = {name: plain(mine)[name] if value is not None else None for name, value in asked.items()}
+    return Study(view, asked, name, scenario, description, theirs)
+
+
+def _differing(mine: Parameters, theirs: Parameters) -> dict[str, Any]:
+    values, others = plain(mine), plain(theirs)
+    return {name: value for name, value in values.items() if value != others[name]}
 
 
 def derive_folder(scenario: str, overrides: dict[str, Any]) -> str:
     """Name of the study `scenario` with `overrides`; its folder then holds what `load(name)` needs."""
     study = load(scenario, **overrides)
-    if study.overrides:
-        study._write_json("overrides.json", {"scenario": study.scenario, "overrides": study.overrides})
+    study.write_overrides()
     return study.name
 
 
@@ -280,11 +329,6 @@ def given(changes: dict[str, Any]) -> dict[str, Any]:
         for name, value in changes.items()
         if value is not None or name not in Parameters.model_fields
     }
-
-
-def plain(parameters: Parameters) -> dict[str, Any]:
-    """Parameters as JSON holds them: dates as text, tuples as lists."""
-    return parameters.model_dump(mode="json")
 
 
 def text(value: Any) -> str:

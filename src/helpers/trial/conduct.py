@@ -6,15 +6,17 @@ drawn in blocks, the criteria applied, and consecutive eligible ones reshaped to
 come in chunks that share their random streams; the cohort of the chapters is the first trial of chunk 0.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from helpers import Problem
-from helpers.study import eligibility, kidney
+from helpers.study import eligibility
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import VISITS
+from helpers.study.protocol import DAYS_PER_MONTH, DAYS_PER_YEAR, VISITS
 from helpers.trial import simulate
 from helpers.trial.simulate import Streams
 
@@ -22,8 +24,10 @@ CHUNK = 512
 """Trials simulated together; their arrays stay near the processor."""
 
 DAYS = np.array([v.day for v in VISITS])
-YEAR = 365.25
 LAST_DAY = int(DAYS[-1])
+INFECTIONS_BEFORE, INFECTIONS_AFTER = 30, 60
+"""Days before the planned first infusion and after the last visit for which infections are drawn: an earlier one
+postpones nothing as a rule, and a postponed first infusion moves the visits by its delay."""
 SAMPLES = {
     "urine": ("upcr", "rbc", "rbc_dysmorphic"),
     "blood": ("creatinine", "cystatin_c", "bun"),
@@ -37,7 +41,8 @@ class Enrolled:
     """Eligible children of all trials of a chunk, (trials, children), with what screening recorded of them.
 
     child: latent values; recorded: columns of `screening`; consent: day of consent, counted from the start of
-    recruitment; number: position among the screened; screened: children screened, by trial.
+    recruitment; number: position among the screened; screened: children screened, by trial; everyone: latent
+    values of all children screened for the first trial, (screened[0],).
     """
 
     child: dict[str, NDArray]
@@ -45,10 +50,23 @@ class Enrolled:
     consent: NDArray
     number: NDArray
     screened: NDArray
+    everyone: dict[str, NDArray]
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.consent.shape
+        """Trials, children."""
+        return self.consent.shape[0], self.consent.shape[1]
+
+    def first(self) -> "Enrolled":
+        """The children of the first trial alone."""
+        return Enrolled(
+            {k: v[:1] for k, v in self.child.items()},
+            {k: v[:1] for k, v in self.recorded.items()},
+            self.consent[:1],
+            self.number[:1],
+            self.screened[:1],
+            self.everyone,
+        )
 
 
 def columns(p: Parameters, recorded: dict[str, NDArray], consent: NDArray) -> dict[str, NDArray]:
@@ -69,7 +87,7 @@ def columns(p: Parameters, recorded: dict[str, NDArray], consent: NDArray) -> di
 
 def screen(
     p: Parameters, trials: int = 1, chunk: int = 0, needed: bool = True
-) -> tuple[Enrolled, dict, NDArray]:
+) -> tuple[Enrolled, dict[str, NDArray], NDArray]:
     """Screen until `n_randomised` children are eligible in each trial of the chunk.
 
     Returns (enrolled, columns, values): the last two hold every screened child of the first trial, in the
@@ -78,25 +96,27 @@ def screen(
     when `max_screened` children did not yield enough eligible ones for a trial.
     """
     wanted = trials * p.n_randomised
-    kept: list[dict] = []
-    first: list[tuple[dict, NDArray]] = []
+    kept: list[dict[str, Any]] = []
+    first: list[tuple[dict[str, NDArray], NDArray, dict[str, NDArray]]] = []
     found, drawn, clock = 0, 0, 0.0
     last_complete = 0
-    counts = np.zeros(len(eligibility.IDS), int)
+    failed = np.zeros(len(eligibility.IDS), int)
     while found < wanted:
         size = min(simulate.BLOCK, p.max_screened) if trials == 1 else simulate.BLOCK
         streams = Streams(p.seed, chunk, drawn // simulate.BLOCK)
         recorded, child = simulate.clinic(p, size, streams, everything=needed)
-        gaps = streams("days between children").standard_exponential(size) * (30.4375 / p.screened_per_month)
+        gaps = streams("days between children").standard_exponential(size) * (
+            DAYS_PER_MONTH / p.screened_per_month
+        )
         times = clock + np.cumsum(gaps)
         clock = times[-1]
         consent = np.floor(times)
         cols = columns(p, recorded, consent)
         values = eligibility.evaluate(cols, p)
-        counts += (values < 0).sum(axis=1)
+        failed += (values < 0).sum(axis=1)
         at = np.flatnonzero(eligibility.status(values) == eligibility.ELIGIBLE)
         if found < p.n_randomised:
-            first.append((cols, values))
+            first.append((cols, values, child))
         kept.append(
             {
                 "child": {k: v[at] for k, v in child.items()},
@@ -111,12 +131,15 @@ def screen(
         found += at.size
         drawn += size
         if found < wanted and drawn - last_complete >= p.max_screened:
-            raise _hopeless(p, found, drawn, counts)
+            raise _hopeless(p, found, drawn, failed)
 
-    def gather(pick) -> NDArray:
+    def gather(pick: Callable[[dict[str, Any]], NDArray]) -> NDArray:
         return np.concatenate([pick(k) for k in kept])[:wanted].reshape(trials, p.n_randomised)
 
     number = gather(lambda k: k["number"])
+    last = int(number[0, -1]) + 1
+    if last > p.max_screened:
+        raise _hopeless(p, int((number[0] < p.max_screened).sum()), drawn, failed)
     starts = np.concatenate([[-1], number[:-1, -1]])
     enrolled = Enrolled(
         {k: gather(lambda part, k=k: part["child"][k]) for k in kept[0]["child"]},
@@ -124,17 +147,15 @@ def screen(
         gather(lambda k: k["consent"]),
         number,
         number[:, -1] - starts,
+        {k: np.concatenate([child[k] for _, _, child in first])[:last] for k in first[0][2]},
     )
-    last = int(number[0, -1]) + 1
-    if last > p.max_screened:
-        raise _hopeless(p, int((number[0] < p.max_screened).sum()), drawn, counts)
-    cols = {k: np.concatenate([c[k] for c, _ in first])[:last] for k in first[0][0]}
-    return enrolled, cols, np.concatenate([v for _, v in first], axis=1)[:, :last]
+    cols = {k: np.concatenate([c[k] for c, _, _ in first])[:last] for k in first[0][0]}
+    return enrolled, cols, np.concatenate([v for _, v, _ in first], axis=1)[:, :last]
 
 
-def _hopeless(p: Parameters, found: int, drawn: int, counts: NDArray) -> Problem:
-    worst = np.argsort(-counts, kind="stable")[:3]
-    why = ", ".join(f"{eligibility.IDS[k]} failed by {100 * counts[k] / drawn:.0f} %" for k in worst)
+def _hopeless(p: Parameters, found: int, drawn: int, failed: NDArray) -> Problem:
+    worst = np.argsort(-failed, kind="stable")[:3]
+    why = ", ".join(f"{eligibility.IDS[k]} failed by {100 * failed[k] / drawn:.0f} %" for k in worst)
     return Problem(
         f"screening is hopeless: of {drawn} children screened {found} were eligible and n_randomised is "
         f"{p.n_randomised} ({why}); change the parameters behind these criteria, or raise max_screened "
@@ -160,15 +181,41 @@ def randomise(p: Parameters, trials: int, streams: Streams) -> tuple[NDArray, ND
     return arm[:, :n], block[:, :n]
 
 
-@dataclass
+@dataclass(frozen=True)
+class Course:
+    """What moves the UPCR of children, (trials, children), on some days beside their own slow wander and drift.
+
+    days (days,), ascending, and all other days counted from the planned last infusion; delay: days by which
+    the first infusion was postponed; effect: log ratio of UPCR at the full effect of treatment; ras_day,
+    rescue_day: day on which RAS inhibition is started or raised, and rescue treatment begins, inf = never;
+    ill (trials, children, days): whether infection or fever weighs on the urine.
+    """
+
+    days: NDArray
+    delay: NDArray
+    effect: NDArray
+    ras_day: NDArray
+    rescue_day: NDArray
+    ill: NDArray
+
+    @classmethod
+    def quiet(cls, days: NDArray, children: int) -> "Course":
+        """One trial of children to whom nothing happens: no effect, no change of treatment, no illness."""
+        none, never = np.zeros((1, children)), np.full((1, children), np.inf)
+        return cls(days, none, none, never, never, np.zeros((1, children, days.size), bool))
+
+
+@dataclass(frozen=True)
 class Followed:
     """What happens after randomisation; days count from the planned last infusion unless named otherwise.
 
     arm (trials, children); delay: days by which the first infusion was postponed; given (trials, children, 2);
-    attended (trials, children, 12): baseline and eleven visits; left: day of leaving (inf = stays);
     infections: flat arrays (child index, first day); fevers (trials, children, 2): within 24 h of an infusion;
-    ras_day, rescue_day: day of the change or inf; effect: individual log ratio of UPCR at full effect; ill,
-    level (true current log UPCR), upcr (trials, children, 12).
+    ras_day, rescue_day: day of the change or inf; effect: individual log ratio of UPCR at full effect.
+    At baseline and the eleven visits, (trials, children, 12): ill; level, the true current log UPCR; spot, the
+    UPCR (mg/mg) that a sample gives or would have given; lost, by name of `SAMPLES`, whether the sample is
+    missing; attended; upcr, what is known of it for analysis (NaN = missing, first place = the baseline that
+    `baseline_samples` names). left (trials, children): day of leaving (inf = stays).
     """
 
     p: Parameters
@@ -185,6 +232,8 @@ class Followed:
     effect: NDArray
     ill: NDArray
     level: NDArray
+    spot: NDArray
+    lost: dict[str, NDArray]
     upcr: NDArray
     attended: NDArray
     left: NDArray
@@ -214,9 +263,10 @@ def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
     fevers = _fevers(p, arm, given, streams)
     ill = _ill(p, shape, days, where, begins, fevers)
 
-    path = level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill)
-    upcr = simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape))
-    np.putmask(upcr, lost(p, path.shape, streams, "urine"), np.nan)
+    path = level(p, enrolled.child, streams, Course(days, delay, effect, ras_day, rescue_day, ill))
+    spot = simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape))
+    lost = {sample: _lost(p, path.shape, streams, sample) for sample in SAMPLES}
+    upcr = np.where(lost["urine"], np.nan, spot)
     _baseline(p, upcr, enrolled.recorded["upcr"])
     attended = streams("visit missed").random(path.shape, dtype=np.float32) >= p.visit_missed
     attended[..., 0] = True
@@ -224,12 +274,18 @@ def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
     attended &= days <= left[..., None]
     np.putmask(upcr, ~attended, np.nan)
     return Followed(
-        p, enrolled, streams, arm, block, delay, given, (where, begins), fevers, ras_day, rescue_day, effect,
-        ill, path, upcr, attended, left,
+        p=p, enrolled=enrolled, streams=streams, arm=arm, block=block, delay=delay, given=given,
+        infections=(where, begins), fevers=fevers, ras_day=ras_day, rescue_day=rescue_day, effect=effect,
+        ill=ill, level=path, spot=spot, lost=lost, upcr=upcr, attended=attended, left=left,
     )  # fmt: skip
 
 
-def lost(p: Parameters, shape: tuple[int, ...], streams: Streams, sample: str) -> NDArray:
+def first_trial(p: Parameters, enrolled: Enrolled) -> Followed:
+    """The first trial of chunk 0: the one that the chapters show."""
+    return follow(p, enrolled.first(), Streams(p.seed, 0))
+
+
+def _lost(p: Parameters, shape: tuple[int, ...], streams: Streams, sample: str) -> NDArray:
     """Where a sample of `SAMPLES` (urine, blood, collection) is missing though the visit is attended: bool."""
     chance = p.collection_missing if sample == "collection" else p.sample_missing
     name = "collection missing" if sample == "collection" else f"{sample} sample missing"
@@ -249,18 +305,18 @@ def _baseline(p: Parameters, upcr: NDArray, screened: NDArray) -> None:
 
 
 def _infections(p: Parameters, shape: tuple[int, int], streams: Streams) -> tuple[NDArray, NDArray]:
-    """Flat (child index, first day after the planned first infusion) of all infections from 30 days before on."""
-    span = 30 + 60 + p.infusion_gap + LAST_DAY
-    counts = streams("infections").poisson(p.infection_rate * span / YEAR, shape).ravel()
-    where = np.repeat(np.arange(counts.size), counts)
-    return where, np.floor(streams("infection days").random(where.size) * span) - 30
+    """Flat (child index, first day after the planned first infusion) of all infections."""
+    span = INFECTIONS_BEFORE + INFECTIONS_AFTER + p.infusion_gap + LAST_DAY
+    caught = streams("infections").poisson(p.infection_rate * span / DAYS_PER_YEAR, shape).ravel()
+    where = np.repeat(np.arange(caught.size), caught)
+    return where, np.floor(streams("infection days").random(where.size) * span) - INFECTIONS_BEFORE
 
 
 def _postponed(p: Parameters, shape: tuple[int, int], where: NDArray, begins: NDArray) -> NDArray:
     """Days by which the first infusion waits until no infection ended within `infection_days` before it."""
     delay = np.zeros(shape[0] * shape[1])
-    # nearly no one waits for more than 60 days: the later infections are looked at only where someone does
-    for reach in (60, np.inf):
+    # nearly no one waits for longer: the later infections are looked at only where someone does
+    for reach in (INFECTIONS_AFTER, np.inf):
         near = np.flatnonzero(begins <= reach)
         child, start = where[near], begins[near]
         clear = start + p.infection_days_ill + p.infection_days - (not p.exactly_counts_as_within)
@@ -281,15 +337,15 @@ def _individual_effect(p: Parameters, arm: NDArray, given: NDArray, streams: Str
 def time_course(p: Parameters, days: NDArray) -> NDArray:
     """Share of the full effect on a day: onset from the first infusion, fading after the last."""
     onset = 1 - np.exp2(-np.maximum(days + p.infusion_gap, 0) / p.effect_half_life)
-    return onset * np.exp(-p.effect_waning * np.maximum(days, 0) / YEAR)
+    return onset * np.exp(-p.effect_waning * np.maximum(days, 0) / DAYS_PER_YEAR)
 
 
 def _changes(p: Parameters, arm: NDArray, streams: Streams) -> tuple[NDArray, NDArray]:
     """Days on which RAS inhibition is started or raised, and rescue treatment begins; inf = never."""
     rate = np.where(arm == 1, p.ras_change_msc, p.ras_change_placebo)
     with np.errstate(divide="ignore"):
-        ras = streams("RAS change").standard_exponential(arm.shape) / rate * YEAR
-        rescue = streams("rescue").standard_exponential(arm.shape) / np.float64(p.rescue_rate) * YEAR
+        ras = streams("RAS change").standard_exponential(arm.shape) / rate * DAYS_PER_YEAR
+        rescue = streams("rescue").standard_exponential(arm.shape) / np.float64(p.rescue_rate) * DAYS_PER_YEAR
     ras, rescue = np.floor(ras) + 1, np.floor(rescue) + 1
     return np.where(ras <= LAST_DAY, ras, np.inf), np.where(rescue <= LAST_DAY, rescue, np.inf)
 
@@ -299,7 +355,14 @@ def _fevers(p: Parameters, arm: NDArray, given: NDArray, streams: Streams) -> ND
     return (streams("fever").random(given.shape) < chance) & given
 
 
-def _ill(p, shape, days, where, begins, fevers) -> NDArray:
+def _ill(
+    p: Parameters,
+    shape: tuple[int, int],
+    days: NDArray,
+    where: NDArray,
+    begins: NDArray,
+    fevers: NDArray,
+) -> NDArray:
     """Whether an infection or fever still weighs on the urine at a visit: (trials, children, 12) bool."""
     ill = np.zeros((shape[0] * shape[1], days.size), bool)
     at = np.searchsorted(days, begins)
@@ -314,16 +377,16 @@ def _ill(p, shape, days, where, begins, fevers) -> NDArray:
     return ill
 
 
-def level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill) -> NDArray:
+def level(p: Parameters, child: dict[str, NDArray], streams: Streams, course: Course) -> NDArray:
     """True current log UPCR with its slow wander: (trials, children, days).
 
-    days (ascending) count from the planned last infusion; delay, effect (log ratio at full effect), ras_day
-    and rescue_day are (trials, children), ill (trials, children, days).
-
-    Built a visit at a time over all children in a row, which keeps the arrays contiguous.
+    child: latent values of `simulate.children`, (trials, children). Built a day at a time over all children in
+    a row, which keeps the arrays contiguous.
     """
-    child = {name: values.ravel() for name, values in enrolled.child.items()}
-    delay, effect, ras_day, rescue_day = (x.ravel() for x in (delay, effect, ras_day, rescue_day))
+    shape, days = course.delay.shape, course.days
+    child = {name: values.ravel() for name, values in child.items()}
+    delay, effect = course.delay.ravel(), course.effect.ravel()
+    ras_day, rescue_day = course.ras_day.ravel(), course.rescue_day.ravel()
     size = delay.size
     drift = p.upcr_drift + p.upcr_drift_sd * streams("UPCR drift").standard_normal(size)
     # on RAS inhibition for long: the whole effect; only recent starters are still moving
@@ -337,8 +400,8 @@ def level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill) -
         before = day
         level[k] = start + wander + effect * share
         if day > 0:
-            level[k] += drift * (day / YEAR)
-    level += np.log(p.illness_upcr) * ill.reshape(size, days.size).T
+            level[k] += drift * (day / DAYS_PER_YEAR)
+    level += np.log(p.illness_upcr) * course.ill.reshape(size, days.size).T
 
     days = days[:, None]
     recent = np.flatnonzero(child["ras_days"] < 12 * p.ras_half_life)
@@ -349,10 +412,12 @@ def level(p, enrolled, streams, days, delay, effect, ras_day, rescue_day, ill) -
     level[:, changed] += np.log(ratio) * simulate.ras_onset(p, days - ras_day[changed])
     rescued = np.flatnonzero(np.isfinite(rescue_day))
     level[:, rescued] += np.log(p.rescue_effect) * simulate.ras_onset(p, days - rescue_day[rescued])
-    return np.ascontiguousarray(level.T).reshape(*enrolled.shape, len(level))
+    return np.ascontiguousarray(level.T).reshape(*shape, len(level))
 
 
-def _drop_out(p, streams, days, level, upcr, attended) -> NDArray:
+def _drop_out(
+    p: Parameters, streams: Streams, days: NDArray, level: NDArray, upcr: NDArray, attended: NDArray
+) -> NDArray:
     """Day of leaving the trial; inf = stays to month 12.
 
     A constant hazard that gives `dropout` within 12 months, times dropout_observed per doubling of the last
@@ -389,66 +454,3 @@ def gfr_slopes(p: Parameters, severe: NDArray, streams: Streams) -> NDArray:
     mean = np.where(severe, p.gfr_slope_severe, p.gfr_slope_mild)
     spread = np.where(severe, p.gfr_slope_severe_sd, p.gfr_slope_mild_sd)
     return mean + spread * streams("GFR slope").standard_normal(severe.shape)
-
-
-def serum_and_cells(f: Followed) -> dict[str, NDArray]:
-    """The other measures at the twelve visits, (trials, children, 12), NaN where not taken.
-
-    Includes 24-hour protein, dipstick grade, red cells, creatinine, cystatin C, BUN, height, weight; and the
-    truth behind them: `gfr`, `gfr_slope` (trials, children), `log_rbc` without visit noise.
-    """
-    p, streams, child = f.p, f.streams, f.enrolled.child
-    days, shape = grid(p), f.level.shape
-    slope = gfr_slopes(p, child["severe"], streams)
-    slope = slope + np.where(f.arm == 1, p.gfr_slope_effect, 0.0) * f.given.mean(axis=-1)
-    gfr = child["gfr"][..., None] + slope[..., None] * np.maximum(days, 0) / YEAR
-    gfr += p.ras_gfr_dip * (days >= f.ras_day[..., None])
-    gfr = np.maximum(gfr, 5.0)
-
-    age = child["age"][..., None] + (days - consent_day(p, f.delay)[..., None]) / YEAR
-    male = np.broadcast_to(child["male"][..., None], shape)
-    height = simulate.report(
-        "height", kidney.growth("height", age, male, np.broadcast_to(child["height_z"][..., None], shape))
-    )
-    weight = simulate.report(
-        "weight", kidney.growth("weight", age, male, np.broadcast_to(child["weight_z"][..., None], shape))
-    )
-
-    log_rbc = child["log_rbc"][..., None] + np.where(f.arm == 1, np.log(p.rbc_effect), 0.0)[..., None] * (
-        f.given.mean(axis=-1)[..., None] * time_course(p, days)
-    )
-    log_rbc = log_rbc + f.ill * np.log(p.illness_rbc)
-    without = np.broadcast_to(child["without_haematuria"][..., None], shape)
-    rbc = simulate.rbc_reported(
-        p,
-        log_rbc,
-        streams("red cell noise").standard_normal(shape),
-        streams("gross haematuria").random(shape),
-        without,
-    )
-    serum = streams("serum").standard_normal((*shape, 3))
-    concentration = p.urine_creatinine_median * np.exp(
-        p.urine_creatinine_log_sd * streams("urine creatinine").standard_normal(shape)
-    )
-    spot = simulate.upcr_reported(p, f.level, streams("UPCR noise").standard_normal(shape))
-    values = {
-        "protein_24h": simulate.protein_reported(
-            p, f.level, age, height, weight,
-            streams("24-h protein").standard_normal((*shape, 2)), streams("collection").random(shape),
-        ),
-        "dipstick": simulate.dipstick_reported(spot, concentration).astype(float),
-        "rbc": rbc,
-        "rbc_dysmorphic": simulate.report("rbc_dysmorphic", rbc * p.dysmorphic_share),
-        "creatinine": simulate.creatinine_reported(p, gfr, height, serum[..., 0]),
-        "cystatin_c": simulate.cystatin_reported(p, gfr, age, male, serum[..., 1]),
-        "bun": simulate.bun_reported(p, gfr, serum[..., 2]),
-        "height": height,
-        "weight": weight,
-    }  # fmt: skip
-    gone = {sample: lost(p, shape, streams, sample) for sample in SAMPLES}
-    for sample, names in SAMPLES.items():
-        for name in names[sample == "urine" :]:
-            values[name] = np.where(gone[sample], np.nan, values[name])
-    for name in values:
-        values[name] = np.where(f.attended, values[name], np.nan)
-    return {**values, "gfr": gfr, "gfr_slope": slope, "log_rbc": log_rbc}

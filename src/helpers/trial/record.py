@@ -1,7 +1,7 @@
 """What the site writes down: the arrays of one trial as the raw tables of the codebook, and the truth.
 
-One trial at a time (the first of the chunk). Actual days lie within the visit windows; every other number
-comes from `conduct`. The truth is for the plan's own checks and goes to `truth/`, which no analysis reads.
+One trial at a time (the first of the chunk). Nothing is drawn here: everything comes from `conduct` and
+`details`. The truth is for the plan's own checks and goes to `truth/`, which no analysis reads.
 """
 
 import numpy as np
@@ -12,10 +12,8 @@ from helpers.study import tables
 from helpers.study.codebook import DIPSTICK, UNITS
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, VISITS
-from helpers.trial import conduct, simulate
+from helpers.trial import conduct, details, simulate
 from helpers.trial.conduct import Enrolled, Followed
-
-LEAVING = ("family's wish", "moved away", "adverse event", "lost to follow-up")
 
 
 def identifiers(numbers: NDArray) -> NDArray:
@@ -29,16 +27,10 @@ def screening(columns: dict[str, NDArray]) -> pd.DataFrame:
     return tables.to_frame("screening", {"usubjid": ids, **columns})
 
 
-def screening_truth(p: Parameters, children: int) -> pd.DataFrame:
-    """Latent values of the first `children` screened."""
-    parts, block = [], 0
-    while block * simulate.BLOCK < children:
-        size = min(children - block * simulate.BLOCK, simulate.BLOCK)
-        _, child = simulate.clinic(p, size, simulate.Streams(p.seed, 0, block))
-        parts.append(pd.DataFrame(child))
-        block += 1
-    frame = pd.concat(parts, ignore_index=True)
-    frame.insert(0, "usubjid", identifiers(np.arange(children)))
+def screening_truth(enrolled: Enrolled) -> pd.DataFrame:
+    """Latent values of everyone screened for the first trial, a row each."""
+    frame = pd.DataFrame(enrolled.everyone)
+    frame.insert(0, "usubjid", identifiers(np.arange(len(frame))))
     return frame
 
 
@@ -68,22 +60,16 @@ def missing(p: Parameters, enrolled: Enrolled, screened: pd.DataFrame) -> pd.Dat
 
 
 def _writer(p: Parameters, enrolled: Enrolled, screened: pd.DataFrame) -> "_Writer":
-    first = Enrolled(
-        {k: v[:1] for k, v in enrolled.child.items()},
-        {k: v[:1] for k, v in enrolled.recorded.items()},
-        enrolled.consent[:1],
-        enrolled.number[:1],
-        enrolled.screened[:1],
-    )
-    f = conduct.follow(p, first, simulate.Streams(p.seed, 0))
-    return _Writer(p, f, screened)
+    f = conduct.first_trial(p, enrolled)
+    return _Writer(f, details.diary(f), screened)
 
 
 class _Writer:
     """Dates and identifiers shared by the tables of one trial."""
 
-    def __init__(self, p: Parameters, f: Followed, screened: pd.DataFrame) -> None:
-        self.p, self.f = p, f
+    def __init__(self, f: Followed, diary: details.Diary, screened: pd.DataFrame) -> None:
+        p = f.p
+        self.p, self.f, self.diary = p, f, diary
         self.n = p.n_randomised
         self.infusion_days = (-p.infusion_gap, 0)
         self.arm, self.left = f.arm[0], f.left[0]
@@ -93,21 +79,8 @@ class _Writer:
         self.zero = self.consent - conduct.consent_day(p, f.delay[0]).astype("timedelta64[D]")
         """The planned day of the last infusion: time zero of every child."""
         self.randomised = self.consent + np.timedelta64(p.days_to_randomisation, "D")
-        self.measures = {k: v[0] for k, v in conduct.serum_and_cells(f).items()}
-        nominal = conduct.grid(p)
-        width = np.array([self._window(v.day) for v in VISITS])
-        jitter = np.floor(f.streams("visit days").random((self.n, len(VISITS))) * (2 * width + 1)) - width
-        self.day = np.concatenate([np.full((self.n, 1), nominal[0]), nominal[1:] + jitter], axis=1)
-        self.day = np.where(
-            np.isfinite(self.left)[:, None], np.minimum(self.day, self.left[:, None]), self.day
-        )
-        self.seen = f.attended[0]
-
-    def _window(self, day: int) -> int:
-        p = self.p
-        return (
-            p.window_to_week_8 if day <= 56 else p.window_to_month_6 if day <= 183 else p.window_after_month_6
-        )
+        self.measures = {k: v[0] for k, v in details.serum_and_cells(f).items()}
+        self.day, self.seen = diary.day[0], f.attended[0]
 
     def _date(self, days: NDArray, child: NDArray | None = None) -> NDArray:
         """Calendar days of days from time zero; NaN and inf give no date."""
@@ -236,13 +209,8 @@ class _Writer:
 
     def _spot_upcr(self) -> NDArray:
         """UPCR as measured at baseline and the visits, before `conduct` chose what counts as baseline."""
-        upcr = self.f.upcr[0].copy()
-        shape = self.f.level.shape
-        noise = self.f.streams("UPCR noise").standard_normal(shape)
-        spot = simulate.upcr_reported(self.p, self.f.level, noise)[0, :, 0]
-        gone = conduct.lost(self.p, shape, self.f.streams, "urine")[0, :, 0]
-        upcr[:, 0] = np.where(gone, np.nan, spot)
-        return upcr
+        seen = self.f.attended[0] & ~self.f.lost["urine"][0]
+        return np.where(seen, self.f.spot[0], np.nan)
 
     def _last_day(self) -> NDArray:
         """Last contact: the day of leaving, or the last visit's day."""
@@ -260,24 +228,17 @@ class _Writer:
             np.where(f.given[0, :, k] & (self.left >= day), day, np.nan)
             for k, day in enumerate(self.infusion_days)
         ]
-        serious = f.streams("serious infection").random(where.size) < p.serious_share
+        serious = self.diary.serious
         for child, day, bad in zip(where[keep], begins[keep], serious[keep], strict=True):
             at_infusion = any(days[child] == day for days in infused)
             rows.append((child, "infection", day, day + p.infection_days_ill - 1, bad, at_infusion))
         for child, k in zip(*np.nonzero(f.fevers[0]), strict=True):
             day = -p.infusion_gap if k == 0 else 0
             if last[child] >= day:
-                rows.append((child, "fever", day, day + 1, False, True))
-        counts = f.streams("other events").poisson(
-            p.other_event_rate * (conduct.LAST_DAY + p.infusion_gap) / conduct.YEAR, self.n
-        )
-        child = np.repeat(np.arange(self.n), counts)
-        days = (
-            np.floor(f.streams("other event days").random(child.size) * (conduct.LAST_DAY + p.infusion_gap))
-            - p.infusion_gap
-        )
+                rows.append((child, "fever", day, day + p.fever_days - 1, False, True))
+        child, days = self.diary.other
         rows += [
-            (c, "other", d, d + 3, False, any(at[c] == d for at in infused))
+            (c, "other", d, d + p.other_event_days - 1, False, any(at[c] == d for at in infused))
             for c, d in zip(child, days, strict=True)
             if d <= last[c]
         ]
@@ -319,12 +280,11 @@ class _Writer:
 
     def disposition(self) -> pd.DataFrame:
         left = np.isfinite(self.left)
-        which = self.f.streams("reason for leaving").integers(len(LEAVING), size=self.n)
         return pd.DataFrame(
             {
                 "usubjid": self.ids,
                 "status": np.where(left, "left", "completed").astype(object),
-                "reason": np.where(left, np.array(LEAVING, object)[which], None),
+                "reason": np.where(left, np.array(details.LEAVING, object)[self.diary.leaving[0]], None),
                 "date": self._date(self._last_day()),
             }
         )
@@ -349,8 +309,6 @@ class _Writer:
     def missing(self) -> pd.DataFrame:
         """Every value that `labs` lacks: usubjid, visit_no, test, and why."""
         p, first = self.p, 0 if self.p.baseline_samples != "eligibility" else 1
-        shape = self.f.level.shape
-        gone = {name: conduct.lost(p, shape, self.f.streams, name)[0] for name in conduct.SAMPLES}
         sample = {test: name for name, tests in conduct.SAMPLES.items() for test in tests}
         nominal = conduct.grid(p)
         rows = [
@@ -364,7 +322,7 @@ class _Writer:
                 rows += [(self.ids[child], k + BASELINE, test, why) for test in UNITS]
             for test in UNITS:
                 if test in sample:
-                    hit = np.flatnonzero(self.seen[:, k] & gone[sample[test]][:, k])
+                    hit = np.flatnonzero(self.seen[:, k] & self.f.lost[sample[test]][0][:, k])
                     why = (
                         "collection not done"
                         if sample[test] == "collection"

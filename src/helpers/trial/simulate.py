@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from helpers.study import kidney
 from helpers.study.parameters import Parameters
+from helpers.study.protocol import DAYS_PER_YEAR
 from helpers.study.tables import code
 
 BLOCK = 16384
@@ -32,6 +33,9 @@ PRECISION = {
     "weight": 1,
 }
 """Decimals at which the laboratory reports."""
+
+UPCR_AGES = (4.0, 7.0, 10.5)
+"""Years of age at which upcr_median_3_5, upcr_median_6_8 and upcr_median_9_12 hold."""
 
 DIPSTICK_CUTS = np.array([15.0, 30.0, 100.0, 300.0, 1000.0])
 """mg/dL from which trace, 1+, 2+, 3+, 4+ are read (DF07a to DF07d; trace from 15)."""
@@ -53,8 +57,11 @@ class Streams:
 
 def report(name: str, value: NDArray) -> NDArray:
     """A value at the laboratory's reporting precision."""
-    scale = 10.0 ** PRECISION[name]
-    return np.rint(value * scale) / scale
+    return np.rint(value * _scale(name)) / _scale(name)
+
+
+def _scale(name: str) -> float:
+    return 10.0 ** PRECISION[name]
 
 
 def clinic(
@@ -80,8 +87,8 @@ def children(p: Parameters, n: int, streams: Streams) -> dict[str, NDArray]:
     boys = np.where(genotype == X_LINKED, p.male_share_x_linked if p.share_x_linked else 0.5, 0.5)
     male = streams("sex").random(n) < boys
     age = _truncated_normal(p.age_mean, p.age_sd, p.age_min, p.age_max, streams("age").random(n))
-    days = np.floor(age * 365.25)
-    age = days / 365.25
+    days = np.floor(age * DAYS_PER_YEAR)
+    age = days / DAYS_PER_YEAR
     girl_x = (genotype == X_LINKED) & ~male
     severe = (genotype == RECESSIVE) | ((genotype == X_LINKED) & male)
 
@@ -100,21 +107,23 @@ def children(p: Parameters, n: int, streams: Streams) -> dict[str, NDArray]:
             np.where(genotype == DIGENIC, p.upcr_ratio_digenic, 1.0),
         ),
     )
-    untreated = np.interp(age, [4.0, 7.0, 10.5], medians) + np.log(p.upcr_level * factor)
+    untreated = np.interp(age, UPCR_AGES, medians) + np.log(p.upcr_level * factor)
     untreated += p.upcr_log_sd * streams("log UPCR").standard_normal(n)
     untreated = np.minimum(untreated, np.log(p.upcr_max))
 
     treated = streams("RAS inhibition").random(n) < np.where(
-        untreated >= np.log(0.2), p.ras_prevalence, p.ras_prevalence_mild
+        untreated >= np.log(p.ras_prevalence_from), p.ras_prevalence, p.ras_prevalence_mild
     )
     u = streams("RAS recent").random((n, 2))
     years = -p.ras_mean_years * np.log1p(-u[:, 1])
-    ras_days = np.where(u[:, 0] < p.ras_recent, np.floor(90 * u[:, 1]), 90 + np.floor(years * 365.25))
-    ras_days = np.where(treated, np.minimum(ras_days, np.maximum(days - 365, 0)), np.nan)
+    recent = np.floor(p.ras_recent_days * u[:, 1])
+    ras_days = np.where(u[:, 0] < p.ras_recent, recent, p.ras_recent_days + np.floor(years * DAYS_PER_YEAR))
+    ras_days = np.where(treated, np.minimum(ras_days, np.maximum(days - p.ras_first_age, 0)), np.nan)
 
     gfr = p.gfr_mean + p.gfr_sd * streams("GFR").standard_normal(n)
-    gfr += severe * p.gfr_age_slope * np.maximum(age - 4, 0) + p.gfr_upcr_slope * np.maximum(untreated, 0)
-    gfr = np.maximum(gfr, 5.0)
+    older, above = age - p.gfr_age_from, untreated - np.log(p.gfr_upcr_from)
+    gfr += severe * p.gfr_age_slope * np.maximum(older, 0) + p.gfr_upcr_slope * np.maximum(above, 0)
+    gfr = np.maximum(gfr, p.gfr_min)
 
     rbc_factor = np.where(girl_x, p.rbc_ratio_girl, np.where(genotype >= DOMINANT, p.rbc_ratio_dominant, 1.0))
     log_rbc = np.log(p.rbc_median * rbc_factor) + p.rbc_log_sd * streams("log red cells").standard_normal(n)
@@ -153,23 +162,23 @@ def _truncated_normal(mean: float, sd: float, low: float, high: float, u: NDArra
 def upcr_reported(p: Parameters, level: NDArray, noise: NDArray) -> NDArray:
     """Reported UPCR (mg/mg) of a current level (log mg/mg, with wander) and standard normal visit noise.
 
-    The noise's SD is upcr_noise (UPCR / 0.8)^upcr_noise_power within its limits: larger at low UPCR (CV01).
+    The noise's SD is upcr_noise (UPCR / upcr_noise_at)^upcr_noise_power within its limits: larger at low UPCR (CV01).
     """
-    sd = np.exp(p.upcr_noise_power * (level - np.log(0.8)))
+    sd = np.exp(p.upcr_noise_power * (level - np.log(p.upcr_noise_at)))
     sd *= p.upcr_noise
     np.clip(sd, p.upcr_noise_min, p.upcr_noise_max, out=sd)
     sd *= noise
     sd += level
     np.exp(sd, out=sd)
-    sd *= 100.0
+    sd *= _scale("upcr")
     np.rint(sd, out=sd)
-    sd /= 100.0
-    return np.clip(sd, upcr_limit(p), 99.0, out=sd)
+    sd /= _scale("upcr")
+    return np.clip(sd, upcr_limit(p), p.upcr_reported_max, out=sd)
 
 
 def upcr_limit(p: Parameters) -> float:
     """Limit of quantification at the reporting precision; values at it are reported as below it."""
-    return float(np.ceil(p.upcr_limit * 100) / 100)
+    return float(np.ceil(p.upcr_limit * _scale("upcr")) / _scale("upcr"))
 
 
 def dipstick_reported(upcr: NDArray, urine_creatinine: NDArray) -> NDArray:
@@ -198,9 +207,8 @@ def protein_reported(
 def rbc_reported(p: Parameters, log_rbc: NDArray, noise: NDArray, u: NDArray, without: NDArray) -> NDArray:
     """Reported urine red cells (/uL) of a true log count; u: uniform, episodes of gross haematuria."""
     gross = (u < p.gross_haematuria) & ~without
-    return report(
-        "rbc", np.minimum(np.exp(log_rbc + p.rbc_noise * noise + gross * np.log(p.gross_factor)), 99999.0)
-    )
+    value = np.exp(log_rbc + p.rbc_noise * noise + gross * np.log(p.gross_factor))
+    return report("rbc", np.minimum(value, p.rbc_reported_max))
 
 
 def creatinine_reported(p: Parameters, gfr: NDArray, height: NDArray, noise: NDArray) -> NDArray:
@@ -216,7 +224,7 @@ def cystatin_reported(p: Parameters, gfr: NDArray, age: NDArray, male: NDArray, 
 
 def bun_reported(p: Parameters, gfr: NDArray, noise: NDArray) -> NDArray:
     """Reported serum urea nitrogen (mmol/L): rises as GFR falls, varies with diet (CV10)."""
-    return report("bun", p.bun_median * np.sqrt(105.0 / gfr) * np.exp(p.bun_cv * noise))
+    return report("bun", p.bun_median * np.sqrt(p.bun_gfr / gfr) * np.exp(p.bun_cv * noise))
 
 
 def measured(
@@ -302,7 +310,7 @@ def _facts(p: Parameters, n: int, streams: Streams, child: dict[str, NDArray]) -
     ).astype(np.int8)
     found = variant <= code("screening", "variant", "uncertain significance")
     # hemizygous, heterozygous, homozygous, compound heterozygous, two genes
-    recessive = np.where(streams("homozygous").random(n) < 0.4, 2, 3)
+    recessive = np.where(streams("homozygous").random(n) < p.recessive_homozygous, 2, 3)
     zygosity = np.select(
         [genotype == X_LINKED, genotype == RECESSIVE, genotype == DOMINANT],
         [np.where(male, 0, 1), recessive, 1],
@@ -326,26 +334,27 @@ def _facts(p: Parameters, n: int, streams: Streams, child: dict[str, NDArray]) -
         ),
     }
     for name, yes, longest in (
-        ("infection", p.infection_recent, 28),
-        ("surgery", p.surgery_recent, 183),
-        ("trauma", p.trauma_recent, 183),
-        ("blood_loss", p.blood_loss_recent, 183),
-        ("other_study", p.other_study, 183),
-        ("cell_product", p.cell_product, 730),
+        ("infection", p.infection_recent, p.infection_lookback),
+        ("surgery", p.surgery_recent, p.event_lookback),
+        ("trauma", p.trauma_recent, p.event_lookback),
+        ("blood_loss", p.blood_loss_recent, p.event_lookback),
+        ("other_study", p.other_study, p.event_lookback),
+        ("cell_product", p.cell_product, p.cell_product_lookback),
     ):
         out[name] = fact(name, yes)
         out[f"{name}_ago"] = ago(name, out[name], longest)
     bled = np.flatnonzero(out["blood_loss"] > 0)
     out["blood_loss_ml"] = np.full(n, np.nan)
-    amount = p.blood_loss_median * np.exp(0.6 * streams("blood loss amount").standard_normal(bled.size))
-    out["blood_loss_ml"][bled] = np.minimum(np.rint(amount), 3000)
+    spread = p.blood_loss_log_sd * streams("blood loss amount").standard_normal(bled.size)
+    amount = np.rint(p.blood_loss_median * np.exp(spread))
+    out["blood_loss_ml"][bled] = np.minimum(amount, p.blood_loss_max)
     for test in ("hbsag", "hcv", "hiv", "syphilis"):
         out[test] = fact(test, p.virology_positive, p.virology_missing)
     out["anti_hbs"] = fact("anti_hbs", p.anti_hbs_positive, p.virology_missing)
     for name in ("food_allergies", "drug_allergies"):
-        counts = streams(name).poisson(p.allergies_mean, n).astype(float)
-        counts[streams(f"{name} missing").random(n, dtype=np.float32) < p.missing_answer] = np.nan
-        out[name] = counts
+        allergies = streams(name).poisson(p.allergies_mean, n).astype(float)
+        allergies[streams(f"{name} missing").random(n, dtype=np.float32) < p.missing_answer] = np.nan
+        out[name] = allergies
     for name in ("heart", "liver", "lung", "other_organ", "tumour"):
         out[name] = fact(name, p.organ_dysfunction)
     for name, yes, missing in (
