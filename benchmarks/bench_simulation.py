@@ -35,10 +35,7 @@ def screen_block(p) -> None:
 
 def endpoints(p, f) -> derive.Endpoint:
     """From followed trials to first, confirmed and sustained remission."""
-    base = f.upcr[..., 0]
-    state = derive.in_remission(derive.upcr_response(f.upcr[..., 1:], base, p))
-    state = derive.after_rescue(state, conduct.DAYS, f.rescue_day)
-    return derive.endpoint(state, derive.evaluable_upcr(base, p), conduct.DAYS, p)
+    return derive.upcr_endpoint(f.upcr[..., 1:], f.upcr[..., 0], conduct.DAYS, p, f.rescue_day)
 
 
 def everything(p, enrolled) -> dict:

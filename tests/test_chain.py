@@ -124,10 +124,8 @@ def plain(trials):
 @pytest.fixture(scope="module")
 def arrays(trials):
     """The same by the project's derivations, all trials at once."""
-    base = trials.upcr[..., 0]
-    response = derive.upcr_response(trials.upcr[..., 1:], base, HARD)
-    state = derive.after_rescue(derive.in_remission(response), np.array(TARGET_DAYS), trials.rescue_day)
-    return derive.endpoint(state, derive.evaluable_upcr(base, HARD), np.array(TARGET_DAYS), HARD)
+    upcr, days = trials.upcr, np.array(TARGET_DAYS)
+    return derive.upcr_endpoint(upcr[..., 1:], upcr[..., 0], days, HARD, trials.rescue_day)
 
 
 def column(plain, pick) -> np.ndarray:
@@ -212,9 +210,7 @@ def test_tables_give_the_derivations_of_the_arrays(single):
     assert np.array_equal(made.values["PROTCRT"], f.upcr[0, :, 1:], equal_nan=True)
     base = f.upcr[0, :, 0]
     assert made.base["PROTCRT"] == pytest.approx(base, rel=1e-12, nan_ok=True)
-    state = derive.in_remission(derive.upcr_response(f.upcr[0, :, 1:], base, p))
-    state = derive.after_rescue(state, days, f.rescue_day[0])
-    expected = derive.endpoint(state, derive.evaluable_upcr(base, p), days, p)
+    expected = derive.upcr_endpoint(f.upcr[0, :, 1:], base, days, p, f.rescue_day[0])
     for field in ("state", "evaluable", "first", "confirmed", "sustained"):
         assert np.array_equal(getattr(made.endpoints["UPCR"], field), getattr(expected, field)), field
     measures = {k: v[0] for k, v in details.serum_and_cells(f).items()}

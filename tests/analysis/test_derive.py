@@ -196,8 +196,33 @@ def test_after_rescue_there_is_no_remission():
     on_the_day = derive.after_rescue(path, DAYS, np.array(122.0))
     assert on_the_day.tolist() == states("rrrr .nn nnnn").tolist()
     assert derive.after_rescue(path, DAYS, np.array(np.inf)).tolist() == path.tolist()
-    responses = np.array([[2, 1, 0, -1]], np.int8)
-    assert derive.after_rescue(responses, DAYS[:4], np.array([28.0])).tolist() == [[2, 0, 0, -1]]
+
+
+def test_an_endpoint_knows_of_rescue():
+    path = np.stack([states("rrrr rrr rrrr")] * 2)
+    e = derive.endpoint(path, np.array([True, True]), DAYS, PLAN, np.array([42.0, np.inf]))
+    assert e.state.tolist() == [states("rrnn nnn nnnn").tolist(), path[1].tolist()]
+    assert e.first.tolist() == [WEEK2, WEEK2]
+    assert e.confirmed.tolist() == [NEVER, WEEK2]  # weeks 2 and 4 are 14 days
+    assert e.sustained.tolist() == [NEVER, WEEK2]
+
+
+def test_the_upcr_endpoint_is_response_evaluability_rescue_and_confirmation():
+    """Three children: remission, one rescued on day 15, a baseline below the threshold; NaN is not seen."""
+    upcr = np.full((3, 11), 0.4)
+    upcr[:, 1] = np.nan
+    base = np.array([1.0, 1.0, 0.1])
+    e = derive.upcr_endpoint(upcr, base, DAYS, PLAN, np.array([np.inf, 15.0, np.inf]))
+    assert e.evaluable.tolist() == [True, True, False]
+    assert e.state[:, :3].tolist() == [[1, -1, 1], [1, -1, 0], [-1, -1, -1]]
+    assert e.first.tolist() == [WEEK2, WEEK2, NEVER]
+    assert e.confirmed.tolist() == [WEEK2, NEVER, NEVER]
+    # completed data sets of the same children
+    many = derive.upcr_endpoint(
+        np.stack([upcr, 2 * upcr]), base, DAYS, PLAN, np.array([np.inf, 15.0, np.inf])
+    )
+    assert many.confirmed.tolist() == [[WEEK2, NEVER, NEVER], [NEVER, NEVER, NEVER]]
+    assert derive.upcr_endpoint(upcr, base, DAYS, PLAN).confirmed.tolist() == [WEEK2, WEEK2, NEVER]
 
 
 @pytest.mark.parametrize(

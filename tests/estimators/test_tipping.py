@@ -7,25 +7,28 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers.estimators import proportions, tipping
+from helpers.estimators.imputation import Assumption
+from helpers.estimators.tipping import Arm
 
 
 def arms(most=9):
     def arm(n):
         return st.integers(0, n).flatmap(
-            lambda x: st.integers(0, n - x).map(lambda undetermined: (x, n, undetermined))
+            lambda x: st.integers(0, n - x).map(lambda undetermined: Arm(x, n, undetermined))
         )
 
     return st.integers(1, most).flatmap(arm)
 
 
-def test_counts_by_hand():
+def test_arms_by_hand():
     response = [1, 0, np.nan, 1, np.nan, np.nan, 0, 1]
-    found = tipping.counts(response, [0, 0, 0, 1, 1, 1, 1, 1])
-    assert found == {"x0": 1, "n0": 3, "undetermined0": 1, "x1": 2, "n1": 5, "undetermined1": 2}
+    control, active = tipping.arms(response, [0, 0, 0, 1, 1, 1, 1, 1])
+    assert (control, active) == (Arm(x=1, n=3, undetermined=1), Arm(x=2, n=5, undetermined=2))
+    assert (control.determined, active.determined) == (2, 3)
 
 
 def test_every_assignment_by_a_plain_loop_over_scipy():
-    found = tipping.tipping_point(2, 10, 2, 5, 9, 3)
+    found = tipping.tipping_point(Arm(2, 10, 2), Arm(5, 9, 3))
     assert found.p.shape == found.difference.shape == (3, 4)
     assert len(found.table) == 12
     row = 0
@@ -45,32 +48,31 @@ def test_every_assignment_by_a_plain_loop_over_scipy():
 
 
 def test_the_first_row_is_non_responder_imputation_of_everybody():
-    first = tipping.tipping_point(3, 20, 4, 10, 20, 3).table.iloc[0]
+    first = tipping.tipping_point(Arm(3, 20, 4), Arm(10, 20, 3)).table.iloc[0]
     assert first["p"] == proportions.boschloo(3, 20, 10, 20)
     assert first["difference"] == 0.35
 
 
 def test_nothing_undetermined_is_one_assignment():
-    found = tipping.tipping_point(3, 20, 0, 10, 20, 0)
+    found = tipping.tipping_point(Arm(3, 20, 0), Arm(10, 20, 0))
     assert found.p.shape == (1, 1)
     assert found.message == "no undetermined children: one assignment"
 
 
 def test_words_when_nothing_tips_and_when_an_arm_is_empty():
-    assert "above 0.05 in all 4" in tipping.tipping_point(3, 20, 1, 4, 20, 1).message
-    assert "at or below 0.05 in all 4" in tipping.tipping_point(0, 20, 1, 18, 20, 1).message
-    empty = tipping.tipping_point(0, 0, 0, 4, 20, 1)
+    assert "above 0.05 in all 4" in tipping.tipping_point(Arm(3, 20, 1), Arm(4, 20, 1)).message
+    assert "at or below 0.05 in all 4" in tipping.tipping_point(Arm(0, 20, 1), Arm(18, 20, 1)).message
+    empty = tipping.tipping_point(Arm(0, 0, 0), Arm(4, 20, 1))
     assert len(empty.table) == 0
     assert empty.message == "no child in the control arm: nothing to compare"
-    assert list(empty.table.columns) == list(tipping.tipping_point(1, 2, 0, 1, 2, 0).table.columns)
+    assert list(empty.table.columns) == list(tipping.tipping_point(Arm(1, 2, 0), Arm(1, 2, 0)).table.columns)
 
 
 @settings(max_examples=40, deadline=None)
 @given(arms(), arms(), st.sampled_from(proportions.METHODS))
 def test_swapping_arms_mirrors_and_more_responders_move_the_difference(control, active, method):
-    (x0, n0, u0), (x1, n1, u1) = control, active
-    ours = tipping.tipping_point(x0, n0, u0, x1, n1, u1, method=method)
-    other = tipping.tipping_point(x1, n1, u1, x0, n0, u0, method=method)
+    ours = tipping.tipping_point(control, active, method=method)
+    other = tipping.tipping_point(active, control, method=method)
     np.testing.assert_allclose(ours.p, other.p.T, rtol=1e-9)
     np.testing.assert_allclose(ours.difference, -other.difference.T, atol=1e-15)
     np.testing.assert_allclose(ours.lower, -other.upper.T, atol=1e-12)
@@ -83,7 +85,7 @@ def test_swapping_arms_mirrors_and_more_responders_move_the_difference(control, 
 def test_imputation_under_mar_has_the_mean_and_variance_of_the_beta_binomial():
     """The mean of the completed difference is known: x + u (x + 1/2) / (n - u + 1) in each arm."""
     x0, n0, u0, x1, n1, u1 = 3, 20, 5, 9, 20, 4
-    pooled = tipping.impute_binary(x0, n0, u0, x1, n1, u1, 20_000, np.random.default_rng(1))
+    pooled = tipping.impute_binary(Arm(x0, n0, u0), Arm(x1, n1, u1), 20_000, np.random.default_rng(1))
     p0, p1 = (x0 + 0.5) / (n0 - u0 + 1), (x1 + 0.5) / (n1 - u1 + 1)
     expected = (x1 + u1 * p1) / n1 - (x0 + u0 * p0) / n0
     assert abs(pooled.estimate - expected) < 4 * pooled.monte_carlo
@@ -93,11 +95,10 @@ def test_imputation_under_mar_has_the_mean_and_variance_of_the_beta_binomial():
 
 
 def test_jump_to_reference_and_delta_move_the_effect():
-    counts = {"x0": 3, "n0": 20, "undetermined0": 5, "x1": 9, "n1": 20, "undetermined1": 4}
-
-    def estimate(**options):
+    def estimate(**assumed):
+        rng = np.random.default_rng(1)
         return tipping.impute_binary(
-            **counts, n_imputations=20_000, rng=np.random.default_rng(1), **options
+            Arm(3, 20, 5), Arm(9, 20, 4), 20_000, rng, Assumption(**assumed)
         ).estimate
 
     p0 = 3.5 / 16
@@ -106,34 +107,52 @@ def test_jump_to_reference_and_delta_move_the_effect():
     )
     assert estimate(delta=-50) == pytest.approx(9 / 20 - (3 + 5 * p0) / 20, abs=0.003)
     assert estimate(delta=-1) < estimate() < estimate(delta=1)
+    assert estimate(delta=(50, 50)) == pytest.approx(13 / 20 - 8 / 20, abs=0.003)
     assert estimate(delta=50) == pytest.approx(13 / 20 - (3 + 5 * p0) / 20, abs=0.003)
 
 
 def test_imputation_answers_in_words():
     rng = np.random.default_rng(1)
-    assert "no determined child in the active arm" in tipping.impute_binary(1, 5, 0, 0, 4, 4, 10, rng).message
     assert (
-        "no determined child in the control arm" in tipping.impute_binary(0, 0, 0, 1, 4, 1, 10, rng).message
+        "no determined child in the active arm"
+        in tipping.impute_binary(Arm(1, 5, 0), Arm(0, 4, 4), 10, rng).message
     )
-    assert "no variance" in tipping.impute_binary(0, 5, 0, 5, 5, 0, 10, rng).message
-    assert np.isfinite(tipping.impute_binary(1, 5, 0, 3, 5, 0, 10, rng).upper)
+    assert (
+        "no determined child in the control arm"
+        in tipping.impute_binary(Arm(0, 0, 0), Arm(1, 4, 1), 10, rng).message
+    )
+    assert "no variance" in tipping.impute_binary(Arm(0, 5, 0), Arm(5, 5, 0), 10, rng).message
+    assert np.isfinite(tipping.impute_binary(Arm(1, 5, 0), Arm(3, 5, 0), 10, rng).upper)
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: tipping.tipping_point(3, 5, 3, 1, 5, 0), r"x0 \+ undetermined0 is 6"),
-        (lambda: tipping.tipping_point(3, 5, -1, 1, 5, 0), "undetermined0 must be a whole number"),
-        (lambda: tipping.tipping_point(3, 5, 0, 1.5, 5, 0), "x1 must be a whole number"),
-        (lambda: tipping.tipping_point(3, 5, 0, 1, 5, 0, method="chi"), "method is 'chi'"),
-        (lambda: tipping.tipping_point(3, 5, 0, 1, 5, 0, alpha=5), "alpha"),
-        (lambda: tipping.tipping_point(3, 5, 0, 1, 5, 0, level=95), "level"),
-        (lambda: tipping.counts([2, 0], [0, 1]), "response must be"),
-        (lambda: tipping.counts([1, 0], [0, 2]), "arm must be 0 or 1"),
-        (lambda: tipping.counts([1, 0], [0]), "one length"),
-        (lambda: tipping.impute_binary(1, 5, 0, 1, 5, 0, 0, np.random.default_rng(1)), "n_imputations"),
-        (lambda: tipping.impute_binary(1, 5, 0, 1, 5, 0, 5, np.random.default_rng(1), "x"), "method"),
-        (lambda: tipping.impute_binary(1, 5, 0, 1, 5, 0, 5, np.random.default_rng(1), delta=np.inf), "delta"),
+        (lambda: tipping.tipping_point(Arm(3, 5, 3), Arm(1, 5, 0)), r"x \+ undetermined is 6"),
+        (lambda: tipping.tipping_point(Arm(3, 5, -1), Arm(1, 5, 0)), "undetermined must be a whole number"),
+        (lambda: tipping.tipping_point(Arm(3, 5, 0), Arm(1.5, 5, 0)), "x must be a whole number"),
+        (lambda: tipping.tipping_point(Arm(3, 5, 0), Arm(1, 5, 0), method="chi"), "method is 'chi'"),
+        (lambda: tipping.tipping_point(Arm(3, 5, 0), Arm(1, 5, 0), alpha=5), "alpha"),
+        (lambda: tipping.tipping_point(Arm(3, 5, 0), Arm(1, 5, 0), level=95), "level"),
+        (lambda: tipping.arms([2, 0], [0, 1]), "response must be"),
+        (lambda: tipping.arms([1, 0], [0, 2]), "arm must be 0 or 1"),
+        (lambda: tipping.arms([1, 0], [0]), "one length"),
+        (
+            lambda: tipping.impute_binary(Arm(1, 5, 0), Arm(1, 5, 0), 0, np.random.default_rng(1)),
+            "n_imputations",
+        ),
+        (
+            lambda: tipping.impute_binary(
+                Arm(1, 5, 0), Arm(1, 5, 0), 5, np.random.default_rng(1), Assumption("x")
+            ),
+            "method",
+        ),
+        (
+            lambda: tipping.impute_binary(
+                Arm(1, 5, 0), Arm(1, 5, 0), 5, np.random.default_rng(1), Assumption(delta=np.inf)
+            ),
+            "delta",
+        ),
     ],
 )
 def test_wrong_input_is_one_clear_error(call, words):

@@ -153,7 +153,7 @@ URINE = [
     ("UPCR .199, dipstick missing", {"upcr": 0.199, "dipstick": None}, {"I3": 0, "E2": 0}),
     (
         "both missing, no haematuria: E2 needs haematuria",
-        {"upcr": None, "dipstick": None, "rbc": 8.3},
+        {"upcr": None, "dipstick": None, "rbc": 8.3, "rbc_dysmorphic": 6.0},
         {"I3": 0},
     ),
     (
@@ -163,9 +163,17 @@ URINE = [
     ),
     ("haematuria alone, GFR 90", {**NO_PROTEIN, **serum(90.0)}, BOTH_FAIL),
     ("haematuria alone, GFR 89.99", {**NO_PROTEIN, **serum(89.99)}, {}),
-    ("8.3 red cells, GFR 89.99", {**NO_PROTEIN, **serum(89.99), "rbc": 8.3}, {"I3": -1}),
-    ("8.4 red cells, GFR 89.99", {**NO_PROTEIN, **serum(89.99), "rbc": 8.4}, {}),
-    ("8.3 red cells, GFR 90: not haematuria only", {**NO_PROTEIN, **serum(90.0), "rbc": 8.3}, {"I3": -1}),
+    (
+        "8.3 red cells, GFR 89.99",
+        {**NO_PROTEIN, **serum(89.99), "rbc": 8.3, "rbc_dysmorphic": 6.0},
+        {"I3": -1},
+    ),
+    ("8.4 red cells, GFR 89.99", {**NO_PROTEIN, **serum(89.99), "rbc": 8.4, "rbc_dysmorphic": 6.0}, {}),
+    (
+        "8.3 red cells, GFR 90: not haematuria only",
+        {**NO_PROTEIN, **serum(90.0), "rbc": 8.3, "rbc_dysmorphic": 6.0},
+        {"I3": -1},
+    ),
     ("red cells missing, GFR 89.99", {**NO_PROTEIN, **serum(89.99), "rbc": None}, {"I3": 0}),
     (
         "red cells missing, GFR 90: no GFR below normal, so not I3 whatever they are",
@@ -519,26 +527,3 @@ def test_adie_holds_every_child_and_criterion_and_reads_back(clinic):
     back_ids, back = eligibility.from_adie(frame)
     assert back_ids.tolist() == ids.tolist()
     assert np.array_equal(back, values)
-
-
-def test_attrition_reconciles(clinic):
-    values = eligibility.evaluate(clinic, PLAN)
-    frame = eligibility.attrition(values)
-    failures = int((values.min(axis=0) < 0).sum())
-    assert frame["failed_first"].sum() == failures
-    assert frame["not_failed_so_far"].iloc[-1] == 3000 - failures
-    assert (frame["failed_first"] <= frame["failed_alone"]).all()
-    assert frame["failed_alone"].tolist() == [int((row == -1).sum()) for row in values]
-    assert frame["unknown_alone"].tolist() == [int((row == 0).sum()) for row in values]
-
-
-def test_contested_readings_are_counted_child_by_child(clinic):
-    frame = eligibility.contested(clinic, PLAN)
-    now = eligibility.status(eligibility.evaluate(clinic, PLAN))
-    assert len(frame) == len(eligibility.CONTESTED)
-    for (name, value, _), row in zip(eligibility.CONTESTED, frame.to_dict("records"), strict=True):
-        other = eligibility.status(eligibility.evaluate(clinic, Parameters(**{name: value})))
-        assert row["changed"] == sum(a != b for a, b in zip(now, other, strict=True))
-        assert row["newly_eligible"] - row["no_longer_eligible"] == (other == 1).sum() - (now == 1).sum()
-        assert row["eligible"] == (other == 1).sum()
-    assert (frame["changed"] > 0).sum() >= 10

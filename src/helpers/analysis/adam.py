@@ -5,17 +5,17 @@ visit in months from the planned last infusion (day / 30.4375); ADY counts actua
 is day 0. CNSR is 0 for an event, as in ADaM; `events` turns it into 1 = event in one place.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from helpers import Problem
 from helpers.analysis import derive
-from helpers.study import eligibility, kidney
+from helpers.study import checks, eligibility, kidney
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, TRIAL, VISITS, months
+from helpers.study.scenario import Study
 
 DAYS = np.array([v.day for v in VISITS])
 
@@ -78,13 +78,37 @@ class Raw:
     disposition: pd.DataFrame
 
 
-class Adam:
-    """The four analysis tables of one trial. Raises Problem where the raw tables contradict each other."""
+def raw_tables(study: Study) -> Raw:
+    """The raw tables of a study's folder; raises Problem where one is absent, wrong, or made otherwise."""
+    return Raw(**{field.name: study.read(field.name) for field in fields(Raw)})
 
-    def __init__(self, raw: Raw, p: Parameters) -> None:
+
+def analysis_tables(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """ADSL, ADLB, ADTTE and ADAE of a study's raw tables, written to its folder.
+
+    Raises Problem where raw tables are absent, or where any tables contradict each other.
+    """
+    raw = raw_tables(study)
+    made = Adam(raw, study.parameters)
+    adsl, adlb = study.write("adsl", made.adsl()), study.write("adlb", made.adlb())
+    adtte, adae = study.write("adtte", made.adtte()), study.write("adae", made.adae())
+    adie = study.read("adie")
+    every = {**vars(raw), "adie": adie, "adsl": adsl, "adlb": adlb, "adtte": adtte, "adae": adae}
+    checks.refuse(checks.findings(every, checks.between(every, done=vars(raw))))
+    return adsl, adlb, adtte, adae
+
+
+class Adam:
+    """The four analysis tables of one trial. Raises Problem where the raw tables contradict each other.
+
+    own: tables of a real trial, of which `checks` refuses less; findings: all that it found.
+    """
+
+    def __init__(self, raw: Raw, p: Parameters, own: bool = False) -> None:
         self.raw, self.p = raw, p
+        self.findings = checks.findings(vars(raw), checks.between(vars(raw)))
+        checks.refuse(self.findings, own)
         self.ids = raw.randomisation.sort_values("sequence")["usubjid"].to_numpy(object)
-        self._check_children()
         self.screened = raw.screening.set_index("usubjid").loc[self.ids]
         self.arm = raw.randomisation.set_index("usubjid").loc[self.ids, "arm"].to_numpy(object)
         planned = raw.infusions.set_index(["infusion", "usubjid"])["planned_date"]
@@ -97,24 +121,6 @@ class Adam:
         self.rescue = self._first_change("rescue")
         self.ras_change = self._first_change("RAS inhibitor")
         self.endpoints = {name: self._endpoint(name) for name in ENDPOINTS}
-
-    def _check_children(self) -> None:
-        known = set(self.ids)
-        for name in ("infusions", "visits", "labs", "events", "treatments", "disposition"):
-            frame = getattr(self.raw, name)
-            strangers = frame.loc[~frame["usubjid"].isin(known), "usubjid"]
-            if len(strangers):
-                raise Problem(
-                    f"{name}.csv row {strangers.index[0] + 2}, column usubjid: found {strangers.iloc[0]!r}, "
-                    "allowed: a child of randomisation.csv"
-                )
-        for name in ("infusions", "visits", "disposition"):
-            absent = known - set(getattr(self.raw, name)["usubjid"])
-            if absent:
-                raise Problem(f"{name}.csv has no row for the randomised child {min(absent)}")
-        absent = known - set(self.raw.screening["usubjid"])
-        if absent:
-            raise Problem(f"screening.csv has no row for the randomised child {min(absent)}")
 
     def _first_change(self, treatment: str) -> NDArray:
         """Days from time zero to the first change of a treatment; inf = none."""
@@ -196,9 +202,8 @@ class Adam:
         code = endpoint_paramcd(name, p)
         value, base = self.values[code], self.base[code]
         if name == "UPCR":
-            state = derive.in_remission(derive.upcr_response(value, base, p))
-            evaluable = derive.evaluable_upcr(base, p)
-        elif name == "P24":
+            return derive.upcr_endpoint(value, base, DAYS, p, self.rescue)
+        if name == "P24":
             state = derive.protein_24h_state(value, base, p)
             evaluable = base >= p.protein24_limit
         elif name == "DIP":
@@ -207,13 +212,7 @@ class Adam:
             state, evaluable = derive.at_most(value, p.haematuria_limit), base > p.haematuria_limit
         else:
             state, evaluable = derive.risen(value, base, p.egfr_improvement), base < p.egfr_evaluable
-        state = derive.after_rescue(state, DAYS, self.rescue)
-        return derive.endpoint(state, evaluable, DAYS, p)
-
-    def response(self) -> NDArray:
-        """UPCR response (children, 11): 2 complete, 1 partial, 0 none or rescue, -1 unknown."""
-        response = derive.upcr_response(self.values["PROTCRT"], self.base["PROTCRT"], self.p)
-        return derive.after_rescue(response, DAYS, self.rescue)
+        return derive.endpoint(state, evaluable, DAYS, p, self.rescue)
 
     def adsl(self) -> pd.DataFrame:
         """ADSL: one row a randomised child, in the order of randomisation."""
@@ -339,7 +338,10 @@ class Adam:
         return np.where(np.column_stack([base, wide[:, 2:]]) == 1, "Y", None)
 
     def _categories(self) -> dict[str, NDArray]:
-        response = np.where(self.endpoints["UPCR"].evaluable[:, None], self.response(), derive.UNKNOWN)
+        state = self.endpoints["UPCR"].state
+        response = derive.upcr_response(self.values["PROTCRT"], self.base["PROTCRT"], self.p)
+        # The endpoint says whether, after rescue and evaluability; the response says how far.
+        response = np.where(state > 0, response, state)
         out = {"PROTCRT": np.array(["none", "partial", "complete", None], object)[response]}
         for name in ENDPOINTS:
             code = endpoint_paramcd(name, self.p)
@@ -450,6 +452,12 @@ def events(adtte: pd.DataFrame, paramcd: str, time: str = "AVAL") -> pd.DataFram
             "right": rows["RMONTH"].fillna(np.inf).to_numpy(float),
         }
     )
+
+
+def days_to(adsl: pd.DataFrame, column: str) -> NDArray:
+    """Days from time zero to a date of ADSL (children,), its rows' order; inf where there is no date."""
+    days = (adsl[column] - adsl["TZERODT"]) / pd.Timedelta(days=1)
+    return days.fillna(np.inf).to_numpy(float)
 
 
 def visit_array(adlb: pd.DataFrame, adsl: pd.DataFrame, paramcd: str, column: str = "AVAL") -> NDArray:

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from helpers.study.parameters import Parameters
 
 NONE, PARTIAL, COMPLETE, UNKNOWN = 0, 1, 2, -1
-RESPONSES = {COMPLETE: "complete", PARTIAL: "partial", NONE: "none", UNKNOWN: "not attended"}
-
 _SAME = 1e-9
 """Relative slack of thresholds, so that a value that meets one on paper meets it in binary too."""
 
@@ -147,9 +145,17 @@ class Endpoint:
     sustained: NDArray
 
 
-def endpoint(state: NDArray, evaluable: NDArray, days: NDArray, p: Parameters) -> Endpoint:
-    """First, confirmed and sustained remission of a state (..., visits); never in a child not evaluable."""
-    state = np.where(evaluable[..., None], state, np.int8(-1))
+def endpoint(
+    state: NDArray, evaluable: NDArray, days: NDArray, p: Parameters, rescue_day: NDArray | float = np.inf
+) -> Endpoint:
+    """First, confirmed and sustained remission of any measure: the one composition of an endpoint.
+
+    state (..., visits) as observed; evaluable (...); days (visits,); rescue_day (...) or one number, inf =
+    never. There is no remission from the day of rescue treatment on, and never one in a child not evaluable,
+    whose states are all unknown.
+    """
+    state = after_rescue(state, days, rescue_day)
+    state = np.where(np.asarray(evaluable)[..., None], state, np.int8(-1))
     return Endpoint(
         state,
         evaluable,
@@ -159,11 +165,22 @@ def endpoint(state: NDArray, evaluable: NDArray, days: NDArray, p: Parameters) -
     )
 
 
-def after_rescue(state: NDArray, days: NDArray, rescue_day: NDArray) -> NDArray:
+def upcr_endpoint(
+    upcr: NDArray, base: NDArray, days: NDArray, p: Parameters, rescue_day: NDArray | float = np.inf
+) -> Endpoint:
+    """The UPCR endpoint of the plan: response, remission, rescue, confirmation.
+
+    upcr (..., visits) and base (...) in mg/mg; days and rescue_day as in `endpoint`. Leading axes of `upcr`
+    may go beyond those of `base`: completed data sets of the same children.
+    """
+    state = in_remission(upcr_response(upcr, base, p))
+    return endpoint(state, evaluable_upcr(base, p), days, p, rescue_day)
+
+
+def after_rescue(state: NDArray, days: NDArray, rescue_day: NDArray | float) -> NDArray:
     """States with none in remission from the day of rescue treatment on (composite strategy).
 
-    state (..., visits); days (visits,); rescue_day (...), inf = never. Unknown stays unknown; a response
-    (none, partial, complete) becomes none.
+    state (..., visits); days (visits,); rescue_day (...), inf = never. Unknown stays unknown.
     """
     late = np.asarray(days) >= np.asarray(rescue_day)[..., None]
     return np.where(late & (state > 0), np.int8(0), state)

@@ -1,70 +1,43 @@
 """Chapter 04: raw tables to ADaM; flow to analysed, disposition, baseline, exposure, adverse events."""
 
-from dataclasses import dataclass
-
-import numpy as np
 import pandas as pd
 
 from helpers import figures
-from helpers.analysis import adam
+from helpers.analysis.baseline import FORMS, RECENT_RAS
+from helpers.chapters import by_arm, consort
 from helpers.chapters.exhibits import Exhibit, Result
 from helpers.chapters.words import percent, rounded
-from helpers.estimators.proportions import clopper_pearson
-from helpers.study import eligibility
 from helpers.study.codebook import TABLES
 from helpers.study.estimands import ANALYSIS_SETS
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import ARMS, DAYS_PER_MONTH
-from helpers.study.scenario import Study
+from helpers.study.protocol import ARM_KEY, ARMS
 
-_ARM_ORDER = "arm order Placebo, hUC-MSC"
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """The four analysis tables, and the table of criteria they start from."""
-
-    adsl: pd.DataFrame
-    adlb: pd.DataFrame
-    adtte: pd.DataFrame
-    adae: pd.DataFrame
-    adie: pd.DataFrame
-
-    def size(self, arm: str, flag: str = "RANDFL") -> int:
-        return int(((self.adsl["TRT01P"] == arm) & (self.adsl[flag] == "Y")).sum())
-
-    def split(self, flag: str = "RANDFL") -> str:
-        return " v ".join(str(self.size(arm, flag)) for arm in ARMS)
+RANDOMISED = "all randomised"
 
 
-def derive(study: Study) -> Analysis:
-    """Read the raw tables, derive ADSL, ADLB, ADTTE and ADAE, write them."""
-    raw = adam.Raw(**{name: study.read(name) for name in adam.Raw.__dataclass_fields__})
-    made = adam.Adam(raw, study.parameters)
-    tables = {name: study.write(name, getattr(made, name)()) for name in ("adsl", "adlb", "adtte", "adae")}
-    return Analysis(**tables, adie=study.read("adie"))
+def tables(frames: dict[str, pd.DataFrame], sets: pd.DataFrame) -> Exhibit:
+    """Size of each analysis table (name -> table) and what one row is.
 
-
-def tables(a: Analysis) -> Exhibit:
-    """Size of each analysis table and what one row is."""
-    frame = pd.DataFrame(
+    sets: of `baseline.sets`, for the number of children.
+    """
+    data = pd.DataFrame(
         [
             {
                 "table": name.upper(),
                 "title": TABLES[name].title,
-                "rows": len(getattr(a, name)),
-                "children": int(getattr(a, name)["USUBJID"].nunique()),
+                "rows": len(frame),
+                "children": int(frame["USUBJID"].nunique()),
                 "key": ", ".join(TABLES[name].key),
             }
-            for name in ("adsl", "adie", "adlb", "adtte", "adae")
+            for name, frame in frames.items()
         ]
     )
     return Exhibit(
         "tables",
         "The analysis tables",
-        frame,
+        data,
         population="all randomised (ADIE: all screened)",
-        n=a.split(),
+        n=by_arm.sizes(sets),
         columns={
             "table": "Table",
             "title": "What one row is",
@@ -75,98 +48,30 @@ def tables(a: Analysis) -> Exhibit:
     )
 
 
-def checks(a: Analysis) -> Exhibit:
-    """Consistency of the tables, each line counted; every count of exceptions must be 0."""
-    lb, sl, tte = a.adlb, a.adsl, a.adtte
-    flagged = lb[lb["ABLFL"] == "Y"].set_index(["USUBJID", "PARAMCD"])["AVAL"]
-    keys = pd.MultiIndex.from_frame(lb[["USUBJID", "PARAMCD"]])
-    base = flagged.reindex(keys).to_numpy()
-    post = lb[lb["ABLFL"].isna()]
-    per = tte.groupby(["USUBJID", "PARAMCD"]).size()
-    ids, values = eligibility.from_adie(a.adie)
-    eligible = set(ids[eligibility.status(values) == eligibility.ELIGIBLE])
-    rows = [
-        ("BASE is the record flagged ABLFL", "ADLB", int((~_same(base, lb["BASE"])).sum())),
-        ("CHG is AVAL less BASE", "ADLB", int((~_same(post["CHG"], post["AVAL"] - post["BASE"])).sum())),
-        (
-            "One row a child and endpoint",
-            "ADTTE",
-            int((per != 1).sum() + (len(per) != len(sl) * tte["PARAMCD"].nunique())),
-        ),
-        (
-            "CNSR 2 exactly where not evaluable",
-            "ADTTE",
-            int(((tte["CNSR"] == 2) != (tte["ANL01FL"] == "N")).sum()),
-        ),
-        (
-            "Right end of the interval exactly for events",
-            "ADTTE",
-            int((tte["RMONTH"].notna() != (tte["CNSR"] == 0)).sum()),
-        ),
-        ("Randomised children are the eligible ones", "ADSL, ADIE", len(eligible ^ set(sl["USUBJID"]))),
-        (
-            "Safety set holds whoever had an infusion",
-            "ADSL",
-            int(((sl["SAFFL"] == "Y") != (sl["NINFUS"] > 0)).sum()),
-        ),
-        (
-            "Per protocol lies within safety",
-            "ADSL",
-            int(((sl["PPROTFL"] == "Y") & (sl["SAFFL"] == "N")).sum()),
-        ),
-    ]
-    frame = pd.DataFrame(rows, columns=["check", "table", "exceptions"])
+def checks(exceptions: pd.DataFrame, sets: pd.DataFrame) -> Exhibit:
+    """Consistency of the tables, each line counted (`study.checks.exceptions`); every count must be 0.
+
+    sets: of `baseline.sets`, for the number of children.
+    """
     return Exhibit(
         "checks",
         "The tables agree with each other",
-        frame,
-        population="all randomised",
-        n=a.split(),
+        exceptions,
+        population=RANDOMISED,
+        n=by_arm.sizes(sets),
         columns={"check": "Check", "table": "Table", "exceptions": "Exceptions"},
-        results=[Result("analysis.exceptions", int(frame["exceptions"].sum()))],
+        results=[Result("analysis.exceptions", int(exceptions["exceptions"].sum()))],
     )
 
 
-def _same(left, right) -> np.ndarray:
-    left, right = np.asarray(left, float), np.asarray(right, float)
-    return np.isclose(left, right, rtol=1e-8, atol=1e-8, equal_nan=True)
+def flow(counts: pd.DataFrame) -> Exhibit:
+    """CONSORT flow from screening to analysed, from `flow.consort`; raises ValueError where boxes don't add up.
 
-
-def flow(a: Analysis) -> Exhibit:
-    """CONSORT flow from screening to analysed; raises where the boxes don't add up."""
-    ids, values = eligibility.from_adie(a.adie)
-    status = eligibility.status(values)
-    sl = a.adsl
-    boxes: dict[str, tuple] = {
-        "screened": ("Screened", len(ids), []),
-        "screen_failure": ("Screen failures", int((status == eligibility.SCREEN_FAILURE).sum()), []),
-        "pending": ("Pending: a fact is missing", int((status == eligibility.PENDING).sum()), []),
-        "eligible": ("Eligible", int((status == eligibility.ELIGIBLE).sum()), []),
-        "randomised": ("Randomised", len(sl), []),
-    }
-    for arm in ARMS:
-        mine = sl[sl["TRT01P"] == arm]
-        left = mine[mine["EOSSTT"] == "DISCONTINUED"]
-        reasons = [
-            (str(r), int(n))
-            for r, n in left["DCSREAS"].fillna("no reason").value_counts(sort=False).sort_index().items()
-        ]
-        treated = int((mine["SAFFL"] == "Y").sum())
-        evaluable = int((mine["UPCRFL"] == "Y").sum())
-        boxes[f"allocated_{arm}"] = (
-            f"Allocated to {arm}",
-            len(mine),
-            [("baseline UPCR below the threshold: not evaluable", len(mine) - evaluable)],
-        )
-        boxes[f"treated_{arm}"] = (
-            "Any infusion",
-            treated,
-            [("both infusions", int((mine["NINFUS"] == 2).sum()))],
-        )
-        boxes[f"discontinued_{arm}"] = ("Left before month 12", len(left), reasons)
-        boxes[f"analysed_{arm}"] = ("Analysed for the primary endpoint", evaluable, [])
-    frame = pd.DataFrame([{"box": name, "label": box[0], "children": box[1]} for name, box in boxes.items()])
-    told = "; ".join(f"{box[0]} {box[1]}" for name, box in boxes.items() if "_" not in name)
+    The reasons of who was not eligible stand in chapter 02.
+    """
+    shown = counts[counts["arm"].notna() | counts["reason"].isna()]
+    boxes = consort.boxes(shown, {"not evaluable": "baseline UPCR below the threshold: not evaluable"})
+    told = "; ".join(f"{label} {n}" for name, (label, n, _) in boxes.items() if "_" not in name)
     arms = "; ".join(
         f"{arm}: allocated {boxes[f'allocated_{arm}'][1]}, analysed {boxes[f'analysed_{arm}'][1]}"
         for arm in ARMS
@@ -174,263 +79,183 @@ def flow(a: Analysis) -> Exhibit:
     return Exhibit(
         "consort",
         "From screened to analysed (CONSORT)",
-        frame,
+        consort.data(boxes, reasons=False),
         population="all screened children",
-        n=len(ids),
-        conventions=("undetermined children count as no remission in the primary analysis", _ARM_ORDER),
+        n=boxes["screened"][1],
+        conventions=("undetermined children count as no remission in the primary analysis", by_arm.ORDER),
         alt=f"Flow chart: {told}. {arms}.",
         figure=figures.consort(boxes),
         results=[
-            Result("analysis.n_evaluable_placebo", a.size("Placebo", "UPCRFL")),
-            Result("analysis.n_evaluable_msc", a.size("hUC-MSC", "UPCRFL")),
+            Result(f"analysis.n_evaluable_{short}", boxes[f"analysed_{arm}"][1])
+            for arm, short in ARM_KEY.items()
         ],
     )
 
 
-def counts(a: Analysis) -> dict[str, Result]:
-    """Named sizes of the analysis sets, for the chapter's text."""
-    out = {}
-    for name, flag in (
-        ("randomised", "RANDFL"),
-        ("safety", "SAFFL"),
-        ("protocol", "PPROTFL"),
-        ("evaluable", "UPCRFL"),
-    ):
-        n = int((a.adsl[flag] == "Y").sum())
-        out[name] = Result(
-            f"analysis.n_{name}", n, text=percent(n, len(a.adsl)) if name != "randomised" else None
-        )
-    return out
+def set_sizes(sets: pd.DataFrame) -> dict[str, Result]:
+    """Sizes of the analysis sets, both arms together, for the chapter's text."""
+    both = sets.groupby("item")[["n", "N"]].sum()
+    names = {"safety": "SAFFL", "protocol": "PPROTFL", "evaluable": "UPCRFL"}
+    said = {"randomised": Result("analysis.n_randomised", int(both.loc["RANDFL", "n"]))}
+    for name, flag in names.items():
+        n, N = both.loc[flag]
+        said[name] = Result(f"analysis.n_{name}", int(n), text=percent(n, N))
+    return said
 
 
-def sets(a: Analysis) -> Exhibit:
+def sets(counts: pd.DataFrame) -> Exhibit:
     """Analysis sets by arm."""
-    rows = [
-        {"set": name, "flag": flag, **{arm: percent(a.size(arm, flag), a.size(arm)) for arm in ARMS}}
-        for name, flag, *_ in ANALYSIS_SETS
-    ]
+    data = by_arm.table(counts, {flag: name for name, flag, *_ in ANALYSIS_SETS}, head="set")
+    data.insert(1, "flag", [flag for _, flag, *_ in ANALYSIS_SETS])
     return Exhibit(
         "sets",
         "Analysis sets by arm",
-        pd.DataFrame(rows),
-        population="all randomised",
-        n=a.split(),
-        columns={"set": "Set", "flag": "Flag in ADSL", **{arm: f"{arm}, n/N (%)" for arm in ARMS}},
-        conventions=(_ARM_ORDER,),
+        data,
+        population=RANDOMISED,
+        n=by_arm.sizes(counts),
+        columns={"set": "Set", "flag": "Flag in ADSL"} | by_arm.headings("set", "Set"),
+        conventions=(by_arm.ORDER,),
     )
 
 
-def disposition(a: Analysis) -> Exhibit:
+def disposition(summary: pd.DataFrame) -> Exhibit:
     """Completed or left, with reasons, by arm; months of observation."""
-    sl = a.adsl
-    rows = [
-        ("Completed month 12", sl["EOSSTT"] == "COMPLETED"),
-        ("Left before", sl["EOSSTT"] == "DISCONTINUED"),
-    ]
-    rows += [
-        (f"{reason} (reason for leaving)", sl["DCSREAS"] == reason)
-        for reason in sorted(sl["DCSREAS"].dropna().unique())
-    ]
-    frame = [
-        {
-            "item": label,
-            **{arm: percent(int((chosen & (sl["TRT01P"] == arm)).sum()), a.size(arm)) for arm in ARMS},
-        }
-        for label, chosen in rows
-    ]
-    months = (sl["EOSDT"] - sl["TZERODT"]).dt.days / DAYS_PER_MONTH
-    frame.append(
-        {
-            "item": "Months observed, median (range)",
-            **{arm: _range(months[sl["TRT01P"] == arm]) for arm in ARMS},
-        }
-    )
+    labels: dict = {item: f"{item} (reason for leaving)" for item in summary["item"]}
+    labels |= {
+        "completed": "Completed month 12",
+        "left": "Left before",
+        "months_observed": ("Months observed, median (range)", by_arm.spread(1)),
+    }
     return Exhibit(
         "disposition",
         "Disposition by arm",
-        pd.DataFrame(frame),
-        population="all randomised",
-        n=a.split(),
-        columns={"item": "Outcome", **{arm: arm for arm in ARMS}},
-        conventions=("n/N (%) unless stated", "months counted from the planned last infusion", _ARM_ORDER),
-    )
-
-
-def _range(values: pd.Series, digits: int = 1, nobody: str = "no child") -> str:
-    values = values.dropna()
-    if values.empty:
-        return nobody
-    return f"{rounded(values.median(), digits)} ({rounded(values.min(), digits)} to {rounded(values.max(), digits)})"
-
-
-def _quartiles(values: pd.Series, digits: int) -> str:
-    values = values.dropna()
-    if values.empty:
-        return "none measured"
-    q = np.percentile(values, [25, 50, 75])
-    low, middle, high = (rounded(float(x), digits) for x in q)
-    return f"{middle} ({low} to {high}); n {len(values)}"
-
-
-def baseline(a: Analysis) -> Exhibit:
-    """Baseline by arm, without p-values: randomisation makes any difference chance."""
-    sl = a.adsl
-    rows = []
-
-    def share(label, chosen):
-        rows.append(
-            {
-                "item": label,
-                **{arm: percent(int((chosen & (sl["TRT01P"] == arm)).sum()), a.size(arm)) for arm in ARMS},
-            }
-        )
-
-    def number(label, values, digits):
-        rows.append({"item": label, **{arm: _quartiles(values[sl["TRT01P"] == arm], digits) for arm in ARMS}})
-
-    number("Age, years", sl["AGE"], 1)
-    share("Boys", sl["SEX"] == "M")
-    for form in ("X-linked", "recessive", "dominant", "digenic"):
-        share(f"{form} form", sl["GENOTYPE"] == form)
-    number("Height, cm", sl["HEIGHTBL"], 1)
-    number("Weight, kg", sl["WEIGHTBL"], 1)
-    share("On RAS inhibition", sl["RASFL"] == "Y")
-    number("Months on RAS inhibition", sl["RASMON"], 0)
-    share("RAS inhibition begun within 3 months", sl["RASMON"] < 3)
-    number("UPCR, mg/mg", sl["UPCRBL"], 2)
-    number("Urine red cells, /uL", sl["RBCBL"], 0)
-    number("eGFR, mL/min/1.73m2", sl["EGFRBL"], 0)
-    for code, label, digits in (
-        ("PROT24H", "24-hour protein, mg/m2/h", 1),
-        ("CREAT", "Creatinine, umol/L", 0),
-        ("CYSTATC", "Cystatin C, mg/L", 2),
-        ("BUN", "Urea nitrogen, mmol/L", 1),
-    ):
-        base = a.adlb[(a.adlb["PARAMCD"] == code) & (a.adlb["ABLFL"] == "Y")].set_index("USUBJID")["AVAL"]
-        number(label, sl["USUBJID"].map(base), digits)
-    return Exhibit(
-        "baseline",
-        "Children at baseline, by arm",
-        pd.DataFrame(rows),
-        population="all randomised",
-        n=a.split(),
-        columns={"item": "", **{arm: f"{arm} (N = {a.size(arm)})" for arm in ARMS}},
+        by_arm.table(summary, labels),
+        population=RANDOMISED,
+        n=by_arm.sizes(summary),
+        columns=by_arm.headings("item", "Outcome", "{arm}"),
         conventions=(
-            "n/N (%), or median (quartiles); n measured",
-            "no p-values: a difference at baseline is chance by design",
-            _ARM_ORDER,
+            "n/N (%) unless stated",
+            "months counted from the planned last infusion",
+            by_arm.ORDER,
         ),
     )
 
 
-def exposure(a: Analysis, p: Parameters, infusions: pd.DataFrame) -> Exhibit:
+def baseline(summary: pd.DataFrame) -> Exhibit:
+    """Baseline by arm, without p-values: randomisation makes any difference chance."""
+    q = by_arm.quartiles
+    labels = {
+        "AGE": ("Age, years", q(1)),
+        "boys": "Boys",
+        **{form: f"{form} form" for form in FORMS},
+        "HEIGHTBL": ("Height, cm", q(1)),
+        "WEIGHTBL": ("Weight, kg", q(1)),
+        "RASFL": "On RAS inhibition",
+        "RASMON": ("Months on RAS inhibition", q(0)),
+        "ras_recent": f"RAS inhibition begun within {RECENT_RAS} months",
+        "UPCRBL": ("UPCR, mg/mg", q(2)),
+        "RBCBL": ("Urine red cells, /uL", q(0)),
+        "EGFRBL": ("eGFR, mL/min/1.73m2", q(0)),
+        "PROT24H": ("24-hour protein, mg/m2/h", q(1)),
+        "CREAT": ("Creatinine, umol/L", q(0)),
+        "CYSTATC": ("Cystatin C, mg/L", q(2)),
+        "BUN": ("Urea nitrogen, mmol/L", q(1)),
+    }
+    size = summary.drop_duplicates("arm").set_index("arm")["N"]
+    return Exhibit(
+        "baseline",
+        "Children at baseline, by arm",
+        by_arm.table(summary, labels),
+        population=RANDOMISED,
+        n=by_arm.sizes(summary),
+        columns={"item": "", **{arm: f"{arm} (N = {size[arm]})" for arm in ARMS}},
+        conventions=(
+            "n/N (%), or median (quartiles); n measured",
+            "no p-values: a difference at baseline is chance by design",
+            by_arm.ORDER,
+        ),
+    )
+
+
+def exposure(summary: pd.DataFrame, p: Parameters) -> Exhibit:
     """Infusions received and cells given, by arm."""
-    sl = a.adsl
-    rows = [
-        {
-            "item": label,
-            **{
-                arm: percent(int(((sl["NINFUS"] == k) & (sl["TRT01P"] == arm)).sum()), a.size(arm))
-                for arm in ARMS
-            },
-        }
-        for k, label in ((2, "Two infusions"), (1, "One infusion"), (0, "No infusion"))
-    ]
-    given = infusions[infusions["given"] == "yes"]
-    weight = sl.set_index("USUBJID")["WEIGHTBL"]
-    cells = given.assign(
-        per_kg=given["cells"] / given["usubjid"].map(weight) / 1e6,
-        arm=given["usubjid"].map(sl.set_index("USUBJID")["TRT01P"]),
-    )
-    rows.append(
-        {
-            "item": "Million cells per kg and infusion, median (range)",
-            **{
-                arm: _range(
-                    cells.loc[(cells["arm"] == arm) & (cells["cells"] > 0), "per_kg"],
-                    2,
-                    "none: saline" if arm == "Placebo" else "no infusion",
-                )
-                for arm in ARMS
-            },
-        }
-    )
-    between = (sl["TRTEDT"] - sl["TRTSDT"]).dt.days.where(sl["NINFUS"] == 2)
-    rows.append(
-        {
-            "item": "Days between the infusions, median (range)",
-            **{arm: _range(between[sl["TRT01P"] == arm], 0) for arm in ARMS},
-        }
-    )
+    labels = {
+        "infusions_2": "Two infusions",
+        "infusions_1": "One infusion",
+        "infusions_0": "No infusion",
+        "cells_per_kg": (
+            "Million cells per kg and infusion, median (range)",
+            by_arm.spread(2, lambda arm: "none: saline" if arm == "Placebo" else "no infusion"),
+        ),
+        "days_between": ("Days between the infusions, median (range)", by_arm.spread(0)),
+    }
     return Exhibit(
         "exposure",
         "Exposure by arm",
-        pd.DataFrame(rows),
-        population="all randomised",
-        n=a.split(),
+        by_arm.table(summary, labels),
+        population=RANDOMISED,
+        n=by_arm.sizes(summary),
         method=f"planned: two infusions {p.infusion_gap} days apart, "
         f"{p.cells_per_kg / 1e6:g} million cells per kg each (TR01)",
-        columns={"item": "", **{arm: arm for arm in ARMS}},
-        conventions=("weight of the screening visit; doses go by the weight on the day", _ARM_ORDER),
+        columns=by_arm.headings("item", "", "{arm}"),
+        conventions=("weight of the screening visit; doses go by the weight on the day", by_arm.ORDER),
     )
 
 
-def safety(a: Analysis) -> Exhibit:
+def safety(events: pd.DataFrame) -> Exhibit:
     """Adverse events after the first infusion by treatment received, with exact intervals."""
-    sl = a.adsl[a.adsl["SAFFL"] == "Y"]
-    ae = a.adae[a.adae["TRTEMFL"] == "Y"]
-    received = sl.set_index("USUBJID")["TRT01A"]
-    kinds = [
-        ("Any", ae["AEDECOD"].notna()),
-        ("Serious", ae["AESER"] == "Y"),
-        ("Within 24 h of an infusion", ae["AE24HFL"] == "Y"),
-        ("Fever", ae["AEDECOD"] == "fever"),
-        ("Infection", ae["AEDECOD"] == "infection"),
-        ("Other", ae["AEDECOD"] == "other"),
-    ]
-    rows, results = [], []
-    for label, chosen in kinds:
-        row: dict = {"event": label}
-        for arm, short in zip(ARMS, ("placebo", "msc"), strict=True):
-            mine = ae[chosen & (ae["USUBJID"].map(received) == arm)]
-            n, size = int(mine["USUBJID"].nunique()), int((received == arm).sum())
-            low, high = clopper_pearson(n, size)
-            row[f"{arm}_children"] = percent(n, size)
-            row[f"{arm}_interval"] = (
-                f"{rounded(100 * low, 1)} to {rounded(100 * high, 1)}" if size else "no child treated"
-            )
-            row[f"{arm}_low"], row[f"{arm}_high"] = float(low), float(high)
-            row[f"{arm}_events"] = len(mine)
-            results.append(Result(f"safety.{label.lower().replace(' ', '_')}.{short}", n))
-        rows.append(row)
-    columns = {"event": "Adverse event"}
-    for arm in ARMS:
-        columns |= {
-            f"{arm}_children": f"{arm}: children",
-            f"{arm}_interval": f"{arm}: 95 % interval, %",
-            f"{arm}_events": f"{arm}: events",
-        }
-    sizes = " v ".join(str(int((received == arm).sum())) for arm in ARMS)
+    labels = {
+        "any": "Any",
+        "serious": "Serious",
+        "within_24h": "Within 24 h of an infusion",
+        "fever": "Fever",
+        "infection": "Infection",
+        "other": "Other",
+    }
+
+    def interval(row: dict) -> str:
+        if not row["N"]:
+            return "no child treated"
+        return f"{rounded(100 * row['lower'], 1)} to {rounded(100 * row['upper'], 1)}"
+
+    cells = {
+        "children": by_arm.share,
+        "interval": interval,
+        "low": lambda row: row["lower"],
+        "high": lambda row: row["upper"],
+        "events": lambda row: row["events"],
+    }
+    heads = {
+        "children": "{arm}: children",
+        "interval": "{arm}: 95 % interval, %",
+        "events": "{arm}: events",
+    }
+    key = {item: label.lower().replace(" ", "_") for item, label in labels.items()}
     return Exhibit(
         "safety",
         "Adverse events from the first infusion on, by treatment received",
-        pd.DataFrame(rows),
+        by_arm.table(events, labels, cells, head="event"),
         population="safety set, as treated",
-        n=sizes,
+        n=by_arm.sizes(events),
         method="Clopper-Pearson exact 95 % intervals for the share of children",
-        columns=columns,
-        conventions=("children n/N (%), then events", "a child with several events counts once", _ARM_ORDER),
-        results=results,
+        columns=by_arm.headings("event", "Adverse event", heads),
+        conventions=(
+            "children n/N (%), then events",
+            "a child with several events counts once",
+            by_arm.ORDER,
+        ),
+        results=[
+            Result(f"safety.{key[row['item']]}.{ARM_KEY[row['arm']]}", row["n"])
+            for row in events.to_dict("records")
+        ],
     )
 
 
-def zero_events(a: Analysis) -> dict[str, Result]:
-    """What no event in the children treated with hUC-MSC would exclude: the exact upper bounds."""
-    n = int((a.adsl["TRT01A"] == "hUC-MSC").sum())
-    two_sided = float(clopper_pearson(0, n)[1]) if n else None
-    one_sided = float(clopper_pearson(0, n, 0.90)[1]) if n else None
+def no_event(excludes: pd.DataFrame) -> dict[str, Result]:
+    """What no event in the children treated with hUC-MSC would exclude, for the chapter's text."""
+    row = excludes.set_index("arm").loc["hUC-MSC"]
     return {
-        "treated": Result("safety.n_treated_msc", n),
-        "upper": Result("safety.zero_upper", 100 * two_sided if n else None, "%", 1),
-        "upper_one_sided": Result("safety.zero_upper_one_sided", 100 * one_sided if n else None, "%", 1),
+        "treated": Result("safety.n_treated_msc", int(row["N"])),
+        "upper": Result("safety.zero_upper", 100 * row["upper"], "%", 1),
+        "upper_one_sided": Result("safety.zero_upper_one_sided", 100 * row["upper_one_sided"], "%", 1),
     }

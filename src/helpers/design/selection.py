@@ -70,18 +70,15 @@ def after_selection(p: Parameters, streams: Streams) -> dict[str, float]:
 
 def _remits(p: Parameters, upcr: NDArray) -> dict[str, float]:
     """Shares of children (children, 12: baseline and visits) with a remission, in percent, by how it is counted."""
-    base = upcr[:, 0]
-    state = derive.in_remission(derive.upcr_response(upcr[:, 1:], base, p))
-    state = state[derive.evaluable_upcr(base, p)]
-    if not len(state):
-        return dict.fromkeys(("any visit", "confirmed at the next visit", "confirmed", "month 12"), np.nan)
+    e = derive.upcr_endpoint(upcr[:, 1:], upcr[:, 0], conduct.DAYS, p)
     found = {
-        "any visit": (state > 0).any(axis=1),
-        "confirmed at the next visit": derive.confirmed(state, conduct.DAYS, 0).any(axis=1),
-        "confirmed": derive.confirmed(state, conduct.DAYS, p.confirm_days).any(axis=1),
-        "month 12": state[:, -1] > 0,
+        "any visit": e.first >= 0,
+        "confirmed at the next visit": derive.confirmed(e.state, conduct.DAYS, 0).any(axis=1),
+        "confirmed": e.confirmed >= 0,
+        "month 12": e.state[:, -1] > 0,
     }
-    return {name: 100 * float(who.mean()) for name, who in found.items()}
+    there = e.evaluable.any()
+    return {name: 100 * float(who[e.evaluable].mean()) if there else np.nan for name, who in found.items()}
 
 
 def stable_children(p: Parameters, streams: Streams) -> list[dict[str, Any]]:

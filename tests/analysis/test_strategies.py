@@ -1,0 +1,90 @@
+"""Strategies and subgroups of ten children counted by hand; visits of ill children on each side of each boundary."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from ten_children import counts, date, tables
+
+from helpers.analysis import remission, strategies
+from helpers.study.parameters import Parameters
+from helpers.study.protocol import VISITS
+from helpers.study.scenario import load
+
+P = Parameters()
+
+
+def test_strategies_by_hand():
+    adsl, adlb, _, adae = tables()
+    assert counts(strategies.estimands(adsl, adlb, adae, P), "strategy") == {
+        "main": ((1, 4), (2, 5)),  # P2; M1, M4
+        "ras": ((1, 4), (1, 5)),  # M4 remits after its change of RAS inhibition
+        "rescue": ((1, 4), (3, 5)),  # M2 remits after rescue
+        "infection": ((1, 4), (3, 5)),  # M5 without weeks 6 and 8 holds from week 2 to month 3
+        "per_protocol": ((1, 4), (1, 3)),  # without M2 and M4
+    }
+
+
+def test_the_day_of_the_event_rules_out_remission_on_it():
+    adsl, adlb, _, adae = tables()
+    # M4 remits at month 6 (day 183) first: a change of RAS inhibition on the last visit's day leaves it confirmed
+    for day, expected in ((365, 1), (366, 2)):
+        changed = adsl.assign(RASCHDT=[date(day) if c == "M4" else pd.NaT for c in adsl["USUBJID"]])
+        path = adlb.copy()
+        late = (path["USUBJID"] == "M4") & (path["AVISITN"] < 10)
+        path.loc[late & (path["AVISITN"] > 0), "AVAL"] = 0.9
+        found = counts(strategies.estimands(changed, path, adae, P), "strategy")
+        assert found["ras"][1] == (expected, 5)
+
+
+def test_ill_visits_by_hand():
+    adsl, adlb, _, adae = tables()
+    found = strategies.ill_visits(adsl, adlb, adae)
+    names = np.array([v.name for v in VISITS])
+    ill = {child: list(names[row]) for child, row in zip(adsl["USUBJID"], found, strict=True) if row.any()}
+    assert ill == {
+        "M5": ["Week 6", "Week 8"],  # days 40 to 60; "other" is no illness
+        "M1": ["Week 2"],  # a fever of one day, the visit's
+        "M3": ["Month 10", "Month 12"],  # an infection without an end
+    }
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "ill"), [(28, 40, True), (29, 40, False), (1, 28, True), (1, 27, False)]
+)
+def test_first_and_last_day_of_an_illness_count(start, end, ill):
+    adsl, adlb, _, adae = tables()
+    event = adae.iloc[:1].assign(USUBJID="P1", ASTDT=date(start), AENDT=date(end))
+    assert strategies.ill_visits(adsl, adlb, event)[0, 1] == ill
+
+
+def test_no_event_makes_nobody_ill():
+    adsl, adlb, _, adae = tables()
+    assert not strategies.ill_visits(adsl, adlb, adae.iloc[:0]).any()
+
+
+def test_subgroups_by_hand():
+    adsl, _, adtte, _ = tables()
+    found = strategies.subgroups(adsl, adtte)
+    assert counts(found, "variable", "value") == {
+        ("SEX", "M"): ((1, 2), (2, 3)),  # P2, P5; M1, M2, M4
+        ("SEX", "F"): ((0, 2), (0, 2)),  # P1, P3; M3, M5
+        ("GENOTYPE", "X-linked"): ((1, 3), (2, 5)),
+        ("GENOTYPE", "autosomal recessive"): ((0, 1), (0, 0)),
+        ("RASFL", "Y"): ((1, 4), (2, 4)),
+        ("RASFL", "N"): ((0, 0), (0, 1)),
+    }
+    assert list(found["variable"]) == ["SEX"] * 2 + ["GENOTYPE"] * 2 + ["RASFL"] * 2
+    assert found.loc[3, "note"] == "no evaluable child in hUC-MSC"
+
+
+def test_the_plan_is_the_primary_analysis():
+    study = load("base")
+    adsl, adlb, adtte, adae = (study.read(name) for name in ("adsl", "adlb", "adtte", "adae"))
+    main = strategies.estimands(adsl, adlb, adae, P).iloc[0]
+    primary = remission.primary(adsl, adlb, adtte, P).iloc[0]
+    for column in ("placebo_n", "placebo_N", "msc_n", "msc_N", "lower", "upper"):
+        assert main[column] == primary[column]
+    rows = strategies.subgroups(adsl, adtte)
+    for _, part in rows.groupby("variable"):
+        for column in ("placebo_n", "placebo_N", "msc_n", "msc_N"):
+            assert part[column].sum() == primary[column]
