@@ -1,0 +1,88 @@
+"""Known truth: Monte Carlo errors by hand, verdicts on each side of their limit, and the stored result."""
+
+import numpy as np
+import pytest
+from statsmodels.stats.proportion import proportion_confint
+
+from helpers.design import known_truth, stored
+from helpers.estimators import proportions
+from helpers.study.parameters import Parameters
+
+
+def test_bias_has_the_standard_error_of_a_mean():
+    """Four estimates 1, 2, 3, 6: mean 3, variance 14/3 over n - 1, of the mean 14/12."""
+    row = known_truth.summary("method", 2.5, [1, 2, 3, 6, np.nan])
+    assert row["bias"] == pytest.approx(0.5)
+    assert row["bias_se"] == pytest.approx(np.sqrt(14 / 12))
+    assert (row["trials"], row["failed"]) == (5, 1)
+    assert row["coverage"] is None
+    assert row["type1"] is None
+
+
+def test_shares_have_wilson_s_limits_over_the_trials_that_answered():
+    covered = [True] * 188 + [False] * 12 + [None] * 5
+    rejected = [True] * 7 + [False] * 93
+    row = known_truth.summary("method", 0.0, covered=covered, rejected=rejected)
+    for name, hits, n in (("coverage", 188, 200), ("type1", 7, 100)):
+        lower, upper = proportion_confint(hits, n, method="wilson")
+        assert row[name] == pytest.approx(100 * hits / n)
+        assert [row[f"{name}_lower"], row[f"{name}_upper"]] == pytest.approx([100 * lower, 100 * upper])
+    assert row["trials"] == 200
+
+
+def verdict(**values):
+    row = {"n": 400, "method": "m", "truth": 1.0, "trials": 400, "failed": 0} | dict.fromkeys(
+        known_truth.MEASURED
+    )
+    return bool(known_truth.judged([row | values])["outside"][0])
+
+
+def test_outside_is_beyond_three_monte_carlo_standard_errors():
+    assert not verdict(bias=0.29, bias_se=0.1)
+    assert verdict(bias=0.31, bias_se=0.1)
+    assert verdict(bias=-0.31, bias_se=0.1)
+    # 400 trials: three times sqrt(0.05 * 0.95 / 400) are 3.27 points
+    for name, promised in (("coverage", 95), ("type1", 5)):
+        assert not verdict(**{name: promised - 3.2})
+        assert not verdict(**{name: promised + 3.2})
+        assert verdict(**{name: promised - 3.4})
+        assert verdict(**{name: promised + 3.4})
+        assert verdict(**{name: promised + 3.2, "trials": 500})
+    # exact: nothing was simulated
+    assert not verdict(type1=1.0, trials=None)
+    assert not verdict()
+
+
+def test_nothing_stored_is_an_empty_frame_with_the_same_columns(monkeypatch):
+    monkeypatch.setattr(stored, "latest", lambda *_: (None, False))
+    found, current = known_truth.latest()
+    assert found.empty
+    assert list(found) == list(known_truth.judged([]))
+    assert not current
+
+
+def test_stored_for_other_code_is_shown_and_not_current(monkeypatch):
+    monkeypatch.setattr(stored, "code", lambda *_: "another")
+    found, current = known_truth.latest()
+    assert len(found)
+    assert not current
+
+
+def test_deterministic_and_exact_sizes_stay_within_the_level():
+    few = {20: 20, 400: 20}
+    assert known_truth.run(few, "proportions") == known_truth.run(few, "proportions")
+    for method in proportions.METHODS:
+        top, here = known_truth.exact_size(20, method)
+        assert 0 < here <= top <= 0.05
+
+
+@pytest.mark.slow
+def test_the_stored_result_is_what_the_estimators_give():
+    answer, current = stored.latest(known_truth.compute, Parameters())
+    assert current
+    again = known_truth.run()
+    assert [row["method"] for row in again] == [row["method"] for row in answer["rows"]]
+    for now, then in zip(again, answer["rows"], strict=True):
+        for name in known_truth.MEASURED:
+            assert now[name] == (None if then[name] is None else pytest.approx(then[name], abs=1e-4))
+    assert not known_truth.judged(answer["rows"]).query("n == 400")["outside"].any()
