@@ -9,71 +9,56 @@ SHELL := /bin/sh
 export SCENARIO ?= base
 export SET ?=
 
-# Python, Jupyter and matplotlib read and write nothing outside this folder.
-export IPYTHONDIR := $(CURDIR)/.cache/ipython
-export JUPYTER_CONFIG_DIR := $(CURDIR)/.cache/jupyter/config
-export JUPYTER_DATA_DIR := $(CURDIR)/.cache/jupyter/data
-export JUPYTER_RUNTIME_DIR := $(CURDIR)/.cache/jupyter/runtime
-export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
-export XDG_CACHE_HOME := $(CURDIR)/.cache/xdg
-export TMPDIR := $(CURDIR)/.cache/tmp
-export UV_CACHE_DIR := $(CURDIR)/.cache/uv
-export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
-export PYTHONPATH := $(CURDIR)/src
-export PYTHONHASHSEED := 0
-export OPENBLAS_NUM_THREADS ?= 1
-unexport PYTHONDONTWRITEBYTECODE
+# Everything runs with the variables of one table, build/environment.py. A recipe hands its process over (`exec`),
+# so that who ends make ends the work.
+RUN := exec .venv/bin/python src/helpers/build/environment.py run
 
-PYTHON := .venv/bin/python
+define newline
+
+
+endef
 
 help: ## show this list
 	@echo "Usage: make <word>"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 report: .venv/.ready ## build the report of one scenario: make report SCENARIO=base SET="upcr_effect=0.8"
-	@$(PYTHON) -m helpers.build.driver --scenario "$$SCENARIO" --set "$$SET"
+	@$(RUN) -m helpers.build.driver --scenario "$$SCENARIO" --set "$$SET"
 
 reports: .venv/.ready ## build the reports of all scenarios
-	@$(PYTHON) -m helpers.build.driver --all
+	@$(RUN) -m helpers.build.driver --all
 
 test: .venv/.ready ## check format and lint, and run the tests on two cores (a few minutes)
-	@mkdir -p .cache/tmp
-	@$(PYTHON) -m ruff check .
-	@$(PYTHON) -m ruff format --check .
-	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow"
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: .venv/.ready ## run the tests that take longer
-	@mkdir -p .cache/tmp
-	@$(PYTHON) -m pytest -m slow
+	@$(RUN) -m pytest -m slow
 
 lab: .venv/.ready ## explore the notebooks in JupyterLab
-	@mkdir -p .cache/tmp
-	@$(PYTHON) -m jupyter lab notebooks
+	@$(RUN) -m jupyter lab notebooks
 
 notebooks: .venv/.ready ## run the committed notebooks again, in place
-	@$(PYTHON) -m helpers.build.driver --notebooks
+	@$(RUN) -m helpers.build.driver --notebooks
 
 verify: .venv/.ready ## rebuild from nothing and compare with the published results
-	@mkdir -p .cache/tmp
-	@$(PYTHON) -m helpers.build.verify
+	@$(RUN) -m helpers.build.verify
 
 personalities: .venv/.ready ## test and verify as other processors and Pythons do (an hour; ONLY=haswell)
-	@mkdir -p .cache/tmp
-	@$(PYTHON) -m helpers.build.personalities $(ONLY)
+	@$(RUN) -m helpers.build.personalities $(ONLY)
 
 mutants: .venv/.ready ## plant 200 small errors and see whether the tests notice (up to 90 minutes, resumable)
 	@$(PYTHON) tests/mutants.py
 
 expected: .venv/.ready ## show what changed against the published results, and renew them
-	@mkdir -p .cache/tmp
-	@$(PYTHON) -m helpers.build.verify --renew
+	@$(RUN) -m helpers.build.verify --renew
 
 bench: .venv/.ready ## measure the speed that the project claims
-	@mkdir -p .cache/tmp
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(PYTHON) "$$file" || exit 1; done
+	$(foreach file,$(wildcard benchmarks/bench_*.py),@echo "== $(file)"$(newline)	@$(RUN) $(file)$(newline))
 
 lock: .venv/.ready ## resolve requirements.lock again from pyproject.toml
-	@$(PYTHON) -m uv pip compile --generate-hashes --universal --python-version 3.11 --all-extras \
+	@$(RUN) -m uv pip compile --generate-hashes --universal --python-version 3.11 --all-extras \
 	  --no-header --no-emit-index-url -q pyproject.toml -o requirements.lock
 
 clean: ## remove what was built: reports, tables of all scenarios but base, caches
@@ -87,4 +72,4 @@ distclean: clean ## the same, and the Python environment
 # The one file that make itself keeps up to date: the environment.
 .venv/.ready: requirements.lock pyproject.toml src/helpers/build/environment.py
 	@python=python3; command -v python3 >/dev/null 2>&1 || python=python3.11; \
-	  "$$python" src/helpers/build/environment.py
+	  exec "$$python" src/helpers/build/environment.py

@@ -14,7 +14,7 @@ import pytest
 from helpers import ROOT
 
 MINIATURE_CHAPTERS = """CHAPTERS = (
-    Chapter("a-clinic", "Clinic", "Who comes.", writes=("scenario.json", "clinic.csv")),
+    Chapter("a-clinic", "Clinic", "Who comes.", writes=("clinic.json", "clinic.csv")),
     Chapter("b-visits", "Visits", "Who is seen.", reads=("clinic.csv",), writes=("visits.csv", "truth/")),
     Chapter("c-words", "Words", "What is meant."),
 )
@@ -27,7 +27,7 @@ from helpers import DATA
 from helpers.study import names
 folder = DATA / scenario
 folder.mkdir(parents=True, exist_ok=True)
-(folder / "scenario.json").write_text(json.dumps({"scenario": scenario}))
+(folder / "clinic.json").write_text(json.dumps({"scenario": scenario}))
 (folder / "clinic.csv").write_text("child\\n" + "\\n".join(names.CHILDREN) + "\\n")
 """
 SECOND = """

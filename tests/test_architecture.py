@@ -82,7 +82,7 @@ def test_the_build_knows_no_trial():
     """It enters the ground floor, and of the chapters their table alone."""
     for path in (SOURCE / "build").glob("*.py"):
         found = {".".join(name.split(".")[:2]) for name in imported(path)}
-        ground = {"study.freshness", "study.files", "study.scenario"}
+        ground = {"study.freshness", "study.files", "study.recording", "study.scenario"}
         rest = {n for n in found if not n.startswith("build") and n not in ground | {"chapters.contents"}}
         assert rest <= {"ROOT", "Problem", "DATA"}, path.name
 

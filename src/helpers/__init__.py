@@ -16,4 +16,7 @@ DATA = Path(os.environ.get("ALPORT_DATA") or ROOT / "data" / "synthetic")
 
 
 class Problem(ValueError):
-    """Bad input, told to a person: which file, row, column or parameter, what was found, what is allowed."""
+    """Something that the person at the keyboard can mend; its text is all that is shown.
+
+    It says which file, row, column or parameter, what was found, and what is allowed or to be done.
+    """

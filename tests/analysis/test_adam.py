@@ -7,13 +7,14 @@ import pytest
 from helpers import Problem
 from helpers.analysis import adam
 from helpers.study import tables
-from helpers.study.codebook import TABLES, UNITS
+from helpers.study.codebook import DIPSTICK, TABLES, UNITS
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
 from helpers.trial import conduct, record
 
 MONTH = 30.4375
 TARGET = {0: -28, 1: -14, **{v.number: v.day for v in VISITS}}
+NAMES = {0: "Screening", 1: "Baseline", **{v.number: v.name for v in VISITS}}
 ZERO = pd.Timestamp("2025-03-15")
 """Planned day of the last infusion; consent 28 days and the first infusion 14 days before it."""
 
@@ -36,17 +37,22 @@ def site(**children) -> adam.Raw:
     """Raw tables of hand-made children, name = what happened to them, arms in turn, placebo first.
 
     upcr, creatinine, ...: {visit number: value}; given: infusions given; rescue, ras: day of the change;
-    left: day of leaving; shift: {visit number: actual minus target day}; events: [(day, event)].
+    left: day of leaving; shift: {visit number: actual minus target day}; events: [(day, event)]. Height and
+    weight are measured at every attended visit.
     """
     rows = {name: [] for name in adam.Raw.__dataclass_fields__}
     for k, (child, story) in enumerate(children.items()):
         who = {"usubjid": child}
         left, given = story.get("left"), story.get("given", (True, True))
         arm = ("Placebo", "hUC-MSC")[k % 2]
+        measured = {"height": 140.0, "weight": 35.0}
+        taken = {test: story.get(test, {}).get(0, measured.get(test)) for test in UNITS}
+        if taken["dipstick"] is not None:
+            taken["dipstick"] = DIPSTICK[taken["dipstick"]]
         rows["screening"].append(
-            {**who, "consent_date": day(-28), "birth_date": pd.Timestamp("2015-02-15"), "sex": "male",
-             "genotype": "X-linked", "variant": "pathogenic", "biopsy": "not done", "height": 140.0,
-             "weight": 35.0, "ras_inhibitor": "yes", "ras_since": pd.Timestamp("2024-02-15")}
+            {**who, **taken, "consent_date": day(-28), "birth_date": pd.Timestamp("2015-02-15"), "sex": "male",
+             "genotype": "X-linked", "variant": "pathogenic", "biopsy": "not done", "ras_inhibitor": "yes",
+             "ras_since": pd.Timestamp("2024-02-15")}
         )  # fmt: skip
         rows["randomisation"].append(
             {**who, "randomisation_date": day(-21), "sequence": k + 1, "block": 1, "arm": arm}
@@ -54,21 +60,24 @@ def site(**children) -> adam.Raw:
         for number, planned, done in ((1, -14, given[0]), (2, 0, given[1])):
             rows["infusions"].append(
                 {**who, "infusion": number, "planned_date": day(planned), "date": day(planned if done else None),
-                 "given": "yes" if done else "no", "product": arm if done else None}
+                 "given": "yes" if done else "no", "product": arm if done else None,
+                 "cells": {"Placebo": 0.0, "hUC-MSC": 7e7}[arm] if done else None}
             )  # fmt: skip
+        shift = story.get("shift", {})
         for number, target in TARGET.items():
             seen = left is None or target <= left
+            actual = target + shift.get(number, 0)
             rows["visits"].append(
-                {**who, "visit_no": number, "visit": str(number), "planned_date": day(target),
-                 "date": day(target if seen else None), "attended": "yes" if seen else "no"}
+                {**who, "visit_no": number, "visit": NAMES[number], "planned_date": day(target),
+                 "date": day(actual if seen else None), "attended": "yes" if seen else "no"}
             )  # fmt: skip
-        for test in UNITS:
-            for number, value in story.get(test, {}).items():
-                when = TARGET[number] + story.get("shift", {}).get(number, 0)
-                rows["labs"].append(
-                    {**who, "visit_no": number, "date": day(when), "test": test, "value": value,
-                     "unit": UNITS[test]}
-                )  # fmt: skip
+            for test in UNITS if seen else ():
+                value = story.get(test, {}).get(number, measured.get(test))
+                if value is not None:
+                    rows["labs"].append(
+                        {**who, "visit_no": number, "date": day(actual), "test": test, "value": value,
+                         "unit": UNITS[test]}
+                    )  # fmt: skip
         for treatment, key in (("rescue", "rescue"), ("RAS inhibitor", "ras")):
             if key in story:
                 rows["treatments"].append(
@@ -307,10 +316,10 @@ def test_event_indicator_is_the_opposite_of_cnsr(hand):
     [
         ("labs", lambda t: t.assign(usubjid="stranger"), "labs.csv row 2, column usubjid: found 'stranger'"),
         ("events", lambda t: t.assign(usubjid="stranger"), "events.csv row 2, column usubjid"),
-        ("infusions", lambda t: t.iloc[2:], "infusions.csv has no row for the randomised child a"),
-        ("disposition", lambda t: t.iloc[1:], "disposition.csv has no row for the randomised child a"),
-        ("visits", lambda t: t.iloc[13:], "visits.csv has no row for the randomised child a"),
-        ("screening", lambda t: t.iloc[:1], "screening.csv has no row for the randomised child b"),
+        ("infusions", lambda t: t.iloc[2:], "infusions.csv: found no row for 'a', 1"),
+        ("disposition", lambda t: t.iloc[1:], "disposition.csv: found no row for 'a'"),
+        ("visits", lambda t: t.iloc[13:], "visits.csv: found no row for 'a', 0"),
+        ("screening", lambda t: t.iloc[:1], "randomisation.csv row 3, column usubjid: found 'b'"),
     ],
 )
 def test_tables_that_contradict_each_other_get_one_message(name, change, part):
@@ -326,7 +335,7 @@ UGLY = {
     "nobody remits": {k: {"upcr": {0: 1.0, **FLAT}} for k in "abcd"},
     "all remit at the first visit": {k: {"upcr": {0: 1.0, **path(*[0.1] * 11)}} for k in "abcd"},
     "nobody is seen again": {k: {"upcr": {0: 1.0}, "left": 3} for k in "abcd"},
-    "no laboratory value at all": {k: {} for k in "abcd"},
+    "nothing but height and weight": {k: {} for k in "abcd"},
     "nobody is evaluable": {k: {"upcr": {0: 0.1, **FLAT}} for k in "abcd"},
     "one child": {"a": {"upcr": {0: 1.0, **FLAT}}},
 }

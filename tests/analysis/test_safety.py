@@ -13,7 +13,7 @@ ADSL = pd.DataFrame(
         ("mixed up", "Placebo", "hUC-MSC", "Y"),
         ("m1", "hUC-MSC", "hUC-MSC", "Y"),
         ("m2", "hUC-MSC", "hUC-MSC", "Y"),
-        ("untreated", "hUC-MSC", None, "N"),
+        ("untreated", "hUC-MSC", "hUC-MSC", "N"),  # outside the set, whatever else its row says
     ],
     columns=["USUBJID", "TRT01P", "TRT01A", "SAFFL"],
 )

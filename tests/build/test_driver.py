@@ -14,7 +14,8 @@ import time
 import pytest
 
 from helpers.build.driver import typed
-from helpers.chapters.contents import CHAPTERS, Sources, digest, notebook_source
+from helpers.chapters.contents import CHAPTERS
+from helpers.study.freshness import Sources, digest, notebook_source
 
 
 def ran(done) -> set[str]:
@@ -83,9 +84,11 @@ def test_an_edited_chapter_runs_with_its_readers_and_nothing_else(miniature):
     assert ran(done) == {"a-clinic", "b-visits"}
     assert (miniature.folder / "data/synthetic/base/visits.csv").read_text() == "CHILD\nANN\nBEN\nCAT\n"
 
-    # a comment changes the key of its reader, but not what the next chapter reads
-    edit(miniature, "src/helpers/study/names.py", "CHILDREN", "# who comes\nCHILDREN")
+    # other code changes the key of its reader, but not what the next chapter reads; comments are no code
+    edit(miniature, "src/helpers/study/names.py", "CHILDREN", "NEVER_USED = 1\nCHILDREN")
     assert ran(miniature.build()) == {"a-clinic"}
+    edit(miniature, "src/helpers/study/names.py", "CHILDREN", '"""Names."""\n# who comes\nCHILDREN')
+    assert "nothing has changed" in miniature.build().stdout
 
 
 def test_only_pages_are_made_again_where_only_their_look_changed(miniature):
@@ -307,6 +310,8 @@ def test_two_builds_at_once(miniature):
         (["--scenario", "base+0123abcd"], "data/synthetic/base+0123abcd/ does not exist"),
         (["--set", "upcr_effect"], "SET='upcr_effect': 'upcr_effect' is not of the form name=value"),
         (["--set", "no_such_thing=1"], "no_such_thing"),
+        (["--set", "alpha=0.05 alpha=0.06"], "alpha is given twice"),
+        (["--set", "scenario=high-noise"], "the scenario is chosen by SCENARIO=name"),
     ],
 )
 def test_what_cannot_be_asked_for(miniature, arguments, said):
@@ -342,7 +347,7 @@ def test_changed_parameters_build_beside_the_scenario(miniature):
     assert done.returncode == 0, done.stdout + done.stderr
     name = re.search(r"^(base\+[0-9a-f]+)  a-clinic", done.stdout, re.M)[1]
     after = miniature.published()
-    told = json.loads(after[f"data/synthetic/{name}/scenario.json"])
+    told = json.loads(after[f"data/synthetic/{name}/clinic.json"])
     assert told == {"scenario": name}, "Papermill gave the notebook the scenario's name"
     shared = ("reports/index.html", "reports/comparison.html")
     kept = {n: text for n, text in after.items() if name not in n and n not in shared}
@@ -350,6 +355,86 @@ def test_changed_parameters_build_beside_the_scenario(miniature):
     assert f'href="{name}/index.html"' in after["reports/index.html"].decode()
     assert "n_randomised = 60" in after["reports/index.html"].decode()
     assert "nothing has changed" in miniature.build("--scenario", name).stdout
+
+
+def taken(done) -> dict[str, str]:
+    """The chapters that a build took over, and whose they are."""
+    return dict(re.findall(r"^\S+  ([abc]-\w+) +as in (\S+)", done.stdout, re.M))
+
+
+READING = """
+from helpers.study.scenario import load
+study = load(scenario, upcr_effect=None)
+study
+"""
+
+
+def test_a_study_takes_over_what_reads_nothing_that_it_changes(miniature, tmp_path):
+    """From nothing it gives the same bytes: pages, tables, and the notebooks behind them."""
+    miniature.notebook("c-words", "# Words", READING, "study.parameters.dropout")
+    assert ran(miniature.build()) == {"c-words"}
+    done = miniature.build("--set", "alpha=0.01 upcr_effect=0.8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert taken(done) == {"c-words": "base"}
+    name = re.search(r"^(base\+[0-9a-f]+) ", done.stdout, re.M)[1]
+    other = copy.copy(miniature)
+    other.folder = tmp_path / "from nothing"
+    shutil.copytree(
+        miniature.folder, other.folder, ignore=shutil.ignore_patterns(".cache", "reports", "base*")
+    )
+    shutil.copy(miniature.folder / "scenarios/base.yaml", other.folder / "scenarios/base.yaml")
+    fresh = other.build("--set", "alpha=0.01 upcr_effect=0.8")
+    assert not taken(fresh)
+    ours = {path: content for path, content in miniature.published().items() if name in path}
+    theirs = {path: content for path, content in other.published().items() if name in path}
+    assert theirs == ours
+    page = ours[f"reports/{name}/c-words.html"].decode()
+    assert f"Study <b>{name}</b>" in page
+    assert "0.01" in page
+    place = f".cache/build/{name}/chapters/c-words.ipynb"
+    assert (other.folder / place).read_bytes() == (miniature.folder / place).read_bytes()
+    assert "nothing has changed" in miniature.build("--scenario", name).stdout
+
+    # what it has read is its own
+    assert not taken(miniature.build("--set", "dropout=0.2"))
+
+
+def test_a_scenario_described_otherwise_shows_it_without_running_what_did_not_read_it(miniature):
+    miniature.notebook("c-words", "# Words", READING, "study.parameters.dropout")
+    miniature.build()
+    before = stamps(miniature)
+    file = miniature.folder / "scenarios/base.yaml"
+    file.write_text("description: Nobody knows <b>why</b>.\n")
+    done = miniature.build()
+    assert "Nobody knows &lt;b&gt;why" in (miniature.folder / "reports/base/c-words.html").read_text()
+    assert "No sound" not in done.stdout
+    after = stamps(miniature)
+    assert {stem for stem in after if after[stem] != before[stem]} == {"a-clinic", "b-visits", "c-words"}
+    file.write_text("description: Nobody knows <b>why</b>.\ndropout: 0.3\n")
+    miniature.build()
+    told = json.loads((miniature.folder / ".cache/build/base/chapters/c-words.json").read_text())
+    assert told["made_from"]["parameters"] == {"dropout": 0.3}
+
+
+def test_a_table_that_no_chapter_should_read_is_told(miniature):
+    opens = "from helpers import DATA\n(DATA / scenario / 'truth' / 'known.csv').read_text()"
+    miniature.notebook("c-words", "# Words", opens)
+    done = miniature.build()
+    assert done.returncode == 1
+    assert "c-words read base/truth/known.csv, which is not among what it reads" in done.stdout
+
+
+def test_reference_data_that_a_chapter_opened_run_it_again(miniature):
+    folder = miniature.folder / "data/reference"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("1")
+    opens = "from helpers import ROOT\n(ROOT / 'data' / 'reference' / 'a.csv').read_text()"
+    miniature.notebook("c-words", "# Words", opens)
+    assert ran(miniature.build()) == {"c-words"}
+    (folder / "b.csv").write_text("nobody reads it")
+    assert "nothing has changed" in miniature.build().stdout
+    (folder / "a.csv").write_text("2")
+    assert ran(miniature.build()) == {"c-words"}
 
 
 def test_notebooks_keep_their_outputs_and_their_keys(miniature):
@@ -386,9 +471,10 @@ def test_every_chapter_reads_what_an_earlier_one_writes_and_no_two_write_the_sam
 
 def test_a_key_follows_imports_through_packages_and_from_imports(miniature):
     sources = Sources({})
-    found = {path.stem for path in sources.closure(["helpers.build.pages", "helpers.study.scenario"])}
-    assert {"scenario", "tables", "parameters", "pages", "__init__"} <= found
-    assert "build" not in found
+    found = set(sources.closure(["helpers.build.pages", "helpers.study.scenario"]))
+    wanted = {f"study/{name}" for name in ("scenario", "tables", "parameters", "__init__")} | {"build/pages"}
+    assert {f"src/helpers/{name}.py" for name in wanted} <= found
+    assert "src/helpers/build/driver.py" not in found
 
 
 def test_outputs_do_not_enter_a_notebook_s_key(built_once):

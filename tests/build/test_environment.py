@@ -1,5 +1,7 @@
 """environment.yml, pyproject.toml and requirements.lock say the same, and the lock can be trusted."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -82,6 +84,45 @@ def test_the_environment_s_settings_stay_inside_the_project(tmp_path, monkeypatc
     assert "PYTHONDONTWRITEBYTECODE" not in values
     for name in ("TMPDIR", "PIP_CACHE_DIR", "UV_CACHE_DIR", "XDG_CACHE_HOME"):
         assert values[name].startswith(str(tmp_path))
+
+
+def test_the_makefile_has_no_table_of_its_own():
+    text = (ROOT / "Makefile").read_text()
+    assert re.findall(r"^(?:un)?export (\w+)", text, re.M) == ["SCENARIO", "SET"]
+    recipes = re.findall(r"^\t@(.*)$", text, re.M)
+    assert not [line for line in recipes if ".venv/bin/python" in line]
+    assert re.search(r"^RUN := exec \.venv/bin/python src/helpers/build/environment\.py run$", text, re.M)
+
+
+def became(folder, *arguments: str, **given: str) -> dict[str, str]:
+    """The environment of what `environment.py run` becomes, in a copy of it below a folder."""
+    script = folder / "src/helpers/build/environment.py"
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_bytes((ROOT / "src/helpers/build/environment.py").read_bytes())
+    ask = "import json, os; print(json.dumps({**os.environ, 'pid': str(os.getpid())}))"
+    values = {"PATH": os.environ["PATH"], **given}
+    running = subprocess.Popen(
+        [sys.executable, str(script), "run", "-c", ask], env=values, stdout=subprocess.PIPE, text=True
+    )
+    found = json.loads(running.communicate()[0])
+    assert found.pop("pid") == str(running.pid), "it became the program, and did not start another"
+    return found
+
+
+def test_everything_runs_with_the_table_and_what_was_given(tmp_path):
+    found = became(tmp_path / "a b", PYTHONDONTWRITEBYTECODE="1", PIP_PREFIX="/x", HOME="/home/x")
+    assert not {"PYTHONDONTWRITEBYTECODE", "PIP_PREFIX"} & set(found)
+    assert found["HOME"] == "/home/x"
+    assert (found["OMP_NUM_THREADS"], found["OPENBLAS_NUM_THREADS"]) == ("1", "1")
+    assert found["PYTHONPATH"] == str(tmp_path / "a b" / "src")
+    for name, folder in environment.FOLDERS.items():
+        assert found[name] == str(tmp_path / "a b" / ".cache" / folder)
+        assert os.path.isdir(found[name])
+
+
+def test_threads_that_are_asked_for_outside_are_given(tmp_path):
+    found = became(tmp_path, OPENBLAS_NUM_THREADS="2", OMP_NUM_THREADS="3")
+    assert (found["OPENBLAS_NUM_THREADS"], found["OMP_NUM_THREADS"]) == ("2", "3")
 
 
 def test_a_failing_step_is_its_last_lines_and_one_message(tmp_path, monkeypatch, capfd):

@@ -2,11 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers import Problem
 from helpers.build import verify
 from helpers.chapters.contents import CHAPTERS
 
@@ -106,6 +110,47 @@ def test_a_changed_result_table_or_notebook_is_found(project, tmp_path):
     assert len(found) == 4
     for part in ("remission.primary.p", "sets.csv row", "remission-sets.csv", "notebooks 02-eligibility"):
         assert any(part in one for one in found), part
+
+
+LEFT = """
+import sys, os, signal
+from pathlib import Path
+from helpers import Problem
+from helpers.build import verify
+verify.CACHE = Path(sys.argv[1])
+with verify.workplace() as folder:
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_folders_of_killed_verifications_go_and_those_of_running_ones_stay(tmp_path, monkeypatch):
+    command = [sys.executable, "-c", LEFT, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    killed, running = (Path(one.stdout.readline().strip()) for one in both)
+    both[0].kill()
+    both[0].wait()
+    assert killed.is_dir()
+    monkeypatch.setattr(verify, "CACHE", tmp_path)
+    with verify.workplace() as ours:
+        assert sorted(path for path in (tmp_path / "verify").iterdir() if path.is_dir()) == sorted(
+            [ours, running]
+        )
+    assert not ours.exists()
+    both[1].communicate("")
+    assert not running.exists()
+
+
+def test_a_stored_result_that_differs_is_a_difference(monkeypatch):
+    line = json.dumps(["stored x", 1.0, 1.5])
+    ended = subprocess.CompletedProcess([], 0, f"{line}\n")
+    monkeypatch.setattr(verify.subprocess, "run", lambda *_, **__: ended)
+    (found,) = verify.compare_stored(Path("."))
+    assert str(found) == "  stored x: expected 1.0, found 1.5 (+0.5)"
+    ended.returncode = 1
+    with pytest.raises(Problem):
+        verify.compare_stored(Path("."))
 
 
 def test_no_and_yes_are_the_last_line_and_the_exit_code(capsys):

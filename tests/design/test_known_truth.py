@@ -1,12 +1,12 @@
-"""Known truth: Monte Carlo errors by hand, verdicts on each side of their limit, and what is stored."""
+"""Known truth: Monte Carlo errors by hand, verdicts on each side of their limit, and the stored result."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from helpers.design import known_truth, stored
 from helpers.estimators import proportions
+from helpers.study.parameters import Parameters
 
 
 def test_bias_has_the_standard_error_of_a_mean():
@@ -54,17 +54,18 @@ def test_outside_is_beyond_three_monte_carlo_standard_errors():
 
 
 def test_nothing_stored_is_an_empty_frame_with_the_same_columns(monkeypatch):
-    monkeypatch.setattr(stored, "latest", lambda compute, p: (None, False))
+    monkeypatch.setattr(stored, "latest", lambda *_: (None, False))
     found, current = known_truth.latest()
     assert found.empty
     assert list(found) == list(known_truth.judged([]))
     assert not current
 
 
-def test_what_is_stored_holds_every_study_and_is_within_monte_carlo_error_where_n_is_large():
-    found, _ = known_truth.latest()
-    assert set(found["n"]) == set(known_truth.SIZES)
-    assert not found.query("n == 400")["outside"].any()
+def test_stored_for_other_code_is_shown_and_not_current(monkeypatch):
+    monkeypatch.setattr(stored, "code", lambda *_: "another")
+    found, current = known_truth.latest()
+    assert len(found)
+    assert not current
 
 
 def test_deterministic_and_exact_sizes_stay_within_the_level():
@@ -77,7 +78,11 @@ def test_deterministic_and_exact_sizes_stay_within_the_level():
 
 @pytest.mark.slow
 def test_the_stored_result_is_what_the_estimators_give():
-    then, current = known_truth.latest()
+    answer, current = stored.latest(known_truth.compute, Parameters())
     assert current
-    now = known_truth.judged(known_truth.compute()["rows"])
-    pd.testing.assert_frame_equal(now, then, rtol=0, atol=1e-4)
+    again = known_truth.run()
+    assert [row["method"] for row in again] == [row["method"] for row in answer["rows"]]
+    for now, then in zip(again, answer["rows"], strict=True):
+        for name in known_truth.MEASURED:
+            assert now[name] == (None if then[name] is None else pytest.approx(then[name], abs=1e-4))
+    assert not known_truth.judged(answer["rows"]).query("n == 400")["outside"].any()

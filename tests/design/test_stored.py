@@ -1,85 +1,146 @@
-"""Kept results: found by content, never stale, never half-written, and standing for the code as it is."""
+"""Stored results: found by what they were made from, never stale, never half-written, true of the code as it is."""
 
 import json
 
 import pytest
 
-from helpers.design import calibration, kept, selection
-from helpers.study import kidney
+from helpers.design import calibration, known_truth, renewal, selection, stored
+from helpers.study import recording
+from helpers.study.kidney import growth
 from helpers.study.parameters import Parameters
+from helpers.study.recording import Reading, recorded
 from helpers.study.scenario import load, scenarios
+
+calls: list[float] = []
+
+
+def compute(p):
+    calls.append(p.dropout)
+    if p.dropout > 0.5:
+        return {"x": (p.dropout, p.alpha)}
+    return {"x": (p.dropout, 2.5)}
 
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept, "COMMITTED", tmp_path / "committed")
-    monkeypatch.setattr(kept, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(stored, "COMMITTED", tmp_path / "committed")
+    monkeypatch.setattr(stored, "CACHE", tmp_path / "cache")
+    calls.clear()
     return tmp_path
 
 
-def test_an_answer_is_computed_once(places):
-    calls = []
+def test_an_answer_is_computed_once_for_the_parameters_that_it_read(places):
+    assert stored.recall(compute, Parameters()) == {"x": [0.1, 2.5]}
+    assert stored.recall(compute, Parameters(seed=1, alpha=0.01)) == {"x": [0.1, 2.5]}
+    assert calls == [0.1]
+    assert stored.recall(compute, Parameters(dropout=0.6)) == {"x": [0.6, 0.05]}
+    assert stored.recall(compute, Parameters(dropout=0.6, alpha=0.01)) == {"x": [0.6, 0.01]}
+    assert stored.recall(compute, Parameters(dropout=0.6)) == {"x": [0.6, 0.05]}
+    assert calls == [0.1, 0.6, 0.6]
+    assert len(list((places / "cache").iterdir())) == 3
 
-    def compute():
-        calls.append(1)
-        return {"x": (1, 2.5)}
 
-    assert kept.recall("thing", "k1", compute) == {"x": [1, 2.5]}
-    assert kept.recall("thing", "k1", compute) == {"x": [1, 2.5]}
-    assert len(calls) == 1
-    kept.recall("thing", "k2", compute)
-    assert len(calls) == 2
-    assert sorted(p.name for p in (places / "cache").iterdir()) == ["thing-k1.json", "thing-k2.json"]
+def test_whoever_uses_an_answer_has_read_what_it_read(places):
+    read = Reading()
+    for _ in range(2):
+        stored.recall(compute, recorded(Parameters(dropout=0.6), read))
+        assert read.parameters == {"dropout", "alpha"}
+        read.parameters.clear()
+    assert calls == [0.6]
 
 
 def test_the_committed_answer_comes_first_and_leaves_the_cache_alone(places):
-    kept.commit("thing", {"b": lambda: 2, "a": lambda: 1})
-    assert json.loads((places / "committed" / "thing.json").read_text()) == {"a": 1, "b": 2}
-    for path in (places / "cache").iterdir():
-        path.unlink()
-    assert kept.recall("thing", "a", lambda: pytest.fail("computed again")) == 1
-    assert not list((places / "cache").iterdir())
+    entry = stored.make(compute, Parameters())
+    (places / "committed").mkdir()
+    (places / "committed" / "test_stored.json").write_text(stored.text([entry, entry]))
+    assert len(stored.entries(places / "committed" / "test_stored.json")) == 1
+    assert stored.recall(compute, Parameters()) == {"x": [0.1, 2.5]}
+    assert calls == [0.1]
+    assert not (places / "cache").exists()
 
 
-@pytest.mark.parametrize("spoilt", ["", "{", "[1]", '{"other": 1}'])
+def test_an_answer_of_other_code_is_never_given_and_still_to_be_had_as_such(places, monkeypatch):
+    stored.recall(compute, Parameters())
+    monkeypatch.setattr(stored, "code", lambda *_: "another")
+    assert stored.find(compute, Parameters()) is None
+    (places / "committed").mkdir()
+    (places / "committed" / "test_stored.json").write_text(
+        stored.text([{"code": "old", "files": {}, "parameters": {}, "answer": 5}])
+    )
+    assert stored.latest(compute, Parameters()) == (5, False)
+
+
+def reads_growth(p):
+    return float(growth("height", 5.0, True, 0.0)) * p.alpha
+
+
+def test_a_file_is_seen_although_the_process_remembers_it(places, monkeypatch):
+    growth("height", 5.0, True, 0.0)
+    monkeypatch.setattr(reads_growth, "__module__", "helpers.study.kidney")
+    entry = stored.make(reads_growth, Parameters())
+    assert set(entry["files"]) == {"data/reference/growth_lms.csv"}
+    with recording.reading() as read:
+        monkeypatch.setattr(stored, "entries", lambda path: [entry] if "kidney" in path.name else [])
+        assert stored.find(reads_growth, Parameters()) is entry
+    assert "data/reference/growth_lms.csv" in read.files
+    entry["files"]["data/reference/growth_lms.csv"] = "other bytes"
+    assert stored.find(reads_growth, Parameters()) is None
+
+
+@pytest.mark.parametrize("spoilt", ["", "{", "[1]", '{"entries": 1}', '{"entries": [{"code": 1}, 3]}'])
 def test_a_spoilt_file_is_computed_anew(places, spoilt):
-    (places / "cache").mkdir()
-    (places / "cache" / "thing-k.json").write_text(spoilt)
-    assert kept.recall("thing", "k", lambda: 7) == 7
-    assert json.loads((places / "cache" / "thing-k.json").read_text()) == {"k": 7}
+    stored.recall(compute, Parameters())
+    (path,) = (places / "cache").iterdir()
+    path.write_text(spoilt)
+    assert stored.recall(compute, Parameters()) == {"x": [0.1, 2.5]}
+    assert stored.entries(path)[0]["answer"] == {"x": [0.1, 2.5]}
+    assert calls == [0.1, 0.1]
 
 
-def test_the_key_follows_code_and_values_and_not_comments(tmp_path):
-    class Module:
-        __file__ = str(tmp_path / "m.py")
-
-    def key(text, **values):
-        (tmp_path / "m.py").write_text(text)
-        return kept.key([Module], values)
-
-    first = key('"""Words."""\ndef f(x):\n    """More."""\n    return x + 1\n', a=1)
-    assert key('"""Other."""\n# why\ndef f(x):\n    return (x + 1)\n', a=1) == first
-    assert key("def f(x):\n    return x + 2\n", a=1) != first
-    assert key('"""Words."""\ndef f(x):\n    """More."""\n    return x + 1\n', a=2) != first
-
-
-def test_the_key_reads_what_a_file_holds(tmp_path):
-    file = tmp_path / "t.csv"
-    file.write_text("1")
-    first = kept.key([kidney], {}, [file])
-    file.write_text("2")
-    assert kept.key([kidney], {}, [file]) != first
-
-
-@pytest.mark.parametrize("room", [calibration, selection])
+@pytest.mark.parametrize("room", [calibration, selection, known_truth])
 def test_the_committed_answers_stand_for_the_code_and_scenarios_as_they_are(room):
-    """If this fails: `python -m helpers.design.kept`, and commit what it writes."""
-    committed = json.loads((kept.COMMITTED / f"{room.NAME}.json").read_text("utf-8"))
-    assert set(committed) == {room.content_key(load(name).parameters) for name in scenarios()}
+    """If this fails: `python -m helpers.design.renewal`, with `known_truth` where it is that; commit what it writes."""
+    committed = stored.entries(stored.COMMITTED / f"{stored.name_of(room.compute)}.json")
+    used = [stored.latest(room.compute, load(name).parameters) for name in scenarios()]
+    assert all(stands for _, stands in used)
+    assert {json.dumps(answer) for answer, _ in used} == {json.dumps(one["answer"]) for one in committed}
 
 
 def test_parameters_that_decide_nothing_share_an_answer():
-    assert calibration.content_key(Parameters(upcr_effect=0.2)) == calibration.content_key(Parameters())
-    assert calibration.content_key(Parameters(seed=1)) == calibration.content_key(Parameters())
-    assert calibration.content_key(Parameters(gfr_mean=100.0)) != calibration.content_key(Parameters())
-    assert selection.content_key(Parameters(remission_fall=0.3)) != selection.content_key(Parameters())
+    base = stored.find(calibration.compute, Parameters())
+    for other in (Parameters(upcr_effect=0.2), Parameters(seed=1), Parameters(remission_fall=0.3)):
+        assert stored.find(calibration.compute, other) == base
+        assert stored.find(selection.compute, other) is not None
+    assert stored.find(calibration.compute, Parameters(gfr_mean=100.0)) is None
+    assert stored.find(selection.compute, Parameters(upcr_noise=0.5)) is None
+
+
+def test_the_parts_make_the_whole():
+    p = Parameters()
+    assert set(calibration.PARTS) == {*calibration.populations.DRAWS, "trial"}
+    found = json.loads(json.dumps(calibration.part(p, "clinic")["values"]))
+    assert found.items() <= calibration.calibrate(p)["values"].items()
+
+
+def test_a_sample_finds_a_spoilt_value_and_names_it(monkeypatch):
+    assert list(renewal.differences("x", {"a": [1.0, None]}, {"a": [1.0 + 1e-6, None]})) == []
+    assert list(renewal.differences("x", {"a": [1.0, 2]}, {"a": [1.01, 3]})) == [
+        ("x a 1", 1.0, 1.01),
+        ("x a 2", 2, 3),
+    ]
+    assert list(renewal.differences("x", {}, {"b": 1})) == [("x b", "nothing", 1)]
+    assert list(renewal.differences("x", [1], [1, 2])) == [("x", "1 values", "2 values")]
+    monkeypatch.setattr(renewal, "STUDIES", {"selection": selection})
+    right = stored.latest
+
+    def spoilt(compute, p):
+        answer, here = right(compute, p)
+        answer["selection"]["0.2 n"] = [1.0]
+        answer["stable"][0]["month 12"] += 1
+        return answer, here
+
+    monkeypatch.setattr(stored, "latest", spoilt)
+    assert [where for where, *_ in renewal.sample()]
+    monkeypatch.setattr(stored, "latest", lambda compute, p: (None, False))
+    ((where, *_),) = renewal.sample()
+    assert where.startswith("stored selection of ")

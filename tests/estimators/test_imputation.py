@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers.estimators import imputation, mixed
+from helpers.estimators.imputation import Assumption
 
 R = Path(__file__).parents[2] / "data" / "reference" / "r"
 DAYS = np.array([14.0, 56, 183, 365])
@@ -94,7 +95,9 @@ def test_jump_to_reference_leaves_the_effect_of_those_who_stay():
     share = gone[arm == 1].mean()
     estimates = {}
     for method in imputation.METHODS:
-        completed = imputation.impute(y, baseline, arm, DAYS, 20, np.random.default_rng(8), method)
+        completed = imputation.impute(
+            y, baseline, arm, DAYS, 20, np.random.default_rng(8), Assumption(method)
+        )
         estimates[method] = imputation.pool(completed, at_last_visit(baseline, arm))
     mar, jump = (estimates[m] for m in imputation.METHODS)
     assert abs(mar.estimate + 2) < 3 * mar.se
@@ -106,8 +109,9 @@ def test_jump_and_delta_change_only_what_is_unseen_after_drop_out_in_the_active_
     y, baseline, arm = drop_out(9)
     y[1, 0], y[1, 2:] = np.nan, [0.3, 0.1]
 
-    def completed(**options):
-        return imputation.impute(y, baseline, arm, DAYS, 5, np.random.default_rng(1), **options).values
+    def completed(**assumed):
+        rng = np.random.default_rng(1)
+        return imputation.impute(y, baseline, arm, DAYS, 5, rng, Assumption(**assumed)).values
 
     mar = completed()
     last = np.array([np.flatnonzero(~np.isnan(row)).max() for row in y])
@@ -134,7 +138,7 @@ def test_jump_to_reference_of_a_child_by_hand():
     y[1, 1] = np.nan
     y[1, 0] = 2.5
     drawn = imputation.impute(
-        y, None, arm, DAYS[:2], 2000, np.random.default_rng(11), "jump to reference"
+        y, None, arm, DAYS[:2], 2000, np.random.default_rng(11), Assumption("jump to reference")
     ).values
     means = [np.nanmean(y[(arm == a) & (np.arange(800) != 1)], axis=0) for a in (0, 1)]
     rest = np.delete(y - np.where(arm == 1, *[np.array(m)[:, None] for m in means[::-1]]).T, 1, axis=0)
@@ -225,7 +229,7 @@ UGLY = {
 @pytest.mark.parametrize("method", imputation.METHODS)
 def test_ugly_data_answers_in_words(name, method):
     y, baseline, arm = UGLY[name](*drop_out(13))
-    completed = imputation.impute(y, baseline, arm, DAYS, 4, np.random.default_rng(1), method)
+    completed = imputation.impute(y, baseline, arm, DAYS, 4, np.random.default_rng(1), Assumption(method))
     if len(completed.values) == 0 or np.isnan(completed.values).any():
         assert completed.message
     if len(completed.values):
@@ -268,8 +272,11 @@ def test_rubin_answers_in_words():
         (lambda y, b, a, g: imputation.impute(y, b, a, DAYS[::-1], 2, g), "days must be 4 increasing"),
         (lambda y, b, a, g: imputation.impute(y, b[1:], a, DAYS, 2, g), "baseline must be 40"),
         (lambda y, b, a, g: imputation.impute(y, b, a, DAYS, 0, g), "n_imputations"),
-        (lambda y, b, a, g: imputation.impute(y, b, a, DAYS, 2, g, "copy"), "method is 'copy'"),
-        (lambda y, b, a, g: imputation.impute(y, b, a, DAYS, 2, g, delta=[1, 2, 3]), "delta must be"),
+        (lambda y, b, a, g: imputation.impute(y, b, a, DAYS, 2, g, Assumption("copy")), "method is 'copy'"),
+        (
+            lambda y, b, a, g: imputation.impute(y, b, a, DAYS, 2, g, Assumption(delta=[1, 2, 3])),
+            "delta must be",
+        ),
         (lambda y, b, a, g: imputation.rubin([1, 2], [1]), "one length"),
         (lambda y, b, a, g: imputation.rubin([1, 2], [1, -1]), "negative"),
         (lambda y, b, a, g: imputation.rubin([1, 2], [1, 1], 0), "df_complete"),
@@ -285,9 +292,9 @@ def test_wrong_input_is_one_clear_error(call, words):
 @given(st.integers(0, 10_000), st.floats(0.01, 100), st.floats(-50, 50), st.sampled_from(imputation.METHODS))
 def test_units_and_origin_make_no_difference(seed, scale, shift, method):
     y, baseline, arm = drop_out(seed, visits=3)
-    base = imputation.impute(y, baseline, arm, DAYS[:3], 3, np.random.default_rng(seed), method)
+    base = imputation.impute(y, baseline, arm, DAYS[:3], 3, np.random.default_rng(seed), Assumption(method))
     same = imputation.impute(
-        scale * y + shift, baseline, arm, DAYS[:3], 3, np.random.default_rng(seed), method
+        scale * y + shift, baseline, arm, DAYS[:3], 3, np.random.default_rng(seed), Assumption(method)
     )
     assert base.message == same.message
     np.testing.assert_allclose(same.values, scale * base.values + shift, rtol=1e-4, atol=1e-4 * scale)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers.estimators import proportions, tipping
+from helpers.estimators.imputation import Assumption
 from helpers.estimators.tipping import Arm
 
 
@@ -21,7 +22,9 @@ def arms(most=9):
 
 def test_arms_by_hand():
     response = [1, 0, np.nan, 1, np.nan, np.nan, 0, 1]
-    assert tipping.arms(response, [0, 0, 0, 1, 1, 1, 1, 1]) == (Arm(1, 3, 1), Arm(2, 5, 2))
+    control, active = tipping.arms(response, [0, 0, 0, 1, 1, 1, 1, 1])
+    assert (control, active) == (Arm(x=1, n=3, undetermined=1), Arm(x=2, n=5, undetermined=2))
+    assert (control.determined, active.determined) == (2, 3)
 
 
 def test_every_assignment_by_a_plain_loop_over_scipy():
@@ -92,9 +95,10 @@ def test_imputation_under_mar_has_the_mean_and_variance_of_the_beta_binomial():
 
 
 def test_jump_to_reference_and_delta_move_the_effect():
-    def estimate(**options):
+    def estimate(**assumed):
+        rng = np.random.default_rng(1)
         return tipping.impute_binary(
-            Arm(3, 20, 5), Arm(9, 20, 4), n_imputations=20_000, rng=np.random.default_rng(1), **options
+            Arm(3, 20, 5), Arm(9, 20, 4), 20_000, rng, Assumption(**assumed)
         ).estimate
 
     p0 = 3.5 / 16
@@ -103,6 +107,7 @@ def test_jump_to_reference_and_delta_move_the_effect():
     )
     assert estimate(delta=-50) == pytest.approx(9 / 20 - (3 + 5 * p0) / 20, abs=0.003)
     assert estimate(delta=-1) < estimate() < estimate(delta=1)
+    assert estimate(delta=(50, 50)) == pytest.approx(13 / 20 - 8 / 20, abs=0.003)
     assert estimate(delta=50) == pytest.approx(13 / 20 - (3 + 5 * p0) / 20, abs=0.003)
 
 
@@ -137,12 +142,14 @@ def test_imputation_answers_in_words():
             "n_imputations",
         ),
         (
-            lambda: tipping.impute_binary(Arm(1, 5, 0), Arm(1, 5, 0), 5, np.random.default_rng(1), "x"),
+            lambda: tipping.impute_binary(
+                Arm(1, 5, 0), Arm(1, 5, 0), 5, np.random.default_rng(1), Assumption("x")
+            ),
             "method",
         ),
         (
             lambda: tipping.impute_binary(
-                Arm(1, 5, 0), Arm(1, 5, 0), 5, np.random.default_rng(1), delta=np.inf
+                Arm(1, 5, 0), Arm(1, 5, 0), 5, np.random.default_rng(1), Assumption(delta=np.inf)
             ),
             "delta",
         ),

@@ -153,7 +153,7 @@ URINE = [
     ("UPCR .199, dipstick missing", {"upcr": 0.199, "dipstick": None}, {"I3": 0, "E2": 0}),
     (
         "both missing, no haematuria: E2 needs haematuria",
-        {"upcr": None, "dipstick": None, "rbc": 8.3},
+        {"upcr": None, "dipstick": None, "rbc": 8.3, "rbc_dysmorphic": 6.0},
         {"I3": 0},
     ),
     (
@@ -163,9 +163,17 @@ URINE = [
     ),
     ("haematuria alone, GFR 90", {**NO_PROTEIN, **serum(90.0)}, BOTH_FAIL),
     ("haematuria alone, GFR 89.99", {**NO_PROTEIN, **serum(89.99)}, {}),
-    ("8.3 red cells, GFR 89.99", {**NO_PROTEIN, **serum(89.99), "rbc": 8.3}, {"I3": -1}),
-    ("8.4 red cells, GFR 89.99", {**NO_PROTEIN, **serum(89.99), "rbc": 8.4}, {}),
-    ("8.3 red cells, GFR 90: not haematuria only", {**NO_PROTEIN, **serum(90.0), "rbc": 8.3}, {"I3": -1}),
+    (
+        "8.3 red cells, GFR 89.99",
+        {**NO_PROTEIN, **serum(89.99), "rbc": 8.3, "rbc_dysmorphic": 6.0},
+        {"I3": -1},
+    ),
+    ("8.4 red cells, GFR 89.99", {**NO_PROTEIN, **serum(89.99), "rbc": 8.4, "rbc_dysmorphic": 6.0}, {}),
+    (
+        "8.3 red cells, GFR 90: not haematuria only",
+        {**NO_PROTEIN, **serum(90.0), "rbc": 8.3, "rbc_dysmorphic": 6.0},
+        {"I3": -1},
+    ),
     ("red cells missing, GFR 89.99", {**NO_PROTEIN, **serum(89.99), "rbc": None}, {"I3": 0}),
     (
         "red cells missing, GFR 90: no GFR below normal, so not I3 whatever they are",

@@ -117,9 +117,14 @@ def test_a_misspelt_column_names_both(spoil):
 
 def test_a_duplicate_key(spoil, made):
     message = spoil("screening", lambda raw: pd.concat([raw, raw.iloc[[2]]]))
-    assert f"row {len(made['screening']) + 2}: usubjid = AS-0003 stands there twice" in message
+    assert f"row {len(made['screening']) + 2}, column usubjid: found a second row of 'AS-0003'" in message
     message = spoil("labs", lambda raw: pd.concat([raw.iloc[:3], raw.iloc[[1]]]))
-    for part in ("row 5:", "usubjid = ", "visit_no = 0", "test = ", "twice"):
+    for part in (
+        "row 5, ",
+        "a second row of 'AS-",
+        ", 0, 'protein_24h'",
+        "one row for each usubjid, visit_no, test",
+    ):
         assert part in message
 
 

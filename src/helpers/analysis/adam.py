@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from helpers import Problem
 from helpers.analysis import derive
-from helpers.study import eligibility, kidney
+from helpers.study import checks, eligibility, kidney
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, TRIAL, VISITS, months
 from helpers.study.scenario import Study
@@ -87,24 +86,29 @@ def raw_tables(study: Study) -> Raw:
 def analysis_tables(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """ADSL, ADLB, ADTTE and ADAE of a study's raw tables, written to its folder.
 
-    Raises Problem where raw tables are absent or contradict each other.
+    Raises Problem where raw tables are absent, or where any tables contradict each other.
     """
-    made = Adam(raw_tables(study), study.parameters)
-    return (
-        study.write("adsl", made.adsl()),
-        study.write("adlb", made.adlb()),
-        study.write("adtte", made.adtte()),
-        study.write("adae", made.adae()),
-    )
+    raw = raw_tables(study)
+    made = Adam(raw, study.parameters)
+    adsl, adlb = study.write("adsl", made.adsl()), study.write("adlb", made.adlb())
+    adtte, adae = study.write("adtte", made.adtte()), study.write("adae", made.adae())
+    adie = study.read("adie")
+    every = {**vars(raw), "adie": adie, "adsl": adsl, "adlb": adlb, "adtte": adtte, "adae": adae}
+    checks.refuse(checks.findings(every, checks.between(every, done=vars(raw))))
+    return adsl, adlb, adtte, adae
 
 
 class Adam:
-    """The four analysis tables of one trial. Raises Problem where the raw tables contradict each other."""
+    """The four analysis tables of one trial. Raises Problem where the raw tables contradict each other.
 
-    def __init__(self, raw: Raw, p: Parameters) -> None:
+    own: tables of a real trial, of which `checks` refuses less; findings: all that it found.
+    """
+
+    def __init__(self, raw: Raw, p: Parameters, own: bool = False) -> None:
         self.raw, self.p = raw, p
+        self.findings = checks.findings(vars(raw), checks.between(vars(raw)))
+        checks.refuse(self.findings, own)
         self.ids = raw.randomisation.sort_values("sequence")["usubjid"].to_numpy(object)
-        self._check_children()
         self.screened = raw.screening.set_index("usubjid").loc[self.ids]
         self.arm = raw.randomisation.set_index("usubjid").loc[self.ids, "arm"].to_numpy(object)
         planned = raw.infusions.set_index(["infusion", "usubjid"])["planned_date"]
@@ -117,24 +121,6 @@ class Adam:
         self.rescue = self._first_change("rescue")
         self.ras_change = self._first_change("RAS inhibitor")
         self.endpoints = {name: self._endpoint(name) for name in ENDPOINTS}
-
-    def _check_children(self) -> None:
-        known = set(self.ids)
-        for name in ("infusions", "visits", "labs", "events", "treatments", "disposition"):
-            frame = getattr(self.raw, name)
-            strangers = frame.loc[~frame["usubjid"].isin(known), "usubjid"]
-            if len(strangers):
-                raise Problem(
-                    f"{name}.csv row {strangers.index[0] + 2}, column usubjid: found {strangers.iloc[0]!r}, "
-                    "allowed: a child of randomisation.csv"
-                )
-        for name in ("infusions", "visits", "disposition"):
-            absent = known - set(getattr(self.raw, name)["usubjid"])
-            if absent:
-                raise Problem(f"{name}.csv has no row for the randomised child {min(absent)}")
-        absent = known - set(self.raw.screening["usubjid"])
-        if absent:
-            raise Problem(f"screening.csv has no row for the randomised child {min(absent)}")
 
     def _first_change(self, treatment: str) -> NDArray:
         """Days from time zero to the first change of a treatment; inf = none."""

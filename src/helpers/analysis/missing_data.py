@@ -62,8 +62,8 @@ def imputed(upcr: RepeatedMeasures, p: Parameters) -> dict[tuple[str, float], Im
     stream = np.random.SeedSequence(p.seed, spawn_key=(zlib.crc32(b"imputation of log UPCR"),))
     return {
         (handling, delta): imputation.impute(
-            upcr.change, upcr.baseline, upcr.arm, adam.DAYS, IMPUTATIONS, np.random.default_rng(stream), method,
-            np.log(delta),
+            upcr.change, upcr.baseline, upcr.arm, adam.DAYS, IMPUTATIONS, np.random.default_rng(stream),
+            imputation.Assumption(method, float(np.log(delta))),
         )
         for (handling, delta), method in asked.items()
     }  # fmt: skip

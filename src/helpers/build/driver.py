@@ -19,8 +19,9 @@ import threading
 import time
 from pathlib import Path
 
-from helpers import ROOT
-from helpers.build.edition import CACHE, FAILED, REPORTS, STAGING, TABLES, Edition, Trouble, overall_index
+from helpers import ROOT, Problem
+from helpers.build.edition import CACHE, FAILED, REPORTS, STAGING, TABLES, Edition, overall_index
+from helpers.build.environment import variables
 from helpers.build.kernels import CellFailed, NoKernel, end_kernels
 from helpers.chapters.contents import CHAPTERS, Chapter
 from helpers.study.files import read_json, write
@@ -28,6 +29,7 @@ from helpers.study.freshness import Sources
 
 STARTED = time.perf_counter()
 WORKERS = 2
+STOPPED = "stopped; what is published is whole, and finished chapters need not run again"
 MACHINE = 3
 """Exit code where the machine, not the project, is at fault."""
 NAME = re.compile(r"([a-z0-9][a-z0-9-]*)(\+[0-9a-f]+)?")
@@ -46,38 +48,47 @@ def scenarios() -> list[str]:
 
 
 def asked(arguments) -> list[str]:
-    """The names of the scenarios to build. Raises Trouble for a name or a change that can't be."""
-    for chapter in CHAPTERS:
-        if not (ROOT / "notebooks" / f"{chapter.stem}.ipynb").is_file():
-            raise Trouble(
-                f"notebooks/{chapter.stem}.ipynb is missing: the report has no chapter {chapter.title!r}"
-            )
+    """The names of the scenarios to build. Raises Problem for a name or a change that can't be."""
     if arguments.all:
         return scenarios()
     name = arguments.scenario
     match = NAME.fullmatch(name)
     if not match or match[1] not in scenarios():
         rule = "(a name has lower-case letters, digits and hyphens)"
-        raise Trouble(f"unknown scenario {name!r}; there are: {', '.join(scenarios())} {rule}", 2)
+        raise Problem(f"unknown scenario {name!r}; there are: {', '.join(scenarios())} {rule}")
     if match[2] and not (TABLES / name / "overrides.json").is_file():
-        raise Trouble(f"data/synthetic/{name}/ does not exist; scenarios: {', '.join(scenarios())}", 2)
+        raise Problem(f"data/synthetic/{name}/ does not exist; scenarios: {', '.join(scenarios())}")
     if not arguments.set.strip():
         return [name]
     changes = {}
     try:
         parts = shlex.split(arguments.set)
     except ValueError as error:
-        raise Trouble(f"SET={arguments.set!r}: {error}", 2) from None
+        raise Problem(f"SET={arguments.set!r}: {error}") from None
     for part in parts:
         key, equals, value = part.partition("=")
         if not equals or not key or not value:
-            raise Trouble(
+            raise Problem(
                 f"SET={arguments.set!r}: {part!r} is not of the form name=value "
-                "(a value with a space in it stands in quotes: gfr_method='U25 mean')",
-                2,
+                "(a value with a space in it stands in quotes: gfr_method='U25 mean')"
             )
+        if key in changes:
+            raise Problem(f"SET={arguments.set!r}: {key} is given twice")
         changes[key] = typed(value)
-    return [planned(lambda scenario: scenario.derive_folder(name, changes))]
+    from helpers.study import scenario
+
+    if "scenario" in changes:
+        raise Problem("SET changes parameters; the scenario is chosen by SCENARIO=name")
+    return [scenario.derive_folder(name, changes)]
+
+
+def complete_notebooks() -> None:
+    """Raise Problem where a notebook of the table of chapters is missing."""
+    for chapter in CHAPTERS:
+        if not (ROOT / "notebooks" / f"{chapter.stem}.ipynb").is_file():
+            raise Problem(
+                f"notebooks/{chapter.stem}.ipynb is missing: the report has no chapter {chapter.title!r}"
+            )
 
 
 def typed(text: str) -> int | float | bool | str | list:
@@ -92,17 +103,6 @@ def typed(text: str) -> int | float | bool | str | list:
     return {"true": True, "yes": True, "false": False, "no": False}.get(text.lower(), text)
 
 
-def planned(ask):
-    """Ask the scenarios' own module; its Problem becomes our one message."""
-    from helpers import Problem
-    from helpers.study import scenario
-
-    try:
-        return ask(scenario)
-    except Problem as problem:
-        raise Trouble(str(problem), 2) from None
-
-
 # ------------------------------------------------------------------ running
 
 
@@ -110,22 +110,23 @@ class Workshop:
     """Two workers that execute and render chapters; everything heavy is imported when it opens."""
 
     def __init__(self):
-        self.env: dict[str, str] = {}
         self.open = self.ready = self.at_fault = False
         self.jobs, self.results = queue.Queue(), queue.Queue()
 
-    def prepare(self, editions: list[Edition]) -> None:
-        """Check the scenarios and import Papermill."""
+    def prepare(self) -> None:
+        """Set the environment and import Papermill."""
         if self.ready:
             return
         self.ready = True
-        self.env = environment()
-        os.environ.update(self.env)
-        for edition in editions:
-            planned(lambda scenario, edition=edition: scenario.load(edition.name))
+        os.environ.update(variables())
         # jsonschema would build a grammar of web addresses, for a second, that no notebook needs
         sys.modules["rfc3987_syntax"] = None
+        # all that the workers use, before there are two: packages that import in circles show half-made modules
+        import IPython  # noqa: F401
+        import ipykernel.kernelspec  # noqa: F401
         import papermill  # noqa: F401
+
+        import helpers.study.scenario  # noqa: F401
 
         # Papermill starts kernels in the current folder, which threads share
         os.chdir(ROOT / "notebooks")
@@ -141,37 +142,21 @@ class Workshop:
 
     def work(self) -> None:
         while True:
-            edition, chapter, key = self.jobs.get()
+            edition, chapter, standing = self.jobs.get()
             began, error = time.perf_counter(), None
             try:
-                if key is not None:
-                    edition.run(chapter, key, self.env)
+                if standing is None:
+                    edition.run(chapter, dict(os.environ))
+                elif not edition.executed(chapter, standing):
+                    edition.take_over(chapter, standing)
                 edition.render(chapter)
             except BaseException as raised:
                 error = raised
-            self.results.put((edition, chapter, time.perf_counter() - began, error))
+            maker = standing[0] if standing else edition.name
+            self.results.put((edition, chapter, maker, time.perf_counter() - began, error))
 
     def close(self) -> None:
         end_kernels()
-
-
-def environment() -> dict[str, str]:
-    """What kernels and Jupyter's own code need, so that nothing outside the project is read or written."""
-    inside = {
-        "IPYTHONDIR": "ipython",
-        "JUPYTER_CONFIG_DIR": "jupyter/config",
-        "JUPYTER_DATA_DIR": "jupyter/data",
-        "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
-        "MPLCONFIGDIR": "matplotlib",
-        "TMPDIR": "tmp",
-        "XDG_CACHE_HOME": "xdg",
-    }
-    values = {name: str(CACHE / folder) for name, folder in inside.items()}
-    for folder in values.values():
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    values |= {"PYTHONPATH": str(ROOT / "src"), "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
-    threads = {name: os.environ.get(name, "1") for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
-    return values | threads
 
 
 def heights() -> dict[str, int]:
@@ -192,7 +177,7 @@ def build(editions: list[Edition], workshop: Workshop) -> bool:
         if not any(edition.running for edition in editions):
             return not any(edition.failed for edition in editions)
         try:
-            edition, chapter, seconds, error = workshop.results.get(timeout=0.1)
+            edition, chapter, maker, seconds, error = workshop.results.get(timeout=0.1)
         except queue.Empty:
             continue
         edition.running.discard(chapter.stem)
@@ -200,7 +185,10 @@ def build(editions: list[Edition], workshop: Workshop) -> bool:
         workshop.at_fault |= isinstance(error, NoKernel)
         if error is None:
             edition.done.add(chapter.stem)
-            say(f"{edition.name}  {chapter.stem:<22}{seconds:6.1f} s")
+            say(
+                f"{edition.name}  {chapter.stem:<22}"
+                + (f"{seconds:6.1f} s" if maker == edition.name else f"  as in {maker}")
+            )
         else:
             edition.failed = True
             report_failure(edition, chapter, error)
@@ -215,16 +203,16 @@ def advance(edition: Edition, editions: list[Edition], workshop: Workshop, heigh
             continue
         if not edition.readable(chapter):
             continue
-        key = edition.key(chapter)
-        stands = edition.executed(chapter, key)
+        standing = edition.standing(chapter)
+        stands = edition.executed(chapter, standing)
         if stands and edition.rendered(chapter):
             edition.done.add(chapter.stem)
             advance(edition, editions, workshop, height)
             return
         if not stands:
-            workshop.prepare(editions)
+            workshop.prepare()
         edition.running.add(chapter.stem)
-        workshop.do(edition, chapter, None if stands else key)
+        workshop.do(edition, chapter, standing)
     if len(edition.done) == len(CHAPTERS) and not edition.failed and "published" not in edition.done:
         began = time.perf_counter()
         edition.finish()
@@ -240,10 +228,10 @@ def report_failure(edition: Edition, chapter: Chapter, error: BaseException) -> 
     where = f"{edition.name}  {chapter.stem} failed"
     if not isinstance(error, CellFailed):
         text = explained(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-        say(f"{where}: {error if isinstance(error, Trouble | NoKernel) else text}")
+        say(f"{where}: {error if isinstance(error, Problem | NoKernel) else text}")
         return
     draft = edition.draft(chapter)
-    kept = FAILED / edition.name / f"{chapter.stem}.ipynb"
+    failed = FAILED / edition.name / f"{chapter.stem}.ipynb"
     say(f"{where} in cell [{error.count}]")
     if error.name == "Problem":
         say(error.message)
@@ -258,11 +246,11 @@ def report_failure(edition: Edition, chapter: Chapter, error: BaseException) -> 
         from helpers.build import pages
 
         content = draft.read_bytes()
-        write(kept, content)
-        write(kept.with_suffix(".html"), pages.failed_page(json.loads(content), chapter, edition.name))
-        say(f"the notebook as far as it came: {kept.relative_to(ROOT)}")
-    except OSError as trouble:
-        say(f"the failed notebook could not be kept: {explained(trouble)}")
+        write(failed, content)
+        write(failed.with_suffix(".html"), pages.failed_page(json.loads(content), chapter, edition.name))
+        say(f"the notebook as far as it came: {failed.relative_to(ROOT)}")
+    except OSError as why:
+        say(f"the failed notebook could not be saved: {explained(why)}")
 
 
 def explained(error: OSError) -> str:
@@ -322,6 +310,16 @@ def main(arguments: list[str] | None = None) -> int:
         memory = CACHE / "build" / "sources.json"
         sources = Sources(read_json(memory))
         editions = [Edition(name, sources) for name in names]
+        for edition in editions:
+            edition.resolve()
+    except Problem as problem:
+        stop(workshop, str(problem), 2)
+    except OSError as error:
+        stop(workshop, f"build stopped: {explained(error)}", 1)
+    except KeyboardInterrupt:
+        stop(workshop, STOPPED, 130)
+    try:
+        complete_notebooks()
         complete = build(editions, workshop)
         overall_index(sources)
         if options.notebooks and complete:
@@ -333,12 +331,12 @@ def main(arguments: list[str] | None = None) -> int:
             record_times(editions)
         workshop.close()
         held.close()
-    except Trouble as trouble:
-        stop(workshop, str(trouble), trouble.code)
+    except Problem as problem:
+        stop(workshop, str(problem), 1)
     except OSError as error:
         stop(workshop, f"build stopped: {explained(error)}", 1)
     except KeyboardInterrupt:
-        stop(workshop, "stopped; what is published is whole, and finished chapters are kept", 130)
+        stop(workshop, STOPPED, 130)
     if not complete:
         mend = "free this machine of other work" if workshop.at_fault else "mend the chapter"
         print(f"the report was not changed; {mend} and run the same command again", file=sys.stderr)

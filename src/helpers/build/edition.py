@@ -10,31 +10,36 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from helpers import ROOT
-from helpers.build.kernels import execute
+from helpers import ROOT, Problem
+from helpers.build.kernels import execute, readdress
 from helpers.chapters.contents import CHAPTERS, Chapter
 from helpers.study.files import read_json, write
-from helpers.study.freshness import Sources, below, digest
+from helpers.study.freshness import ALL, Sources, below, digest
 
 CACHE = ROOT / ".cache"
 STAGING = CACHE / "build"
 REPORTS = ROOT / "reports"
 TABLES = ROOT / "data" / "synthetic"
 FAILED = REPORTS / "failed"
-
-
-class Trouble(Exception):
-    """Something that the person at the keyboard can mend: its text is all that is shown."""
-
-    def __init__(self, text: str, code: int = 1):
-        super().__init__(text)
-        self.code = code
+OWN = ("scenario.json", "overrides.json")
+"""What the build writes beside a study's tables: with which parameters they are made."""
 
 
 def digests(folder: Path, files: list[Path]) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): digest(path.read_bytes()) for path in files}
+
+
+def written(folder: Path, names: tuple[str, ...]) -> list[Path]:
+    """The files behind names of the chapter table that are there; a name ending in / is a folder."""
+    found = []
+    for name in names:
+        path = folder / name
+        found += below(path) if name.endswith("/") else [path] if path.is_file() else []
+    return found
 
 
 class Edition:
@@ -51,8 +56,10 @@ class Edition:
             staged = self.data / "overrides.json"
             if self.settings[1].is_file() and not staged.is_file():
                 write(staged, self.settings[1].read_bytes())
-        code = sources.closure(["helpers.build.pages", "helpers.build.driver"])
-        self.page_code = sources.tree([*code, *below(ROOT / "src/helpers/build/templates")])
+        self.dress = digest(name, sources.tree(self.settings))
+        self.resolved: dict = {}
+        code = sources.code(["helpers.build.pages", "helpers.build.driver"])
+        self.page_code = digest(code, sources.tree(below(ROOT / "src/helpers/build/templates")))
         self.done: set[str] = set()
         self.running: set[str] = set()
         self.cleared: set[str] = set()
@@ -67,12 +74,8 @@ class Edition:
         return self.stage / "chapters" / f"{chapter.stem}.draft.ipynb"
 
     def files(self, names: tuple[str, ...]) -> list[Path]:
-        """The staged files behind names of the chapter table; a name ending in / is a folder."""
-        found = []
-        for name in names:
-            path = self.data / name
-            found += below(path) if name.endswith("/") else [path] if path.is_file() else []
-        return found
+        """The staged files behind names of the chapter table."""
+        return written(self.data, names)
 
     def readable(self, chapter: Chapter) -> bool:
         """Whether all that a chapter reads is there.
@@ -89,19 +92,57 @@ class Edition:
                     return False
         return True
 
-    def key(self, chapter: Chapter) -> str:
-        inputs = digests(self.data, self.files(chapter.reads))
-        return self.sources.chapter(chapter.stem, self.settings, inputs)
+    def resolve(self) -> None:
+        """Find out which parameters are in force, and say so in `scenario.json`. Raises Problem."""
+        key = digest(self.sources.code(["helpers.study.scenario"]), self.dress)
+        known = read_json(self.stage / "resolved.json")
+        if known.get("key") != key:
+            from helpers.study import scenario
 
-    def executed(self, chapter: Chapter, key: str) -> bool:
-        """Whether the chapter's notebook and tables are those of this key."""
-        record = read_json(self.notebook(chapter).with_suffix(".json"))
-        if record.get("key") != key or not self.notebook(chapter).is_file():
+            known = {"key": key, "resolved": scenario.load(self.name).resolved()}
+            write(self.stage / "resolved.json", json.dumps(known))
+        self.resolved = known["resolved"]
+        text = (json.dumps(self.resolved, indent=1) + "\n").encode()
+        path = self.data / "scenario.json"
+        if not path.is_file() or path.read_bytes() != text:
+            write(path, text)
+
+    def made_from(self, chapter: Chapter, files: Iterable[str], parameters: Iterable[str]) -> dict[str, Any]:
+        """What decides a chapter's result, as it is now, for one that opened `files` and read `parameters`."""
+        values = {**self.resolved["parameters"], ALL: self.dress}
+        return {
+            "code": self.sources.chapter(chapter.stem),
+            "inputs": digests(self.data, self.files(chapter.reads)),
+            "files": self.sources.files(files),
+            "parameters": {name: values.get(name) for name in sorted(parameters)},
+        }
+
+    def standing(self, chapter: Chapter) -> tuple[str, dict] | None:
+        """(Study, record) of a run of the chapter that is as good as a new one; None where it must run.
+
+        First our own, then that of the scenario which this study changes, then that of base.
+        """
+        for name in dict.fromkeys((self.name, self.name.partition("+")[0], "base")):
+            record = read_json(STAGING / name / "chapters" / f"{chapter.stem}.json")
+            made = record.get("made_from")
+            if made is None or made != self.made_from(chapter, made["files"], made["parameters"]):
+                continue
+            notebook, data = (
+                STAGING / name / "chapters" / f"{chapter.stem}.ipynb",
+                STAGING / name / "data" / name,
+            )
+            if not notebook.is_file() or digest(notebook.read_bytes()) != record["notebook"]:
+                continue
+            if digests(data, written(data, chapter.writes)) == record["writes"]:
+                return name, record
+        return None
+
+    def executed(self, chapter: Chapter, standing: tuple[str, dict] | None) -> bool:
+        """Whether the chapter stands here as our own, and shows this study's parameters."""
+        if standing is None or standing[0] != self.name or standing[1]["dress"] != self.dress:
             return False
-        self.seconds[chapter.stem] = record["seconds"]
-        return record["notebook"] == digest(self.notebook(chapter).read_bytes()) and record[
-            "writes"
-        ] == digests(self.data, self.files(chapter.writes))
+        self.seconds[chapter.stem] = standing[1]["seconds"]
+        return True
 
     def page_key(self, chapter: Chapter) -> str:
         return digest(self.page_code, self.name, self.notebook(chapter).read_bytes())
@@ -113,31 +154,83 @@ class Edition:
         there = [self.report / name for name in record["files"] if (self.report / name).is_file()]
         return digests(self.report, there) == record["files"]
 
-    def run(self, chapter: Chapter, key: str, env: dict[str, str]) -> None:
-        """Execute a chapter; its record is written last. Raises CellFailed or NoKernel."""
-        final = self.notebook(chapter)
-        record, draft = final.with_suffix(".json"), self.draft(chapter)
-        record.unlink(missing_ok=True)
+    def clear(self, chapter: Chapter) -> None:
+        """Take away what a chapter made before it is made again; its record goes first."""
+        self.notebook(chapter).with_suffix(".json").unlink(missing_ok=True)
         for path in self.files(chapter.writes):
             path.unlink()
         self.cleared.add(chapter.stem)
-        final.parent.mkdir(parents=True, exist_ok=True)
+        self.notebook(chapter).parent.mkdir(parents=True, exist_ok=True)
         self.data.mkdir(parents=True, exist_ok=True)
+
+    def run(self, chapter: Chapter, env: dict[str, str]) -> None:
+        """Execute a chapter; its record is written last. Raises CellFailed, NoKernel or Problem."""
+        from helpers.study.recording import read_log
+
+        self.clear(chapter)
+        draft, log = self.draft(chapter), self.notebook(chapter).with_suffix(".reads")
         source = ROOT / "notebooks" / f"{chapter.stem}.ipynb"
         parameters = {} if self.name == "base" else {"scenario": self.name}
-        seconds = execute(source, draft, parameters, env | {"ALPORT_DATA": str(self.stage / "data")})
+        seconds = execute(source, draft, parameters, env | {"ALPORT_DATA": str(self.stage / "data")}, log)
         absent = [name for name in chapter.writes if not self.files((name,))]
         if absent:
-            raise Trouble(f"{chapter.stem} did not write {', '.join(absent)}")
-        os.replace(draft, final)
+            raise Problem(f"{chapter.stem} did not write {', '.join(absent)}")
+        read = read_log(log)
+        self.check_tables(chapter, read.tables)
+        names = read.parameters | ({ALL} if self.sources.tells_scenario(chapter.stem) else set())
+        os.replace(draft, self.notebook(chapter))
+        self.keep(chapter, self.made_from(chapter, read.files, names), seconds)
+
+    def check_tables(self, chapter: Chapter, opened: Iterable[str]) -> None:
+        """Raise Problem where a chapter opened a table that the table of chapters does not name."""
+        for name in sorted(opened):
+            study, _, table = name.partition("/")
+            named = [*chapter.reads, *chapter.writes, *OWN]
+            folders = tuple(one for one in named if one.endswith("/"))
+            if study != self.name or not (table in named or table.startswith(folders)):
+                raise Problem(
+                    f"{chapter.stem} read {name}, which is not among what it reads by the table of chapters"
+                )
+
+    def keep(self, chapter: Chapter, made_from: dict[str, Any], seconds: float) -> None:
+        """Write the record of a chapter that is made."""
+        final = self.notebook(chapter)
         self.seconds[chapter.stem] = seconds
-        made = {
-            "key": key,
+        record = {
+            "key": digest(json.dumps(made_from, sort_keys=True)),
+            "made_from": made_from,
+            "dress": self.dress,
             "notebook": digest(final.read_bytes()),
             "writes": digests(self.data, self.files(chapter.writes)),
             "seconds": seconds,
         }
-        write(record, json.dumps(made).encode())
+        write(final.with_suffix(".json"), json.dumps(record).encode())
+
+    def take_over(self, chapter: Chapter, standing: tuple[str, dict]) -> None:
+        """Make a chapter from another study's run of it, or from our own: what it shows of the study is ours.
+
+        Raises Problem where the other run is gone meanwhile.
+        """
+        from helpers.study import scenario
+
+        def shown(changes: dict[str, Any]) -> dict[str, str]:
+            return scenario.load(self.name, **changes)._repr_mimebundle_()[0]
+
+        name, record = standing
+        notebook = (STAGING / name / "chapters" / f"{chapter.stem}.ipynb").read_bytes()
+        data = STAGING / name / "data" / name
+        tables = {path.relative_to(data): path.read_bytes() for path in written(data, chapter.writes)}
+        if digest(notebook) != record["notebook"] or record["writes"] != {
+            path.as_posix(): digest(content) for path, content in tables.items()
+        }:
+            raise Problem(f"{name} is being built by another process; run the same command again")
+        self.clear(chapter)
+        for path, content in tables.items():
+            write(self.data / path, content)
+        source = ROOT / "notebooks" / f"{chapter.stem}.ipynb"
+        parameters = {} if self.name == "base" else {"scenario": self.name}
+        write(self.notebook(chapter), readdress(notebook, source, parameters, shown))
+        self.keep(chapter, record["made_from"], record["seconds"])
 
     def render(self, chapter: Chapter) -> None:
         """Make a chapter's page and the files beside it; the record is written last."""
@@ -167,10 +260,10 @@ class Edition:
         key = digest(
             self.page_code, self.sources.tree(self.settings), *whole, json.dumps(records, sort_keys=True)
         )
-        kept = self.report / "keys" / "index.json"
+        index_record = self.report / "keys" / "index.json"
         own = ("results.json", "index.html", "comparison.json", "provenance.json")
-        if read_json(kept) != {"key": key, "files": digests(self.report, [self.report / n for n in own
-                               if (self.report / n).is_file()])}:  # fmt: skip
+        there = [self.report / name for name in own if (self.report / name).is_file()]
+        if read_json(index_record) != {"key": key, "files": digests(self.report, there)}:
             from helpers.build import pages
 
             results = {stem: record["results"] for stem, record in records.items()}
@@ -180,16 +273,15 @@ class Edition:
             write(self.report / "comparison.json", json.dumps(self.compared(records)).encode())
             write(self.report / "provenance.json", self.provenance(digest(*whole), records))
             made = {"key": key, "files": digests(self.report, [self.report / name for name in own])}
-            write(kept, json.dumps(made).encode())
+            write(index_record, json.dumps(made).encode())
         self.publish([name for record in records.values() for name in record["files"]] + list(own))
 
     def compared(self, records: dict[str, dict]) -> dict:
         """What the comparison of scenarios needs of this one."""
-        kept = {
+        chapters = {
             stem: {part: record[part] for part in ("results", "exhibits")} for stem, record in records.items()
         }
-        parameters = read_json(self.data / "scenario.json").get("parameters", {})
-        return {"about": about(self.name), "records": kept, "parameters": parameters}
+        return {"about": about(self.name), "records": chapters, "parameters": self.resolved["parameters"]}
 
     def provenance(self, key: str, records: dict[str, dict]) -> bytes:
         """`provenance.json`: what made this report, and the SHA-256 of every table and page of it.
@@ -229,17 +321,17 @@ class Edition:
     def publish(self, names: list[str]) -> None:
         """Put staged pages and tables in their places: all copied beside first, then renamed one by one."""
         tables = self.files(tuple(name for one in CHAPTERS for name in one.writes))
-        tables += self.files(("overrides.json",))
+        tables += self.files(OWN)
         target = {TABLES / self.name / path.relative_to(self.data): path for path in tables}
         target |= {REPORTS / self.name / name: self.report / name for name in names}
         new = {final: staged for final, staged in target.items() if not same(final, staged)}
         place(new)
         self.put_back = [] if self.ran else [final for final in new if final.is_relative_to(TABLES)]
-        kept = self.stage / "published.json"
+        list_of_ours = self.stage / "published.json"
         names = sorted(final.relative_to(ROOT).as_posix() for final in target)
-        old = read_json(kept).get("files", [])
+        old = read_json(list_of_ours).get("files", [])
         if old != names:
-            write(kept, json.dumps({"files": names}).encode())
+            write(list_of_ours, json.dumps({"files": names}).encode())
         stale = {ROOT / name for name in old} | set(below(REPORTS / self.name))
         for path in sorted(stale - set(target)):
             path.unlink(missing_ok=True)
@@ -312,18 +404,23 @@ def overall_index(sources: Sources) -> None:
     names = [path.parent.name for path in sorted(REPORTS.glob("*/index.html"))]
     names = [name for name in names if (ROOT / "scenarios" / f"{name.partition('+')[0]}.yaml").is_file()]
     names.sort(key=lambda name: (name != "base", name))
-    kept_of = [REPORTS / name / "comparison.json" for name in names]
-    code = sources.tree(
-        [*sources.closure(["helpers.build.pages"]), *below(ROOT / "src/helpers/build/templates")]
+    comparisons = [REPORTS / name / "comparison.json" for name in names]
+    templates = sources.tree(below(ROOT / "src/helpers/build/templates"))
+    key = digest(
+        sources.code(["helpers.build.pages"]),
+        templates,
+        *names,
+        *(path.read_bytes() if path.is_file() else b"" for path in comparisons),
     )
-    key = digest(code, *names, *(path.read_bytes() if path.is_file() else b"" for path in kept_of))
-    staged, kept = STAGING / "pages", STAGING / "index.json"
+    staged, record = STAGING / "pages", STAGING / "index.json"
     own = ("index.html", "comparison.html")
-    if read_json(kept) != {"key": key} or not all((staged / name).is_file() for name in own):
+    if read_json(record) != {"key": key} or not all((staged / name).is_file() for name in own):
         from helpers.build import pages
 
-        found = {name: read_json(path) for name, path in zip(names, kept_of, strict=True) if path.is_file()}
+        found = {
+            name: read_json(path) for name, path in zip(names, comparisons, strict=True) if path.is_file()
+        }
         write(staged / "index.html", pages.overall_index([(name, about(name)) for name in names]))
         write(staged / "comparison.html", pages.comparison(found))
-        write(kept, json.dumps({"key": key}).encode())
+        write(record, json.dumps({"key": key}).encode())
     place({REPORTS / name: staged / name for name in own if not same(REPORTS / name, staged / name)})

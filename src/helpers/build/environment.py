@@ -1,4 +1,8 @@
-"""Make `.venv` from requirements.lock: `python3 src/helpers/build/environment.py`, by the Makefile's rule.
+"""The project's environment: its variables, in the one table, and `.venv` made from requirements.lock.
+
+    python3 src/helpers/build/environment.py            make .venv, by the Makefile's rule
+    .venv/bin/python src/helpers/build/environment.py run ARGUMENT ...
+                                                        become this Python with these arguments and the variables
 
 Only the standard library, any Python 3.6 or newer to start with: a Python that is too old looks for a newer
 one and hands over. Every download is checked against the hashes of the lock. Nothing is written outside
@@ -17,6 +21,46 @@ VENV = os.path.join(ROOT, ".venv")
 CACHE = os.path.join(ROOT, ".cache")
 LOCK = os.path.join(ROOT, "requirements.lock")
 OLDEST = (3, 11)
+FOLDERS = {
+    "IPYTHONDIR": "ipython",
+    "JUPYTER_CONFIG_DIR": "jupyter/config",
+    "JUPYTER_DATA_DIR": "jupyter/data",
+    "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
+    "MPLCONFIGDIR": "matplotlib",
+    "PIP_CACHE_DIR": "pip",
+    "RUFF_CACHE_DIR": "ruff",
+    "TMPDIR": "tmp",
+    "UV_CACHE_DIR": "uv",
+    "XDG_CACHE_HOME": "xdg",
+    "XDG_CONFIG_HOME": "xdg-config",
+    "XDG_DATA_HOME": "xdg-data",
+}
+"""Variable: folder below .cache. Nothing outside the project is read or written."""
+FIXED = {
+    "JUPYTER_PREFER_ENV_PATH": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONPATH": os.path.join(ROOT, "src"),
+    "UV_PYTHON_DOWNLOADS": "never",
+}
+UNLESS_GIVEN = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Whoever sets these outside is followed: two chapters run at once, so that one thread each is enough."""
+REMOVED = (
+    # bytecode is compiled once, when the environment is made; without it every import costs seconds each time
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONHOME",
+    "PYTHONWARNINGS",
+    "VIRTUAL_ENV",
+    # these make pip and uv install elsewhere
+    "PIP_PREFIX",
+    "PIP_REQUIRE_VIRTUALENV",
+    "PIP_ROOT",
+    "PIP_TARGET",
+    "PIP_USER",
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_SYSTEM_PYTHON",
+    "UV_TARGET",
+)
 NEWER = ("python3.13", "python3.12", "python3.11", "python3.14", "python3", "python")
 
 
@@ -39,34 +83,26 @@ def find_python():
     return None
 
 
-def settings():
-    """The environment for pip and uv: their caches and temporary files inside the project."""
-    values = dict(os.environ)
-    # bytecode is compiled once, below; without it every import costs seconds each time
-    for name in (
-        "PYTHONDONTWRITEBYTECODE",
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "VIRTUAL_ENV",
-        "PIP_TARGET",
-        "PIP_USER",
-    ):
-        values.pop(name, None)
-    places = {
-        "PIP_CACHE_DIR": "pip",
-        "UV_CACHE_DIR": "uv",
-        "TMPDIR": "tmp",
-        "XDG_CACHE_HOME": "xdg",
-        "XDG_CONFIG_HOME": "xdg-config",
-        "XDG_DATA_HOME": "xdg-data",
-        "MPLCONFIGDIR": "matplotlib",
-    }
-    for name, folder in places.items():
-        values[name] = os.path.join(CACHE, folder)
-        os.makedirs(values[name], exist_ok=True)
-    values["UV_PYTHON_DOWNLOADS"] = "never"
-    values["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+def variables():
+    """The variables that everything of this project runs with, and makes their folders."""
+    values = {name: os.path.join(CACHE, folder) for name, folder in FOLDERS.items()}
+    for folder in values.values():
+        os.makedirs(folder, exist_ok=True)
+    values.update(FIXED)
+    values.update({name: os.environ.get(name, value) for name, value in UNLESS_GIVEN.items()})
     return values
+
+
+def settings():
+    """The whole environment of a process: what was there, without `REMOVED`, and our variables."""
+    values = {name: value for name, value in os.environ.items() if name not in REMOVED}
+    values.update(variables())
+    return values
+
+
+def run(arguments):
+    """Become this Python with these arguments, in the project's environment; does not return."""
+    os.execve(sys.executable, [sys.executable, *arguments], settings())
 
 
 def step(name, command, values, required=True):
@@ -125,6 +161,7 @@ def main():
         if os.path.exists(stamp) and os.path.getmtime(stamp) > called:
             return  # another make has just done it, while this one waited
         values = settings()
+        del values["PYTHONPATH"]  # nothing of ours, while the environment is made
         step("python", [base, "-m", "venv", "--clear", VENV], values)
         python = os.path.join(VENV, "bin", "python")
         pip = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
@@ -143,6 +180,8 @@ def main():
 
 if __name__ == "__main__":
     try:
+        if sys.argv[1:2] == ["run"]:
+            run(sys.argv[2:])
         main()
     except KeyboardInterrupt:
         fail("environment: stopped; run the same command again")

@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ADDED = {"injected-parameters", "papermill-error-cell-tag"}
@@ -65,8 +66,10 @@ def sockets_work(folder: Path) -> bool:
     return True
 
 
-def manager_class(env: dict[str, str], sockets: Path | None, told: Path):
+def manager_class(env: dict[str, str], sockets: Path | None, told: Path, log: Path | None = None):
     """A class of kernel managers: kernels with these variables, sockets in a folder, stderr in a file.
+
+    Before its first cell a kernel begins to write into `log`, if any, what it reads (`helpers.study.recording`).
 
     The sockets' path is relative, so that it is short wherever the project stands: the kernel starts in the
     current folder of this process. Without a folder of sockets kernels talk over ports.
@@ -74,14 +77,17 @@ def manager_class(env: dict[str, str], sockets: Path | None, told: Path):
     from jupyter_client import AsyncKernelManager
     from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+    # by this form no name of ours stands in the notebook's own space
+    begin = f"__import__('helpers.study.recording', fromlist=['*']).log_to({str(log)!r})"
+
     class Provisioner(LocalProvisioner):
         async def launch_kernel(self, cmd, **kwargs):
             own = {**kwargs.pop("env", os.environ), **env}
             with open(told, "ab") as errors:
                 kwargs |= {"stderr": errors}
-                connection = await super().launch_kernel(
-                    [*cmd, "--HistoryManager.enabled=False"], env=own, **kwargs
-                )
+                options = ["--HistoryManager.enabled=False"]
+                options += [f"--InteractiveShellApp.exec_lines={begin}"] if log else []
+                connection = await super().launch_kernel([*cmd, *options], env=own, **kwargs)
             running.append(self.process)
             return connection
 
@@ -104,8 +110,12 @@ def manager_class(env: dict[str, str], sockets: Path | None, told: Path):
     return Manager
 
 
-def execute(source: Path, target: Path, parameters: dict, env: dict[str, str]) -> float:
+def execute(
+    source: Path, target: Path, parameters: dict, env: dict[str, str], log: Path | None = None
+) -> float:
     """Execute a notebook through Papermill into `target`, normalised; gives the seconds inside its cells.
+
+    `log`, where given, then says what was read (`helpers.study.recording.read_log`).
 
     Raises `CellFailed` where a cell raises; `target` then holds the notebook as far as it came. Raises
     `NoKernel` where no kernel answered. The kernel works in the current folder, with the variables `env`.
@@ -113,7 +123,7 @@ def execute(source: Path, target: Path, parameters: dict, env: dict[str, str]) -
     import nbformat
 
     before = nbformat.read(source, as_version=4)
-    failure = _run(source, target, parameters, env)
+    failure = _run(source, target, parameters, env, log)
     notebook = nbformat.read(target, as_version=4)
     seconds = sum(cell.metadata.get("papermill", {}).get("duration") or 0.0 for cell in notebook.cells)
     normalise(notebook, before)
@@ -123,7 +133,9 @@ def execute(source: Path, target: Path, parameters: dict, env: dict[str, str]) -
     return seconds
 
 
-def _run(source: Path, target: Path, parameters: dict, env: dict[str, str]) -> CellFailed | None:
+def _run(
+    source: Path, target: Path, parameters: dict, env: dict[str, str], log: Path | None
+) -> CellFailed | None:
     """Run the notebook in the first of `STARTS` kernels that lives; what a cell raised, if one did."""
     import papermill
     import zmq
@@ -143,7 +155,7 @@ def _run(source: Path, target: Path, parameters: dict, env: dict[str, str]) -> C
                 kernel_name="python3",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
-                kernel_manager_class=manager_class(env, sockets, told),
+                kernel_manager_class=manager_class(env, sockets, told, log),
                 start_timeout=SECONDS_TO_START,
                 shutdown_kernel="immediate",
             )
@@ -163,6 +175,37 @@ def _run(source: Path, target: Path, parameters: dict, env: dict[str, str]) -> C
 def _last_line(told: Path) -> str:
     lines = told.read_text("utf-8", "replace").strip().splitlines() if told.is_file() else []
     return lines[-1][:200] if lines else ""
+
+
+def readdress(content: bytes, source: Path, parameters: dict, shown: Callable[[dict], dict]) -> str:
+    """An executed notebook as a run of `source` with other `parameters` that change no result would make it.
+
+    Papermill's cell says the parameters, cells are counted with it, and an output that shows the study
+    (metadata `study`, the changes it was loaded with) shows `shown(changes)`, its data by type.
+    """
+    import nbformat
+    from papermill.parameterize import parameterize_notebook
+
+    notebook = nbformat.reads(content.decode(), as_version=4)
+    notebook.cells = [c for c in notebook.cells if not ADDED.intersection(c.metadata.get("tags", ()))]
+    notebook.metadata["papermill"] = {}
+    for cell in notebook.cells:
+        cell.metadata.setdefault("tags", [])  # Papermill asks each cell
+    if parameters:
+        notebook = parameterize_notebook(notebook, parameters)
+    count = 0
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        count += 1
+        cell.execution_count = count
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+            if "study" in output.get("metadata", {}):
+                output.data.update(shown(output.metadata["study"]))
+    normalise(notebook, nbformat.read(source, as_version=4))
+    return nbformat.writes(notebook) + "\n"
 
 
 def normalise(notebook, before) -> None:

@@ -332,8 +332,8 @@ def overall_index(scenarios: Sequence[tuple[str, str]]) -> bytes:
 
 def results_file(chapters: dict[str, dict[str, dict]]) -> bytes:
     """`results.json`: for each chapter its named results."""
-    kept = {
+    content = {
         stem: {key: {k: v for k, v in one.items() if k != "key"} for key, one in sorted(results.items())}
         for stem, results in sorted(chapters.items())
     }
-    return (json.dumps(kept, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

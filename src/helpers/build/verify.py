@@ -6,10 +6,13 @@
 `reports/expected/<scenario>/` holds the published results: every named result, and the data of every
 exhibit. Counts and text must be equal, other numbers agree to 1e-6 relative, because the last bits of exp,
 log and linear algebra differ between processors. The committed tables of `data/synthetic/` and the results
-stored in the committed notebooks are held to the same.
+stored in the committed notebooks are held to the same, and a part of each result in `data/reference/stored/`,
+drawn by a seed, is computed again.
 """
 
 import argparse
+import contextlib
+import fcntl
 import io
 import json
 import math
@@ -19,13 +22,16 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from helpers import ROOT
+from helpers import ROOT, Problem
 from helpers.build.driver import MACHINE, explained
+from helpers.build.edition import CACHE
+from helpers.build.environment import settings
 from helpers.chapters.contents import CHAPTERS
 from helpers.study.freshness import below
 
@@ -152,23 +158,24 @@ def committed(target: Path) -> str:
     return "the files of this folder (it is no git checkout)"
 
 
-class NotChecked(Exception):
-    """Something other than the results is wrong; the text says what."""
+def environment(project: Path) -> dict[str, str]:
+    """The variables with which a copy of the project runs its own source."""
+    values = {**settings(), "PYTHONPATH": str(project / "src")}
+    values.pop("ALPORT_DATA", None)
+    return values
 
 
 def build(project: Path) -> None:
     """Build every scenario of a project folder with this Python; its progress goes to our output.
 
-    Raises NotChecked where the build fails: there is nothing to compare then.
+    Raises Problem where the build fails: there is nothing to compare then.
     """
-    environment = {**os.environ, "PYTHONPATH": str(project / "src")}
-    environment.pop("ALPORT_DATA", None)
     command = [sys.executable, "-m", "helpers.build.driver", "--all"]
-    code = subprocess.run(command, cwd=project, env=environment).returncode
+    code = subprocess.run(command, cwd=project, env=environment(project)).returncode
     if code == MACHINE:
-        raise NotChecked("no kernel came up on this machine, see above; free it of other work and try again")
+        raise Problem("no kernel came up on this machine, see above; free it of other work and try again")
     if code:
-        raise NotChecked(f"the build ended with exit code {code}, see above")
+        raise Problem(f"the build ended with exit code {code}, see above")
 
 
 def compare(project: Path) -> list[Difference]:
@@ -195,17 +202,51 @@ def compare(project: Path) -> list[Difference]:
     return out
 
 
+def compare_stored(project: Path) -> list[Difference]:
+    """A part of each stored result of a project folder, computed again. Raises Problem where that fails."""
+    command = [sys.executable, "-m", "helpers.design.renewal", "--sample"]
+    done = subprocess.run(command, cwd=project, env=environment(project), stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise Problem(f"the stored results could not be computed (exit code {done.returncode}), see above")
+    return [Difference(*map(str, json.loads(line))) for line in done.stdout.splitlines()]
+
+
+@contextlib.contextmanager
+def workplace() -> Iterator[Path]:
+    """A new folder that goes away in the end, and with it those of verifications that were killed.
+
+    Who works in a folder holds a lock on the file beside it, which the operating system frees with the
+    process: a folder whose lock is free is nobody's.
+    """
+    place = CACHE / "verify"
+    place.mkdir(parents=True, exist_ok=True)
+    with open(place / "all.lock", "w") as gate:
+        # one at a time, so that no folder is taken for left before its owner has locked it
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        for lock in place.glob("*/lock"):
+            with open(lock, "w") as held, contextlib.suppress(BlockingIOError):
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent)
+        folder = Path(tempfile.mkdtemp(dir=place))
+        held = open(folder / "lock", "w")  # noqa: SIM115 until the folder is gone
+        fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        held.close()
+
+
 def verify() -> list[Difference]:
-    """Everything that is not as published. Raises NotChecked where that could not be found out."""
-    (ROOT / ".cache" / "tmp").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / ".cache" / "tmp") as folder:
-        project = Path(folder) / "project"
+    """Everything that is not as published. Raises Problem where that could not be found out."""
+    with workplace() as folder:
+        project = folder / "project"
         print(f"rebuilding {committed(project)}", flush=True)
-        data = Path(folder) / "committed-data"
+        data = folder / "committed-data"
         if (project / "data" / "synthetic").is_dir():
             shutil.copytree(project / "data" / "synthetic", data)
         build(project)
-        differences = compare(project)
+        differences = compare(project) + compare_stored(project)
         for name in sorted(p.name for p in data.glob("*") if p.is_dir()):
             differences += compare_folders(
                 f"data/synthetic/{name}", data / name, project / "data" / "synthetic" / name
@@ -261,7 +302,7 @@ def main(arguments: list[str] | None = None) -> int:
         return renew() if renewing else conclude(verify())
     except KeyboardInterrupt:
         why, code = "stopped", 130
-    except NotChecked as reason:
+    except Problem as reason:
         why, code = str(reason), 3
     except OSError as error:
         why, code = explained(error), 3

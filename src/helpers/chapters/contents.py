@@ -11,7 +11,8 @@ class Chapter:
     """A notebook with the files of the scenario's data folder that it reads and writes.
 
     A name ending in `/` stands for every file below that folder. Whoever reads a file runs after the
-    chapter that writes it: this table is the whole graph of the build.
+    chapter that writes it. `scenario.json` is none of these files: a chapter depends on the parameters that it
+    reads, and the build records which.
     """
 
     stem: str
@@ -40,46 +41,46 @@ CHAPTERS = (
         "01-screening",
         "Screening",
         "The children who come to the clinic, before anyone is selected.",
-        writes=("scenario.json", "screening.csv", "truth/screening.csv"),
+        writes=("screening.csv", "truth/screening.csv"),
     ),
     Chapter(
         "02-eligibility",
         "Eligibility",
         "All 23 criteria against all screened children: who enters, and why the others do not.",
-        reads=("scenario.json", "screening.csv"),
+        reads=("screening.csv",),
         writes=("adie.csv",),
     ),
     Chapter(
         "03-follow-up",
         "Follow-up",
         "Randomisation, infusions, visits, laboratory values, adverse events and drop-out.",
-        reads=("scenario.json", "screening.csv", "adie.csv"),
+        reads=("screening.csv", "adie.csv"),
         writes=(*RAW[2:], "truth/children.csv", "truth/missing.csv"),
     ),
     Chapter(
         "04-analysis-data",
         "Analysis data",
         "The analysis tables, the children at baseline, what they received, and adverse events.",
-        reads=("scenario.json", *RAW),
+        reads=RAW,
         writes=(*ANALYSIS, "adae.csv"),
     ),
     Chapter(
         "05-longitudinal",
         "Longitudinal",
         "Protein, red cells and kidney function by arm over the visits.",
-        reads=("scenario.json", *ANALYSIS),
+        reads=ANALYSIS,
     ),
     Chapter(
         "06-remission",
         "Remission",
         "The primary endpoint first and alone, then the secondary ones.",
-        reads=("scenario.json", *ANALYSIS, "adae.csv"),
+        reads=(*ANALYSIS, "adae.csv"),
     ),
     Chapter(
         "07-time-to-remission",
         "Time to remission",
         "When remission comes, by arm.",
-        reads=("scenario.json", *ANALYSIS),
+        reads=ANALYSIS,
     ),
     Chapter(
         "09-validation",

@@ -177,7 +177,11 @@ def slopes(values: pd.DataFrame, fit: MixedFit, by_arm: pd.DataFrame, measure: M
         method=f"{measure.label} = intercept + time + arm + time x arm + child's own intercept and slope + error, by "
         "REML; 95 % t-intervals with Satterthwaite's df; missing at random; no p-values; source "
         f"{source_of(measure)}",
-        conventions=[ARM_ORDER, f"a year is {DAYS_PER_YEAR} days", "baseline is an observation, not a covariate"],
+        conventions=[
+            ARM_ORDER,
+            f"a year is {DAYS_PER_YEAR} days",
+            "baseline is an observation, not a covariate",
+        ],
         caption=sentences(said["fit"], f"Variance components: {spread}." if spread else ""),
         results=results_of(said),
         missing="",

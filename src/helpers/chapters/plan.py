@@ -6,7 +6,6 @@ from helpers.chapters.exhibits import Exhibit, Result
 from helpers.study import estimands, protocol
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import GROUPS, Parameters
-from helpers.study.scenario import Study
 
 _NOBODY = {"population": "no children: the plan itself", "n": 0}
 
@@ -36,18 +35,13 @@ def outcomes() -> Exhibit:
     )
 
 
-def visits(study: Study) -> Exhibit:
+def visits(p: Parameters) -> Exhibit:
     """The eleven visits with target days and windows."""
-    p = study.parameters
-    width = [
-        p.window_to_week_8 if v.day <= 56 else p.window_to_month_6 if v.day <= 183 else p.window_after_month_6
-        for v in protocol.VISITS
-    ]
     frame = pd.DataFrame(
         {
             "visit": [v.name for v in protocol.VISITS],
             "day": [v.day for v in protocol.VISITS],
-            "window": [f"±{w}" for w in width],
+            "window": [f"±{p.visit_window(v.day)}" for v in protocol.VISITS],
             "month": [v.month for v in protocol.VISITS],
         }
     )
@@ -71,14 +65,11 @@ def visits(study: Study) -> Exhibit:
     )
 
 
-def register(study: Study, group: str | None = None) -> Exhibit:
-    """The register of parameters, all or one group; those that differ from the default come first."""
-    frame = study.register()
-    if group:
-        frame = frame[frame["group"] == GROUPS[group]].reset_index(drop=True)
+def register(frame: pd.DataFrame, group: str | None = None) -> Exhibit:
+    """A group of the register of parameters (`Study.register`); without one, what differs from its default."""
+    chosen = frame["group"] == GROUPS[group] if group else frame["value"] != frame["default"]
+    frame = frame[chosen].reset_index(drop=True)
     title = GROUPS[group] if group else "Parameters that this study sets otherwise than by default"
-    if not group:
-        frame = frame[frame["value"] != frame["default"]].reset_index(drop=True)
     return Exhibit(
         f"register-{group or 'changed'}",
         f"{title}: {len(frame)} parameters" if group else title,
@@ -98,14 +89,13 @@ def register(study: Study, group: str | None = None) -> Exhibit:
     )
 
 
-def counts(study: Study) -> dict[str, Result]:
-    """How many parameters there are, and how many rest on an assumption alone."""
-    frame = study.register()
+def extent(frame: pd.DataFrame, p: Parameters) -> dict[str, Result]:
+    """How many parameters the register (`Study.register`) holds, and how many rest on an assumption alone."""
     return {
         "parameters": Result("plan.parameters", len(frame)),
         "assumptions": Result("plan.assumptions", int((frame["source"] == "assumption").sum())),
         "readings": Result("plan.readings", int((frame["group"] == GROUPS["reading"]).sum())),
-        "children": Result("plan.n_randomised", study.parameters.n_randomised),
+        "children": Result("plan.n_randomised", p.n_randomised),
         "tables": Result("plan.tables", len(TABLES)),
     }
 

@@ -1,335 +1,259 @@
 """Chapter 01: the clinic before selection, beside what is published about such clinics."""
 
-import csv
+from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from helpers import ROOT, figures
+from helpers import figures
 from helpers.chapters.exhibits import Exhibit, Result
 from helpers.chapters.words import percent
-from helpers.design.calibration import targets
-from helpers.study import eligibility, kidney
+from helpers.design import published
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import DAYS_PER_MONTH
-from helpers.study.scenario import Study
-from helpers.study.tables import to_arrays
-from helpers.trial import conduct, record, simulate
 
-CLINIC = 20_000
-"""Children drawn to show the clinic itself; the screened cohort is its first few."""
-
-GROUPS = ("X-linked, boys", "X-linked, girls", "recessive", "dominant", "digenic")
-_FORMS = ("X-linked", "recessive", "dominant", "digenic")
 _METHOD = "simulated by helpers.trial.simulate.clinic, before any criterion"
+_MEASURES = {
+    "age": "Age (years)",
+    "height": "Height (cm)",
+    "weight": "Weight (kg)",
+    "creatinine": "Creatinine (umol/L)",
+    "cystatin_c": "Cystatin C (mg/L)",
+    "bun": "Urea nitrogen (mmol/L)",
+    "egfr": "eGFR, bedside Schwartz (mL/min/1.73m2)",
+    "upcr": "UPCR (mg/mg)",
+    "protein_24h": "24-hour protein (mg/m2/h)",
+    "rbc": "Urine red cells (/uL)",
+    "ras_months": "Months on RAS inhibition",
+}
+_ORGANS = ("organ_dysfunction", "missing_answer")
+_TESTS = ("virology_positive", "virology_missing")
+_BEHIND = {
+    "variant": ("variant_uncertain", "variant_none", "variant_untested", "variant_likely"),
+    "biopsy": ("biopsy_done", "biopsy_diagnostic"),
+    "ras_inhibitor": ("ras_prevalence", "ras_prevalence_mild", "missing_answer"),
+    "infection": ("infection_recent", "missing_answer"),
+    "hbsag": _TESTS,
+    "hcv": _TESTS,
+    "hiv": _TESTS,
+    "syphilis": _TESTS,
+    "anti_hbs": ("anti_hbs_positive", "virology_missing"),
+    "allergic_state": ("allergic_state", "missing_answer"),
+    "consent": ("consent_given", "missing_answer"),
+    "other_renal": ("other_renal", "missing_answer"),
+    "severe_allergy": ("severe_allergy", "missing_answer"),
+    "stem_cell_allergy": ("stem_cell_allergy", "missing_answer"),
+    "heart": _ORGANS,
+    "liver": _ORGANS,
+    "lung": _ORGANS,
+    "other_organ": _ORGANS,
+    "tumour": _ORGANS,
+    "malformation": ("malformation", "imaging_missing"),
+    "autoimmune": ("autoimmune", "missing_answer"),
+    "immunosuppressant": ("immunosuppressant", "missing_answer"),
+    "infection_uncontrolled": ("infection_uncontrolled", "missing_answer"),
+    "surgery": ("surgery_recent", "missing_answer"),
+    "trauma": ("trauma_recent", "missing_answer"),
+    "blood_loss": ("blood_loss_recent", "missing_answer"),
+    "other_study": ("other_study", "missing_answer"),
+    "cell_product": ("cell_product", "missing_answer"),
+    "unsuitable": ("investigator_unsuitable", "missing_answer"),
+    "upcr": ("sample_missing",),
+    "protein_24h": ("collection_missing",),
+    "rbc": ("sample_missing",),
+    "creatinine": ("sample_missing",),
+    "cystatin_c": ("sample_missing",),
+    "bun": ("sample_missing",),
+    "birth_date": ("missing_answer",),
+    "dipstick": ("missing_answer",),
+    "food_allergies": ("allergies_mean", "missing_answer"),
+    "drug_allergies": ("allergies_mean", "missing_answer"),
+}
+"""Parameters behind each column of `screening` that a criterion reads."""
 
 
-def screen(study: Study) -> pd.DataFrame:
-    """Screen until enough children are eligible; writes `screening` and its truth, returns the table."""
-    enrolled, columns, _ = conduct.screen(study.parameters)
-    frame = study.write("screening", record.screening(columns))
-    study.write_truth("screening", record.screening_truth(enrolled))
-    return frame
-
-
-class Clinic:
-    """A large draw from the clinic that the screened children come from, with its eGFR and groups."""
-
-    def __init__(self, p: Parameters, n: int = CLINIC) -> None:
-        parts = []
-        for block in range(-(-n // simulate.BLOCK)):
-            size = min(simulate.BLOCK, n - block * simulate.BLOCK)
-            parts.append(simulate.clinic(p, size, simulate.Streams(p.seed, 0, block)))
-        self.p, self.n = p, n
-        self.recorded = {k: np.concatenate([r[k] for r, _ in parts]) for k in parts[0][0]}
-        self.child = {k: np.concatenate([c[k] for _, c in parts]) for k in parts[0][1]}
-        self.age, self.male = self.child["age"], self.child["male"]
-        self.form = self.child["genotype"]
-        self.group = np.where(self.form == 0, np.where(self.male, 0, 1), self.form + 1)
-        self.egfr = kidney.schwartz(self.recorded["height"], self.recorded["creatinine"])
-        self.proteinuria = self.recorded["upcr"] >= p.proteinuria_upcr
-
-    def names(self) -> np.ndarray:
-        return np.array(GROUPS, object)[self.group]
-
-
-def cohort_counts(frame: pd.DataFrame) -> dict[str, Result]:
-    """Named numbers of the screened cohort, for the chapter's text."""
-    boys = int((frame["sex"] == "male").sum())
+def cohort(frame: pd.DataFrame) -> dict[str, Result | str]:
+    """What is said of the screened cohort, as `analysis.clinic.cohort` gives it."""
+    (row,) = frame.itertuples()
     return {
-        "screened": Result("screening.n_screened", len(frame)),
-        "boys": Result("screening.boys", boys, text=percent(boys, len(frame))),
-        "x_linked": Result(
-            "screening.x_linked",
-            int((frame["genotype"] == "X-linked").sum()),
-            text=percent(int((frame["genotype"] == "X-linked").sum()), len(frame)),
-        ),
-        "upcr": Result("screening.upcr_median", float(frame["upcr"].median()), "mg/mg", 2),
-        "first": f"{frame['consent_date'].min():%d %B %Y}",
-        "last": f"{frame['consent_date'].max():%d %B %Y}",
+        "screened": Result("screening.n_screened", row.children),
+        "boys": Result("screening.boys", row.boys, text=percent(row.boys, row.children)),
+        "x_linked": Result("screening.x_linked", row.x_linked, text=percent(row.x_linked, row.children)),
+        "upcr": Result("screening.upcr_median", row.upcr_median, "mg/mg", 2),
+        "first": f"{row.first:%d %B %Y}",
+        "last": f"{row.last:%d %B %Y}",
     }
 
 
 def genotype_by_sex(frame: pd.DataFrame) -> Exhibit:
-    """Forms of the disease by sex in the screened cohort."""
-    rows = [
-        {
-            "group": "boys" if sex == "male" else "girls",
-            "category": form,
-            "n": int(((frame["sex"] == sex) & (frame["genotype"] == form)).sum()),
-        }
-        for sex in ("male", "female")
-        for form in _FORMS
-    ]
-    data = pd.DataFrame(rows)
-    totals = data.groupby("group", sort=False)["n"].sum()
-    linked = data[data["category"] == "X-linked"].set_index("group")["n"]
+    """Forms of the disease by sex, as `analysis.clinic.genotype_by_sex` gives them."""
+    linked = frame[frame["category"] == "X-linked"]
+    told = "; ".join(f"{r.group} {percent(r.n, r.total)}" for r in linked.itertuples())
+    data = frame[["group", "category", "n"]]
     return Exhibit(
         "genotype-by-sex",
         "Form of Alport syndrome by sex",
         data,
         population="all screened children",
-        n=len(frame),
+        n=int(linked["total"].sum()),
         method=_METHOD,
         conventions=("percentages are of boys and of girls",),
         caption="In a clinic of families most children have the X-linked form (published: NH01 to NH05).",
-        alt="Stacked bars by sex. X-linked disease: "
-        + "; ".join(f"{sex} {percent(int(linked[sex]), int(totals[sex]))}" for sex in totals.index)
-        + ".",
+        alt=f"Stacked bars by sex. X-linked disease: {told}.",
         figure=figures.stacked_shares(data),
     )
 
 
-def age(clinic: Clinic) -> Exhibit:
-    """Age of the clinic beside published clinics."""
+def age(clinic: pd.DataFrame, summary: pd.DataFrame) -> Exhibit:
+    """Age of the clinic beside published clinics.
+
+    Here and below, clinic: children drawn by `design.clinic.draw`; summary: their `analysis.clinic.distribution`.
+    """
+    mean, sd = published.AGE_AT_RAS_START
     return _distribution(
         "age",
         "Age in the clinic, before selection",
-        clinic,
-        clinic.age,
+        clinic["age"],
+        summary,
         label="Age",
         unit="years",
-        published=[
-            _mark("Zhang 2016, mean ± SD", 8.6, 4.5, 12.7, "NH14a"),
-            _published("Tongji, age at diagnosis, mean ± SD", "NH06"),
-        ],
+        marks=_marks(
+            ("Zhang 2016, mean ± SD", (mean, mean - sd, mean + sd), "NH14a"),
+            ("Tongji, age at diagnosis, mean ± SD", published.middle("NH06"), "NH06"),
+        ),
     )
 
 
-def height(clinic: Clinic) -> Exhibit:
-    """Height as a share of WHO's median for age and sex."""
-    inside = (clinic.age >= 3) & (clinic.age < 13)
-    median = kidney.growth("height", clinic.age, clinic.male, np.zeros(clinic.n))
-    share = 100 * clinic.recorded["height"] / median
+def height(clinic: pd.DataFrame, summary: pd.DataFrame) -> Exhibit:
+    """Height as a share of WHO's median for age and sex, in children of 3 to 12 years."""
     return _distribution(
         "height",
         "Height against WHO's median for age and sex, 3 to 12 years",
-        clinic,
-        share[inside],
+        clinic["height_share"],
+        summary,
         label="Height",
         unit="% of WHO median",
-        published=[
-            _mark(f"Chinese {who}, 2005 survey, medians at 3 to 12 years", *_china(sex), "growth_lms.csv")
-            for who, sex in (("boys", "M"), ("girls", "F"))
-        ],
+        marks=_marks(
+            *(
+                (
+                    f"Chinese {who}, 2005 survey, medians at 3 to 12 years",
+                    published.chinese_heights(sex),
+                    "growth_lms.csv",
+                )
+                for who, sex in (("boys", "M"), ("girls", "F"))
+            )
+        ),
     )
 
 
-def _china(sex: str) -> tuple[float, float, float]:
-    """Mean, least and greatest of the Chinese over WHO's median height, in %, ages 3 to 12."""
-    medians: dict[str, dict[int, float]] = {"WHO": {}, "China Li": {}}
-    with (ROOT / "data" / "reference" / "growth_lms.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            for name, found in medians.items():
-                if row["reference"].startswith(name) and row["measure"] == "height" and row["sex"] == sex:
-                    found[int(row["age_years"])] = float(row["M"])
-    shares = [100 * medians["China Li"][a] / medians["WHO"][a] for a in range(3, 13)]
-    return float(np.mean(shares)), min(shares), max(shares)
-
-
-def egfr(clinic: Clinic) -> Exhibit:
-    """eGFR by bedside Schwartz beside two published cohorts of X-linked disease."""
-    linked = clinic.form == simulate.X_LINKED
+def egfr(clinic: pd.DataFrame, summary: pd.DataFrame) -> Exhibit:
+    """eGFR by bedside Schwartz in X-linked disease beside two published cohorts of it."""
     return _distribution(
         "egfr",
         "eGFR (bedside Schwartz) in X-linked disease",
-        clinic,
-        clinic.egfr[linked],
-        by=clinic.names()[linked],
+        clinic["egfr"],
+        summary,
+        by=clinic["group"],
         label="eGFR",
         unit="mL/min/1.73m2",
-        published=[
-            _published("84 boys, mean ± SD", "NH22"),
-            _published("69 children, mean ± SD", "NH23"),
-        ],
+        marks=_marks(
+            ("84 boys, mean ± SD", published.middle("NH22"), "NH22"),
+            ("69 children, mean ± SD", published.middle("NH23"), "NH23"),
+        ),
     )
 
 
-def upcr(clinic: Clinic) -> Exhibit:
+def upcr(clinic: pd.DataFrame, summary: pd.DataFrame) -> Exhibit:
     """UPCR by form and sex beside the published first visit of boys."""
     return _distribution(
         "upcr",
         "Urine protein/creatinine ratio by form and sex",
-        clinic,
-        clinic.recorded["upcr"],
-        by=clinic.names(),
+        clinic["upcr"],
+        summary,
+        by=clinic["group"],
         log=True,
         label="UPCR",
         unit="mg/mg",
-        published=[_published("130 boys, X-linked, first visit, quartiles", "NH13")],
+        marks=_marks(("130 boys, X-linked, first visit, quartiles", published.middle("NH13"), "NH13")),
         caption="The published boys were mostly untreated at their first visit; of ours most take a RAS inhibitor.",
     )
 
 
-def red_cells(clinic: Clinic) -> Exhibit:
+def red_cells(clinic: pd.DataFrame, summary: pd.DataFrame) -> Exhibit:
     """Urine red cells by form and sex beside the limit of health."""
     return _distribution(
         "red-cells",
         "Urine red cells by form and sex",
-        clinic,
-        clinic.recorded["rbc"],
-        by=clinic.names(),
+        clinic["rbc"],
+        summary,
+        by=clinic["group"],
         log=True,
         label="Urine red cells",
         unit="/uL",
-        published=[_published("upper limit in healthy children", "DF09")],
+        marks=_marks(("upper limit in healthy children", published.middle("DF09"), "DF09")),
         caption="No published distribution of red cell counts in Alport syndrome was found (NH37): an assumption.",
     )
 
 
-def _mark(label: str, value: float, low: float, high: float, source: str) -> dict:
-    return {"label": label, "value": value, "low": low, "high": high, "source_id": source}
-
-
-def _published(label: str, source: str) -> dict:
-    row = targets()[source]
-    return _mark(label, float(row["value"]), float(row["low"]), float(row["high"]), source)
+def _marks(*published_ranges: tuple[str, tuple[float, float, float], str]) -> list[dict]:
+    """Published marks of a picture, from (label, (value, low, high), source)."""
+    return [
+        {"label": label, "value": value, "low": low, "high": high, "source_id": source}
+        for label, (value, low, high), source in published_ranges
+    ]
 
 
 def _distribution(
-    key, title, clinic, values, *, label, unit, published, by=None, log=False, caption=""
+    key: str,
+    title: str,
+    values: pd.Series,
+    summary: pd.DataFrame,
+    *,
+    label: str,
+    unit: str,
+    marks: list[Mapping],
+    by: pd.Series | None = None,
+    log: bool = False,
+    caption: str = "",
 ) -> Exhibit:
-    values = np.asarray(values, float)
-    seen = ~np.isnan(values)
-    values = values[seen]
-    group = np.array(["all"] * len(values), object) if by is None else np.asarray(by, object)[seen]
-    frame = pd.DataFrame({"group": group, "value": values})
-    order = [g for g in GROUPS if g in set(group)] if by is not None else ["all"]
-    summary = frame.groupby("group")["value"].quantile([0.25, 0.5, 0.75]).unstack().loc[order]
-    summary.columns = ["quartile_1", "median", "quartile_3"]
-    summary.insert(0, "children", frame.groupby("group").size())
-    summary["mean"] = frame.groupby("group")["value"].mean()
-    summary["sd"] = frame.groupby("group")["value"].std()
-    summary = summary.reset_index()
-    marks = pd.DataFrame(
-        [
-            {
-                "group": f"published: {m['label']} ({m['source_id']})",
-                "median": m["value"],
-                "quartile_1": m["low"],
-                "quartile_3": m["high"],
-            }
-            for m in published
-        ]
+    """A distribution with its published marks; the data are the summary and the marks below it."""
+    beside = pd.DataFrame(
+        {
+            "group": [f"published: {m['label']} ({m['source_id']})" for m in marks],
+            "median": [m["value"] for m in marks],
+            "quartile_1": [m["low"] for m in marks],
+            "quartile_3": [m["high"] for m in marks],
+        }
     )
     words = "; ".join(
         f"{r.group}: median {r.median:.3g}, quartiles {r.quartile_1:.3g} and {r.quartile_3:.3g}"
         for r in summary.itertuples()
     )
-    told = "; ".join(f"{m['label']} {m['value']:g} ({m['low']:.4g} to {m['high']:.4g})" for m in published)
+    told = "; ".join(f"{m['label']} {m['value']:g} ({m['low']:.4g} to {m['high']:.4g})" for m in marks)
     return Exhibit(
         key,
         title,
-        pd.concat([summary, marks], ignore_index=True),
+        pd.concat([summary, beside], ignore_index=True),
         population="the simulated clinic before selection",
-        n=f"{len(values)} children drawn",
+        n=f"{summary['children'].sum()} children drawn",
         method=_METHOD,
         conventions=("published marks carry their row of targets.csv",),
         caption=caption,
         alt=f"Distribution of {label} ({unit}). Simulated: {words}. Published: {told}.",
-        figure=figures.distribution(
-            values, by=None if by is None else group, log=log, published=published, label=label, unit=unit
-        ),
+        figure=figures.distribution(values, by=by, log=log, published=marks, label=label, unit=unit),
     )
 
 
-_FACTS = {
-    "variant": ("variant_uncertain, variant_none, variant_untested, variant_likely", None),
-    "biopsy": ("biopsy_done, biopsy_diagnostic", None),
-    "ras_inhibitor": ("ras_prevalence, ras_prevalence_mild", "yes"),
-    "infection": ("infection_recent", "yes"),
-    "hbsag": ("virology_positive, virology_missing", "positive"),
-    "hcv": ("virology_positive, virology_missing", "positive"),
-    "hiv": ("virology_positive, virology_missing", "positive"),
-    "syphilis": ("virology_positive, virology_missing", "positive"),
-    "anti_hbs": ("anti_hbs_positive, virology_missing", "positive"),
-    "allergic_state": ("allergic_state", "yes"),
-    "consent": ("consent_given", "yes"),
-    "other_renal": ("other_renal", "yes"),
-    "severe_allergy": ("severe_allergy", "yes"),
-    "stem_cell_allergy": ("stem_cell_allergy", "yes"),
-    "heart": ("organ_dysfunction", "yes"),
-    "liver": ("organ_dysfunction", "yes"),
-    "lung": ("organ_dysfunction", "yes"),
-    "other_organ": ("organ_dysfunction", "yes"),
-    "tumour": ("organ_dysfunction", "yes"),
-    "malformation": ("malformation, imaging_missing", "yes"),
-    "autoimmune": ("autoimmune", "yes"),
-    "immunosuppressant": ("immunosuppressant", "yes"),
-    "infection_uncontrolled": ("infection_uncontrolled", "yes"),
-    "surgery": ("surgery_recent", "yes"),
-    "trauma": ("trauma_recent", "yes"),
-    "blood_loss": ("blood_loss_recent", "yes"),
-    "other_study": ("other_study", "yes"),
-    "cell_product": ("cell_product", "yes"),
-    "unsuitable": ("investigator_unsuitable", "yes"),
-}
-
-
 def facts(frame: pd.DataFrame, p: Parameters) -> Exhibit:
-    """Every question that the criteria ask: answers, missing answers, and the parameters behind them."""
+    """Every question that the criteria ask, as `analysis.clinic.facts` counts it, with the parameters behind."""
     meaning = {c.name: c.meaning.split(";")[0] for c in TABLES["screening"].columns}
     rows = []
-    for name, (parameters, yes) in _FACTS.items():
-        column = frame[name]
-        values = [f"{n} {getattr(p, n):g}" for n in parameters.split(", ")]
-        if yes and "virology" not in parameters and "imaging" not in parameters:
-            values.append(f"missing_answer {p.missing_answer:g}")
-        if yes:
-            shown = percent(int((column == yes).sum()), len(frame))
-        else:
-            shown = "; ".join(f"{value} {count}" for value, count in column.value_counts().items())
+    for question, answers in frame.groupby("question", sort=False):
         rows.append(
             {
-                "question": meaning[name],
-                "answer": shown,
-                "missing": int(column.isna().sum()),
-                "parameters": "; ".join(values),
-            }
-        )
-    for name in ("upcr", "protein_24h", "rbc", "creatinine", "cystatin_c", "bun", "birth_date", "dipstick"):
-        lost = {
-            "protein_24h": "collection_missing",
-            "birth_date": "missing_answer",
-            "dipstick": "missing_answer",
-        }
-        parameter = lost.get(name, "sample_missing")
-        rows.append(
-            {
-                "question": meaning[name],
-                "answer": "measured" if name != "birth_date" else "recorded",
-                "missing": int(frame[name].isna().sum()),
-                "parameters": f"{parameter} {getattr(p, parameter):g}",
-            }
-        )
-    for name in ("food_allergies", "drug_allergies"):
-        rows.append(
-            {
-                "question": f"allergies, {meaning[name]}",
-                "answer": f"two or more: {int((frame[name] >= 2).sum())}",
-                "missing": int(frame[name].isna().sum()),
-                "parameters": f"allergies_mean {p.allergies_mean:g}; missing_answer {p.missing_answer:g}",
+                "question": ("allergies, " if question.endswith("_allergies") else "") + meaning[question],
+                "answer": "; ".join(_answer(r) for r in answers.dropna(subset=["answer"]).itertuples()),
+                "missing": answers["missing"].iloc[0],
+                "parameters": "; ".join(f"{name} {getattr(p, name):g}" for name in _BEHIND[question]),
             }
         )
     return Exhibit(
@@ -337,7 +261,7 @@ def facts(frame: pd.DataFrame, p: Parameters) -> Exhibit:
         "What the criteria ask, as recorded at screening",
         pd.DataFrame(rows),
         population="all screened children",
-        n=len(frame),
+        n=int(frame["total"].iloc[0]),
         method=_METHOD,
         columns={
             "question": "Question",
@@ -349,36 +273,21 @@ def facts(frame: pd.DataFrame, p: Parameters) -> Exhibit:
     )
 
 
+def _answer(row) -> str:
+    """An answer with its count, as it stands in the table."""
+    if row.answer == "measured":
+        return "recorded" if row.question == "birth_date" else "measured"
+    if row.answer in ("yes", "positive"):
+        return percent(row.n, row.total)
+    return f"{row.answer}: {row.n}" if row.answer == "two or more" else f"{row.answer} {row.n}"
+
+
 def measures(frame: pd.DataFrame) -> Exhibit:
-    """Laboratory values of the screened cohort by sex."""
-    rows = []
-    arrays = to_arrays("screening", frame)
-    table = {
-        "Age (years)": eligibility.age_years(arrays["birth_date"], arrays["consent_date"]),
-        "Height (cm)": arrays["height"],
-        "Weight (kg)": arrays["weight"],
-        "Creatinine (umol/L)": arrays["creatinine"],
-        "Cystatin C (mg/L)": arrays["cystatin_c"],
-        "Urea nitrogen (mmol/L)": arrays["bun"],
-        "eGFR, bedside Schwartz (mL/min/1.73m2)": kidney.schwartz(arrays["height"], arrays["creatinine"]),
-        "UPCR (mg/mg)": arrays["upcr"],
-        "24-hour protein (mg/m2/h)": arrays["protein_24h"],
-        "Urine red cells (/uL)": arrays["rbc"],
-        "Months on RAS inhibition": (arrays["consent_date"] - arrays["ras_since"])
-        / np.timedelta64(1, "D")
-        / DAYS_PER_MONTH,
-    }
-    for what, values in table.items():
-        row = {"measure": what}
-        for sex, chosen in (("boys", arrays["sex"] > 0), ("girls", arrays["sex"] < 0)):
-            got = values[chosen]
-            got = got[~np.isnan(got)]
-            row[f"{sex}_n"] = len(got)
-            for q, name in ((25, "q1"), (50, "median"), (75, "q3")):
-                row[f"{sex}_{name}"] = float(np.percentile(got, q)) if len(got) else np.nan
-        rows.append(row)
-    data = pd.DataFrame(rows)
-    for sex in ("boys", "girls"):
+    """Measures at screening by sex, as `analysis.clinic.measures` gives them."""
+    totals = {sex: frame[f"{sex}_total"].iloc[0] for sex in ("boys", "girls")}
+    data = frame.drop(columns=[f"{sex}_total" for sex in totals])
+    data["measure"] = data["measure"].map(_MEASURES)
+    for sex in totals:
         data[f"{sex}_shown"] = [
             f"{m:.3g} ({a:.3g} to {b:.3g})" if n else "none measured"
             for n, m, a, b in zip(
@@ -390,7 +299,7 @@ def measures(frame: pd.DataFrame) -> Exhibit:
         "Screened children: measures by sex, median (quartiles)",
         data,
         population="all screened children",
-        n=f"{int((frame['sex'] == 'male').sum())} boys, {int((frame['sex'] == 'female').sum())} girls",
+        n=", ".join(f"{total} {sex}" for sex, total in totals.items()),
         method=_METHOD,
         columns={
             "measure": "Measure",
@@ -404,30 +313,24 @@ def measures(frame: pd.DataFrame) -> Exhibit:
 
 
 def protein_agreement(frame: pd.DataFrame, p: Parameters) -> Exhibit:
-    """How the three protein measures agree on 'positive proteinuria'."""
-    seen = frame.dropna(subset=["upcr", "dipstick"])
-    upcr = seen["upcr"] >= p.proteinuria_upcr
-    dipstick = seen["dipstick"].isin(["1+", "2+", "3+", "4+"])
-    day = seen["protein_24h"] >= p.protein24_limit
-    rows = []
-    for u in (True, False):
-        for d in (True, False):
-            chosen = (upcr == u) & (dipstick == d)
-            collected = chosen & seen["protein_24h"].notna()
-            rows.append(
-                {
-                    "upcr": f"{'at least' if u else 'below'} {p.proteinuria_upcr:g} mg/mg",
-                    "dipstick": "1+ and above" if d else "negative or trace",
-                    "children": int(chosen.sum()),
-                    "day": percent(int((collected & day).sum()), int(collected.sum())),
-                }
-            )
+    """How the three protein measures agree, as `analysis.clinic.protein_agreement` counts it."""
+    limit = f"{p.proteinuria_upcr:g} mg/mg"
+    data = pd.DataFrame(
+        {
+            "upcr": [f"at least {limit}" if positive else f"below {limit}" for positive in frame["upcr"]],
+            "dipstick": [
+                "1+ and above" if positive else "negative or trace" for positive in frame["dipstick"]
+            ],
+            "children": frame["children"],
+            "day": [percent(r.day, r.collected) for r in frame.itertuples()],
+        }
+    )
     return Exhibit(
         "protein-agreement",
         "Three measures of protein in the same children",
-        pd.DataFrame(rows),
+        data,
         population="screened children with UPCR and dipstick",
-        n=len(seen),
+        n=int(frame["children"].sum()),
         method=_METHOD,
         columns={
             "upcr": "UPCR",

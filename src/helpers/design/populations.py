@@ -24,9 +24,10 @@ TRIAL = ("DO01", "DO02", "DO03", "DO04", "DO05", "DO07", "DO09", "MS04", "MS05a"
 
 BATCH = 10_000
 """Children of a batch, at least; twenty batches make 200,000."""
-MG_PER_MMOL = 113.0
-"""UPCR in mg/mmol of 1 mg/mg (EQ11)."""
-WEBB_ENTRY = 34 / MG_PER_MMOL
+WEBB_ENTRY = 34 / kidney.MG_MMOL_PER_MG_MG
+"""UPCR at or above which children entered the losartan trial, mg/mg."""
+PERCENTILES = tuple(range(1, 100, 2))
+"""Percentiles of a curve."""
 
 UNTREATED = {"ras_prevalence": 0.0, "ras_prevalence_mild": 0.0}
 ANY_AGE = {"age_min": 1.0, "age_max": 18.0}
@@ -98,9 +99,8 @@ def log_upcr(upcr: NDArray) -> NDArray:
 def _curve(name: str, values: NDArray) -> Batch:
     """Percentiles 1, 3, ..., 99 for a picture: `curve <name> <percentile>`."""
     values = values[~np.isnan(values)]
-    at = range(1, 100, 2)
-    found = np.percentile(values, at) if values.size else [np.nan] * len(at)
-    return {f"curve {name} {q}": float(x) for q, x in zip(at, found, strict=True)}
+    found = np.percentile(values, PERCENTILES) if values.size else [np.nan] * len(PERCENTILES)
+    return {f"curve {name} {q}": float(x) for q, x in zip(PERCENTILES, found, strict=True)}
 
 
 def clinic(p: Parameters, streams: Streams) -> Batch:
@@ -258,7 +258,7 @@ def next_day(p: Parameters, streams: Streams) -> Batch:
     """The same child measured on two consecutive days: coefficients of variation within a child."""
     out = {}
     rho = np.exp2(-1 / p.upcr_wander_half_life)
-    for name, true in (("CV01", 20 / MG_PER_MMOL), ("CV02", 200 / MG_PER_MMOL)):
+    for name, true in (("CV01", 20 / kidney.MG_MMOL_PER_MG_MG), ("CV02", 200 / kidney.MG_MMOL_PER_MG_MG)):
         z = streams(name).standard_normal((BATCH, 4))
         wander = p.upcr_wander * np.stack([z[:, 0], rho * z[:, 0] + np.sqrt(1 - rho * rho) * z[:, 1]])
         both = simulate.upcr_reported(p, np.log(true) + wander, z[:, 2:].T)

@@ -3,18 +3,94 @@
 Each raises one ValueError that names the argument.
 """
 
+from typing import Any, TypeAlias
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+Shaped: TypeAlias = Any
+"""A float where all arguments are scalars, else an array of their broadcast shape: types can't tell which."""
 
-def follow_up(time, event, level=0.95):
-    """Times and events of one arm without the children that lack a time, and the message that says so."""
+
+def follow_up(time: ArrayLike, event: ArrayLike, level: float = 0.95) -> tuple[NDArray, NDArray, str]:
+    """Times and events of one arm without the children that lack a time.
+
+    Parameters
+    ----------
+    time, event : array_like, shape (children,)
+        As in `two_arms`.
+    level : float
+        Checked as in `check_level`.
+
+    Returns
+    -------
+    time, event : numpy.ndarray
+        Of the children kept.
+    message : str
+        How many were left out.
+
+    Raises
+    ------
+    ValueError
+        As `two_arms`.
+
+    Notes
+    -----
+    `two_arms` with everybody in one arm.
+
+    Examples
+    --------
+    >>> time, event, message = follow_up([3, float("nan"), 6], [1, 0, 0])
+    >>> time.tolist(), event.tolist(), message
+    ([3.0, 6.0], [1, 0], '1 without a time left out')
+    """
     time, event, _, message = two_arms(time, event, None, level)
     return time, event, message
 
 
-def two_arms(time, event, arm, level=0.95, keep_missing=False):
-    """Times, events and arms (children,), without those that lack a time unless `keep_missing`; the message."""
+def two_arms(
+    time: ArrayLike,
+    event: ArrayLike,
+    arm: ArrayLike | None,
+    level: float = 0.95,
+    keep_missing: bool = False,
+) -> tuple[NDArray, NDArray, NDArray, str]:
+    """Times, events and arms without the children that lack a time.
+
+    Parameters
+    ----------
+    time : array_like, shape (children,)
+        Finite, not negative; NaN = unknown.
+    event, arm : array_like of 0 and 1, shape (children,)
+        arm None puts everybody in arm 0.
+    level : float
+        Checked as in `check_level`.
+    keep_missing : bool
+        Keep the children without a time, as no events.
+
+    Returns
+    -------
+    time, event, arm : numpy.ndarray
+        Of the children kept.
+    message : str
+        How many lack a time.
+
+    Raises
+    ------
+    ValueError
+        Lengths that differ, times that can't be, values that are not 0 or 1.
+
+    Notes
+    -----
+    An event of a child without a time is not looked at.
+
+    Examples
+    --------
+    >>> time, event, arm, message = two_arms([3, 6], [1, 0], [0, 1])
+    >>> arm.tolist(), message
+    ([0, 1], '')
+    """
     check_level(level)
     time = np.asarray(time, float)
     event = np.asarray(event)
@@ -37,8 +113,36 @@ def two_arms(time, event, arm, level=0.95, keep_missing=False):
     return time[keep], event[keep], groups[keep], message
 
 
-def response(y, arm):
-    """Repeated measures (children, visits) and arms (children,), as floats."""
+def response(y: ArrayLike, arm: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Repeated measures and arms, as floats.
+
+    Parameters
+    ----------
+    y : array_like, shape (children, visits)
+        NaN = not measured.
+    arm : array_like of 0 and 1, shape (children,)
+        0 control, 1 active.
+
+    Returns
+    -------
+    y, arm : numpy.ndarray of float
+        The same.
+
+    Raises
+    ------
+    ValueError
+        Shapes that differ, infinite values, an arm that is not 0 or 1.
+
+    Notes
+    -----
+    At least one visit; any number of children.
+
+    Examples
+    --------
+    >>> y, arm = response([[1, 2]], [0])
+    >>> y.shape, arm.dtype.kind
+    ((1, 2), 'f')
+    """
     y, arm = np.asarray(y, float), np.asarray(arm)
     if y.ndim != 2 or y.shape[1] == 0 or arm.shape != y.shape[:1]:
         raise ValueError(f"y must be (children, visits) and arm (children,), got {y.shape} and {arm.shape}")
@@ -49,29 +153,158 @@ def response(y, arm):
     return y, arm.astype(float)
 
 
-def binary(name, values):
-    """Whole numbers 0 or 1."""
+def binary(name: str, values: ArrayLike) -> NDArray:
+    """Whole numbers 0 or 1.
+
+    Parameters
+    ----------
+    name : str
+        What the error calls them.
+    values : array_like
+        Booleans or numbers, any shape.
+
+    Returns
+    -------
+    numpy.ndarray of int
+        The same shape.
+
+    Raises
+    ------
+    ValueError
+        Any other value, NaN included.
+
+    Notes
+    -----
+    Text is refused even where it reads as a number.
+
+    Examples
+    --------
+    >>> binary("event", [True, False]).tolist()
+    [1, 0]
+    """
     values = np.asarray(values)
     if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
         raise ValueError(f"{name} must be 0 or 1")
     return values.astype(int)
 
 
-def positive(name, value):
+def positive(name: str, value: float) -> None:
+    """Refuse a number that is not finite and above 0.
+
+    Parameters
+    ----------
+    name : str
+        What the error calls it.
+    value : float
+        To be checked.
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    ValueError
+        Where it is 0, negative, infinite or NaN.
+
+    Notes
+    -----
+    For horizons and counts of resamples.
+
+    Examples
+    --------
+    >>> positive("tau", 12.0)
+    """
     if not (np.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be positive, got {value!r}")
 
 
-def check_level(level):
+def check_level(level: float) -> None:
+    """Refuse a confidence level outside 0 to 1.
+
+    Parameters
+    ----------
+    level : float
+        A proportion: 0.95, not 95.
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    ValueError
+        At or below 0, at or above 1.
+
+    Notes
+    -----
+    The same words for all estimators.
+
+    Examples
+    --------
+    >>> check_level(95)
+    Traceback (most recent call last):
+    ValueError: level must lie between 0 and 1, got 95
+    """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}")
 
 
-def z(level):
-    """The normal quantile of a two-sided interval."""
+def z(level: float) -> float:
+    """The normal quantile of a two-sided interval.
+
+    Parameters
+    ----------
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    float
+        Standard errors to either side.
+
+    Raises
+    ------
+    ValueError
+        Never: NaN outside 0 to 1, see `check_level`.
+
+    Notes
+    -----
+    The upper (1 - level) / 2 quantile.
+
+    Examples
+    --------
+    >>> round(z(0.95), 3)
+    1.96
+    """
     return float(stats.norm.isf((1 - level) / 2))
 
 
-def join(*parts):
-    """Messages in one; empty ones vanish."""
+def join(*parts: str) -> str:
+    """Messages in one.
+
+    Parameters
+    ----------
+    *parts : str
+        Empty ones vanish.
+
+    Returns
+    -------
+    str
+        Joined by semicolons.
+
+    Raises
+    ------
+    TypeError
+        A part that is not text.
+
+    Notes
+    -----
+    An empty message means nothing to report.
+
+    Examples
+    --------
+    >>> join("2 without a time left out", "", "no events")
+    '2 without a time left out; no events'
+    """
     return "; ".join(part for part in parts if part)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
 from helpers.estimators import arguments
@@ -17,7 +18,26 @@ from helpers.estimators import arguments
 
 @dataclass(frozen=True)
 class HazardRatio:
-    """Hazard ratio, active over control, with interval and p; log ratio and its SE; all coefficients."""
+    """Hazard ratio, active over control.
+
+    Attributes
+    ----------
+    ratio, lower, upper : float
+        With its interval; NaN with words in `message`.
+    p : float
+        Two-sided, against a ratio of 1.
+    log_ratio, se : float
+        Log ratio and its Wald standard error.
+    coefficients : numpy.ndarray
+        Arm, intercept, baseline columns, on the log hazard scale.
+    message : str
+        What there is to say, in words.
+
+    Examples
+    --------
+    >>> HazardRatio(message="no events").ratio
+    nan
+    """
 
     ratio: float = np.nan
     lower: float = np.nan
@@ -25,17 +45,53 @@ class HazardRatio:
     p: float = np.nan
     log_ratio: float = np.nan
     se: float = np.nan
-    coefficients: np.ndarray = field(default_factory=lambda: np.array([]))
+    coefficients: NDArray = field(default_factory=lambda: np.array([]))
     message: str = ""
 
 
-def person_period(time, event, arm, grid, attended=None) -> pd.DataFrame:
-    """A row per child and visit at risk: child (row number), arm, period (index in `grid`), time, y (1 =
-    event there).
+def person_period(
+    time: ArrayLike,
+    event: ArrayLike,
+    arm: ArrayLike,
+    grid: ArrayLike,
+    attended: ArrayLike | None = None,
+) -> pd.DataFrame:
+    """A row per child and visit at risk.
 
-    `time` must lie on `grid` (K,). `attended`, (children, K) booleans, leaves out visits that were missed:
-    the row after a gap then stands for a longer interval than its hazard says, which is why the model is a
-    description.
+    Parameters
+    ----------
+    time, event : array_like, shape (children,)
+        Time in any unit, on `grid` or 0 (never at risk); 1 event, 0 censored.
+    arm : array_like of 0 and 1, shape (children,)
+        0 control, 1 active.
+    grid : array_like, shape (k,)
+        Times of the visits.
+    attended : array_like of bool, shape (children, k), optional
+        Leaves out visits that were missed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        child (row number), arm, period (index in `grid`), time, y (1 = event there).
+
+    Raises
+    ------
+    ValueError
+        A time off the grid, shapes or values that can't be.
+
+    Notes
+    -----
+    The row after a missed visit stands for a longer interval than its hazard says, which is why the model on
+    these rows is a description.
+
+    References
+    ----------
+    Prentice & Gloeckler (1978), Biometrics 34:57-67.
+
+    Examples
+    --------
+    >>> person_period([12, 24], [1, 0], [0, 1], [12, 24]).to_numpy().tolist()
+    [[0.0, 0.0, 0.0, 12.0, 1.0], [1.0, 1.0, 0.0, 12.0, 0.0], [1.0, 1.0, 1.0, 24.0, 0.0]]
     """
     grid = np.asarray(grid, float)
     time, event, arm, _ = arguments.two_arms(time, event, arm, keep_missing=True)
@@ -53,17 +109,54 @@ def person_period(time, event, arm, grid, attended=None) -> pd.DataFrame:
 
 
 def discrete_hazard_ratio(
-    y, arm, baseline=None, firth: bool = True, level: float = 0.95, interval: str = "profile"
+    y: ArrayLike,
+    arm: ArrayLike,
+    baseline: ArrayLike | None = None,
+    firth: bool = True,
+    level: float = 0.95,
+    interval: str = "profile",
 ) -> HazardRatio:
     """Hazard ratio of grouped times: complementary log-log regression on a person-period table.
 
-    `y` (0/1) and `arm` (0/1) have a row per child and visit at risk; `baseline` (rows, k) holds the columns
-    of the baseline hazard beside the intercept (log time, or visit indicators but one); a child's rows are
-    independent given survival so far. `firth` adds Jeffreys' penalty, half the log determinant of the
-    expected information, so that the ratio stays finite when an arm has no events; without it the fit equals
-    a GLM. `interval` is "profile" (penalised likelihood ratio, p likewise) or "wald". Raises ValueError for
-    shapes, values, or another interval. Sources: Prentice & Gloeckler (1978), Biometrics 34:57-67; Firth
-    (1993), Biometrika 80:27-38; Heinze & Schemper (2001), Biometrics 57:114-119.
+    Parameters
+    ----------
+    y, arm : array_like of 0 and 1, shape (rows,)
+        A row per child and visit at risk: event there, 0 control or 1 active.
+    baseline : array_like, shape (rows, k), optional
+        Columns of the baseline hazard beside the intercept (log time, or visit indicators but one).
+    firth : bool
+        Add Jeffreys' penalty, half the log determinant of the expected information, so that the ratio stays
+        finite when an arm has no events; without it the fit equals a GLM.
+    level : float
+        Confidence level.
+    interval : {"profile", "wald"}
+        Profile of the (penalised) likelihood, with p from its ratio; or Wald's.
+
+    Returns
+    -------
+    HazardRatio
+        NaN with words where arm and baseline can't be told apart or no row, or every row, has an event.
+
+    Raises
+    ------
+    ValueError
+        Shapes, values, level or another interval.
+
+    Notes
+    -----
+    A child's rows are independent given survival so far.
+
+    References
+    ----------
+    Prentice & Gloeckler (1978), Biometrics 34:57-67; Firth (1993), Biometrika 80:27-38; Heinze & Schemper
+    (2001), Biometrics 57:114-119.
+
+    Examples
+    --------
+    >>> rows = person_period([1, 1, 2, 2, 1, 2, 2, 2], [1, 1, 1, 0, 1, 0, 0, 0], [1] * 4 + [0] * 4, [1, 2])
+    >>> found = discrete_hazard_ratio(rows["y"], rows["arm"], rows["period"])
+    >>> round(found.ratio, 1), round(found.p, 1)
+    (3.1, 0.2)
     """
     if interval not in ("profile", "wald"):
         raise ValueError(f"interval is {interval!r}; it must be 'profile' or 'wald'")
@@ -95,7 +188,7 @@ def discrete_hazard_ratio(
     else:
         allowed = stats.chi2.ppf(level, 1)
 
-        def drop(value):
+        def drop(value: float) -> float:
             return 2 * (top - _cloglog(x, y, firth, fixed=value, start=beta)[1])
 
         limits = []
@@ -113,7 +206,9 @@ def discrete_hazard_ratio(
     return HazardRatio(ratio, low, high, float(p), float(beta[0]), se, beta, message)
 
 
-def _cloglog(x, y, firth, fixed=None, start=None):
+def _cloglog(
+    x: NDArray, y: NDArray, firth: bool, fixed: float | None = None, start: NDArray | None = None
+) -> tuple[NDArray, float, NDArray, bool]:
     """Maximise the (penalised) likelihood, with the first coefficient free or fixed.
 
     Returns coefficients, log-likelihood with penalty, expected information of all of them, and whether it
@@ -126,7 +221,7 @@ def _cloglog(x, y, firth, fixed=None, start=None):
     if fixed is not None:
         beta[0] = fixed
 
-    def parts(b):
+    def parts(b: NDArray) -> tuple[float, NDArray, NDArray]:
         eta = np.clip(x @ b, -30, 3.5)
         rate = np.exp(eta)
         chance = -np.expm1(-rate)
@@ -159,15 +254,40 @@ def _cloglog(x, y, firth, fixed=None, start=None):
         beta, (value, score, information) = trial, tried
         if np.abs(step).max(initial=0.0) < 1e-11 or stalled == 12:
             break
-    return beta, value, information, np.abs(score[free]).max(initial=0.0) < 1e-6
+    return beta, value, information, bool(np.abs(score[free]).max(initial=0.0) < 1e-6)
 
 
-def grouped_counts(last, event, n_periods: int):
-    """Children at risk and events in each period, for any number of trials: two arrays (..., n_periods).
+def grouped_counts(last: ArrayLike, event: ArrayLike, n_periods: int) -> tuple[NDArray, NDArray]:
+    """Children at risk and events in each period, for any number of trials.
 
-    `last` (..., children): index of the period in which the child had the event or was censored; -1 = never
-    at risk. `event` (..., children): 0/1. At risk in period k means `last >= k`. Raises ValueError for
-    shapes or values.
+    Parameters
+    ----------
+    last : array_like of int, shape (..., children)
+        Index of the period in which the child had the event or was censored; -1 = never at risk.
+    event : array_like of 0 and 1, shape (..., children)
+        1 event, 0 censored.
+    n_periods : int
+        How many periods there are.
+
+    Returns
+    -------
+    n_risk, n_event : numpy.ndarray of int, shape (..., n_periods)
+        At risk in period k means `last >= k`.
+
+    Raises
+    ------
+    ValueError
+        Shapes or values that can't be.
+
+    Notes
+    -----
+    Counting only; the kernels below take the counts.
+
+    Examples
+    --------
+    >>> n_risk, n_event = grouped_counts([[0, 1, 1]], [[1, 1, 0]], 2)
+    >>> n_risk.tolist(), n_event.tolist()
+    ([[3, 2]], [[1, 1]])
     """
     last, event = np.asarray(last), arguments.binary("event", event)
     if last.shape != event.shape:
@@ -180,10 +300,35 @@ def grouped_counts(last, event, n_periods: int):
     return n_risk, n_event
 
 
-def kaplan_meier_counts(n_risk, n_event):
-    """Kaplan-Meier along the last axis from counts: survival after each period, and Greenwood's variance.
+def kaplan_meier_counts(n_risk: ArrayLike, n_event: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Kaplan-Meier along the last axis from counts.
 
-    Where nobody is at risk the curve stays flat. At survival 0 the variance is 0.
+    Parameters
+    ----------
+    n_risk, n_event : array_like, shape (..., periods)
+        Children at risk and events, 0 <= n_event <= n_risk.
+
+    Returns
+    -------
+    survival : numpy.ndarray, shape (..., periods)
+        After each period, a proportion; flat where nobody is at risk.
+    variance : numpy.ndarray, shape (..., periods)
+        Greenwood's; 0 where survival is 0.
+
+    Raises
+    ------
+    ValueError
+        Shapes that differ or counts that can't be.
+
+    References
+    ----------
+    Kaplan & Meier (1958), JASA 53:457-481; Greenwood (1926).
+
+    Examples
+    --------
+    >>> survival, variance = kaplan_meier_counts([4, 3], [1, 1])
+    >>> survival.round(2).tolist(), variance.round(2).tolist()
+    ([0.75, 0.5], [0.05, 0.06])
     """
     n, d = np.asarray(n_risk, float), np.asarray(n_event, float)
     if n.shape != d.shape or (d > n).any() or (d < 0).any():
@@ -193,8 +338,36 @@ def kaplan_meier_counts(n_risk, n_event):
     return survival, survival**2 * np.cumsum(spread, axis=-1)
 
 
-def logrank_counts(n_risk0, n_event0, n_risk1, n_event1):
-    """Log-rank chi-squared and p along the last axis from counts of two arms; NaN where its variance is 0."""
+def logrank_counts(
+    n_risk0: ArrayLike, n_event0: ArrayLike, n_risk1: ArrayLike, n_event1: ArrayLike
+) -> tuple[NDArray, NDArray]:
+    """Log-rank test along the last axis from counts of two arms.
+
+    Parameters
+    ----------
+    n_risk0, n_event0, n_risk1, n_event1 : array_like, shape (..., periods)
+        Children at risk and events, 0 control and 1 active.
+
+    Returns
+    -------
+    statistic, p : numpy.ndarray, shape (...)
+        Chi-squared on one degree of freedom and its upper tail; NaN where the variance is 0.
+
+    Raises
+    ------
+    ValueError
+        Shapes that don't broadcast.
+
+    References
+    ----------
+    Mantel (1966), Cancer Chemotherapy Reports 50:163-170.
+
+    Examples
+    --------
+    >>> statistic, p = logrank_counts([6, 4, 3], [0, 1, 1], [6, 5, 2], [1, 2, 1])
+    >>> round(float(statistic), 2), round(float(p), 2)
+    (0.92, 0.34)
+    """
     n0, d0, n1, d1 = (np.asarray(a, float) for a in (n_risk0, n_event0, n_risk1, n_event1))
     n, d = n0 + n1, d0 + d1
     expected = np.divide(d * n1, n, out=np.zeros_like(n), where=n > 0)

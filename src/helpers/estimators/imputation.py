@@ -14,10 +14,12 @@ Schafer (1997), Analysis of Incomplete Multivariate Data, chapter 5 (data augmen
 (1999), Biometrika 86:948-955.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from helpers.estimators import arguments, mixed, reml
@@ -30,20 +32,126 @@ _STEPS = 50
 
 
 @dataclass(frozen=True)
-class Imputation:
-    """Completed data: `values` (imputations, children, visits), the seen ones as given; `message` in words."""
+class Assumption:
+    """What is assumed of values that nobody saw.
 
-    values: np.ndarray
+    Attributes
+    ----------
+    method : {"mar", "jump to reference"}
+        "mar" (missing at random): as the values seen say. "jump to reference": after the last value seen of a
+        child in the active arm, as in the control arm.
+    delta : float or pair of float
+        Added to what is imputed after the last value seen: a number for the active arm, or (control, active);
+        in the unit of the measure, for a binary answer in log odds.
+
+    Raises
+    ------
+    ValueError
+        Another method, or a delta that is not finite.
+
+    References
+    ----------
+    Carpenter, Roger & Kenward (2013), J Biopharm Stat 23:1352-1371.
+
+    Examples
+    --------
+    >>> Assumption("jump to reference", delta=0.5).shift
+    (0.0, 0.5)
+    """
+
+    method: str = "mar"
+    delta: float | Sequence[float] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method is {self.method!r}; it must be one of {', '.join(METHODS)}")
+        shift = np.asarray(self.delta, float)
+        if shift.shape not in ((), (2,)) or not np.isfinite(shift).all():
+            raise ValueError(
+                f"delta must be one finite number or a pair (control, active), got {self.delta!r}"
+            )
+
+    @property
+    def shift(self) -> tuple[float, float]:
+        """delta of (control, active)."""
+        shift = np.asarray(self.delta, float)
+        return (0.0, float(shift)) if shift.ndim == 0 else (float(shift[0]), float(shift[1]))
+
+
+MAR = Assumption()
+
+
+class Analysed(Protocol):
+    """What `pool` takes from the analysis of one completed data set: `mixed.Contrast` is one.
+
+    Attributes
+    ----------
+    estimate, se : float
+        In the unit of the analysis.
+    df : float
+        Degrees of freedom without missing data.
+    message : str
+        Why there is none, in words.
+
+    Examples
+    --------
+    >>> analysed: Analysed = mixed.Contrast(estimate=1.0, se=0.5, df=20)
+    """
+
+    @property
+    def estimate(self) -> float: ...
+    @property
+    def se(self) -> float: ...
+    @property
+    def df(self) -> float: ...
+    @property
+    def message(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Imputation:
+    """Completed data.
+
+    Attributes
+    ----------
+    values : numpy.ndarray, shape (imputations, children, visits)
+        The values seen as given, the others drawn; NaN where nothing could be imputed.
+    message : str
+        What was not imputed and why.
+
+    Examples
+    --------
+    >>> Imputation(np.zeros((2, 3, 1))).values.shape
+    (2, 3, 1)
+    """
+
+    values: NDArray
     message: str = ""
 
 
 @dataclass(frozen=True)
 class Pooled:
-    """One estimate from many completed data sets, with interval, p against 0 and df; NaN with words in
-    `message`.
+    """One estimate from many completed data sets.
 
-    `within` and `between` are Rubin's variances, `fmi` is the fraction of missing information, and
-    `monte_carlo` the standard error of the estimate that more imputations would remove.
+    Attributes
+    ----------
+    estimate, lower, upper, se, df, p : float
+        With its interval, and the two-sided p against 0; NaN with words in `message`.
+    within, between : float
+        Rubin's variances, in the squared unit of the estimate.
+    fmi : float
+        Fraction of missing information.
+    monte_carlo : float
+        Standard error of the estimate that more imputations would remove.
+    n_imputations : int
+        How many data sets were pooled.
+    message : str
+        What could not be estimated, and why.
+
+    Examples
+    --------
+    >>> rubin([1.0, 2.0, 3.0], [0.5, 0.5, 0.5]).between
+    1.0
     """
 
     estimate: float = np.nan
@@ -60,38 +168,100 @@ class Pooled:
     message: str = ""
 
 
+def check_number(n_imputations: int) -> None:
+    """Refuse a number of imputations that is none.
+
+    Parameters
+    ----------
+    n_imputations : int
+        Whole, above 0.
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    ValueError
+        Otherwise.
+
+    Notes
+    -----
+    Shared with `tipping.impute_binary`.
+
+    Examples
+    --------
+    >>> check_number(20)
+    """
+    if int(n_imputations) != n_imputations or n_imputations < 1:
+        raise ValueError(f"n_imputations must be a whole number above 0, got {n_imputations!r}")
+
+
 def impute(
-    y, baseline, arm, days, n_imputations: int, rng: np.random.Generator, method: str = "mar", delta=0.0
+    y: ArrayLike,
+    baseline: ArrayLike | None,
+    arm: ArrayLike,
+    days: ArrayLike,
+    n_imputations: int,
+    rng: np.random.Generator,
+    assumption: Assumption = MAR,
 ) -> Imputation:
     """Completed copies of `y`, as many as `n_imputations`.
 
-    `y` (children, visits); `baseline` (children,) or None; `arm` (children,); `days` (visits,) increasing.
+    Parameters
+    ----------
+    y : array_like, shape (children, visits)
+        Any unit; NaN = not measured.
+    baseline : array_like, shape (children,), or None
+        In the unit of y.
+    arm : array_like, shape (children,)
+        0 control, the reference; 1 active.
+    days : array_like, shape (visits,)
+        Increasing.
+    n_imputations : int
+        How many completed data sets.
+    rng : numpy.random.Generator
+        The same state gives the same draws for every assumption, so that their differences are free of Monte
+        Carlo noise where the assumptions agree.
+    assumption : Assumption
+        "mar" draws what is missing given what was seen of the child, its baseline and its own arm's means.
+        "jump to reference" does so too for gaps (before a child's last value seen); after the last value of a
+        child in the active arm the means are the control arm's, and the child's own residuals carry over
+        through the covariance. `delta` is added to what is imputed after the last value seen.
 
-    `method`: "mar" draws what is missing given what was seen of the child, its baseline and its own arm's
-    means. "jump to reference" does so too for gaps (before a child's last value seen); after the last value
-    of a child in the active arm the means are the control arm's, and the child's own residuals carry over
-    through the covariance (Carpenter et al., J2R). `delta` is added, in the unit of `y`, to what is imputed
-    after the last value seen: a number for the active arm, or a pair (control, active).
+    Returns
+    -------
+    Imputation
+        Not imputed, and told in the message: children without a baseline, and visits at which the values seen
+        don't determine the model's coefficients (an arm without values).
 
-    Posterior: flat for the means; for the covariance an inverse Wishart with visits + 2 degrees of freedom
-    and mean at the REML estimate of `mixed.mmrm` (whatever structure its rule takes), the default of R's
-    rbmi. With Jeffreys' prior instead, 40 children and 11 visits would give a posterior mean half as large
-    again. The same generator state gives the same draws for every method and delta, so that their
-    differences are free of Monte Carlo noise where the methods agree.
+    Raises
+    ------
+    ValueError
+        Shapes that differ, an arm that is not 0 or 1, days or n_imputations that can't be.
 
-    Not imputed: children without a baseline, and visits at which the values seen don't determine the model's
-    coefficients (an arm without values). Raises ValueError also for another method, or days, delta or
-    n_imputations that can't be.
+    Notes
+    -----
+    Posterior: flat for the means; for the covariance an inverse Wishart with visits + 2 degrees of freedom and
+    mean at the REML estimate of `mixed.mmrm` (whatever structure its rule takes), the default of R's rbmi. With
+    Jeffreys' prior instead, 40 children and 11 visits would give a posterior mean half as large again.
+
+    References
+    ----------
+    Carpenter, Roger & Kenward (2013), J Biopharm Stat 23:1352-1371 (J2R); Schafer (1997), Analysis of
+    Incomplete Multivariate Data, chapter 5 (data augmentation).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> y = np.array([[1.0, 1.2], [0.5, 0.9], [0.1, 0.3], [0.8, 0.7], [0.2, np.nan], [0.6, 0.1]] * 3)
+    >>> made = impute(y, None, [0, 0, 0, 1, 1, 1] * 3, [28, 56], 50, rng)
+    >>> made.values.shape, bool(np.isnan(made.values).any())
+    ((50, 18, 2), False)
     """
-    if method not in METHODS:
-        raise ValueError(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
-    if int(n_imputations) != n_imputations or n_imputations < 1:
-        raise ValueError(f"n_imputations must be a whole number above 0, got {n_imputations!r}")
+    check_number(n_imputations)
     y, arm = arguments.response(y, arm)
-    shift = np.asarray(delta, float)
-    if shift.shape not in ((), (2,)) or not np.isfinite(shift).all():
-        raise ValueError(f"delta must be one finite number or a pair (control, active), got {delta!r}")
-    shift = np.array([0.0, float(shift)]) if shift.ndim == 0 else shift
+    shift = np.array(assumption.shift)
     fit = mixed.mmrm(y, baseline, arm, days)
     level = np.zeros(len(arm)) if baseline is None else np.asarray(baseline, float)
     children = ~np.isnan(level)
@@ -125,7 +295,7 @@ def impute(
     own = x @ means
     last = np.where(seen.any(axis=1), seen.shape[1] - 1 - np.argmax(seen[:, ::-1], axis=1), -1)
     after = (np.arange(seen.shape[1]) > last[:, None])[:, visits]
-    if method == "jump to reference":
+    if assumption.method == "jump to reference":
         reference = x.copy()
         reference[:, 1] = 0.0
         own = np.where(after, reference @ means, own)
@@ -136,14 +306,44 @@ def impute(
     return Imputation(values, arguments.join(*notes))
 
 
-def rubin(estimates, variances, df_complete: float = np.inf, level: float = 0.95) -> Pooled:
+def rubin(
+    estimates: ArrayLike, variances: ArrayLike, df_complete: float = np.inf, level: float = 0.95
+) -> Pooled:
     """Rubin's rules for one quantity, t interval with Barnard and Rubin's degrees of freedom.
 
-    `estimates`, `variances` (imputations,): from each completed data set; `df_complete`: the degrees of
-    freedom that the analysis would have without missing data. Total variance is within + (1 + 1/m) between;
-    df = 1 / (1/df_m + 1/df_observed), and fmi as in R's mice::pool.scalar. Estimates that are not finite
-    give no pooled one, and the message counts them. Raises ValueError for shapes, a negative variance, or
-    degrees of freedom that are not positive. Source: Barnard & Rubin (1999), Biometrika 86:948-955.
+    Parameters
+    ----------
+    estimates, variances : array_like, shape (imputations,)
+        From each completed data set, in the unit of the estimate and its square.
+    df_complete : float
+        Degrees of freedom that the analysis would have without missing data.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Pooled
+        Estimates that are not finite give no pooled one, and the message counts them.
+
+    Raises
+    ------
+    ValueError
+        Shapes that differ, a negative variance, degrees of freedom that are not positive.
+
+    Notes
+    -----
+    Total variance is within + (1 + 1/m) between; df = 1 / (1/df_m + 1/df_observed), and fmi as in R's
+    mice::pool.scalar.
+
+    References
+    ----------
+    Barnard & Rubin (1999), Biometrika 86:948-955.
+
+    Examples
+    --------
+    >>> found = rubin([1.0, 1.5, 2.0], [0.20, 0.25, 0.30], df_complete=30)
+    >>> [round(x, 2) for x in (found.estimate, found.se, found.df)]
+    [1.5, 0.76, 4.06]
     """
     arguments.check_level(level)
     estimates, variances = np.asarray(estimates, float), np.asarray(variances, float)
@@ -186,12 +386,40 @@ def rubin(estimates, variances, df_complete: float = np.inf, level: float = 0.95
     return Pooled(estimate, estimate - half, estimate + half, se, float(df), p, fmi=fmi, **parts)
 
 
-def pool(imputation: Imputation, analyse: Callable, level: float = 0.95) -> Pooled:
+def pool(imputation: Imputation, analyse: Callable[[NDArray], Analysed], level: float = 0.95) -> Pooled:
     """Analyse each completed data set and pool by `rubin`.
 
-    `analyse` takes one completed `y` (children, visits) and returns anything with `estimate`, `se`, `df` and
-    `message`, as `mixed.ancova` and the contrasts of `mixed.mmrm` do; the complete-data degrees of freedom
-    are the smallest `df` among them.
+    Parameters
+    ----------
+    imputation : Imputation
+        From `impute`.
+    analyse : callable
+        Takes one completed `y` (children, visits) and returns anything with `estimate`, `se`, `df` and
+        `message`, as `mixed.ancova` and the contrasts of `mixed.mmrm` do.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Pooled
+        The complete-data degrees of freedom are the smallest `df` among the analyses.
+
+    Raises
+    ------
+    ValueError
+        As `rubin`, and what `analyse` raises.
+
+    References
+    ----------
+    Barnard & Rubin (1999), Biometrika 86:948-955.
+
+    Examples
+    --------
+    >>> y = np.array([[1.0], [2.0], [3.0], [3.0], [4.0], [6.0]])
+    >>> made = Imputation(np.stack([y, y + np.arange(6)[:, None] / 50]))
+    >>> base, arm = [1.0, 2.0, 2.5, 1.2, 2.2, 2.9], [0, 0, 0, 1, 1, 1]
+    >>> round(pool(made, lambda values: mixed.ancova(values[:, -1], base, arm)).estimate, 1)
+    2.0
     """
     results = [analyse(values) for values in imputation.values]
     if not results:
@@ -205,14 +433,16 @@ def pool(imputation: Imputation, analyse: Callable, level: float = 0.95) -> Pool
     )
     why = next((r.message for r in results if not np.isfinite(r.se)), "")
     message = arguments.join(imputation.message, pooled.message, why)
-    return Pooled(**{**pooled.__dict__, "message": message})
+    return replace(pooled, message=message)
 
 
-def _nothing(y, notes, why):
+def _nothing(y: NDArray, notes: list[str], why: str) -> Imputation:
     return Imputation(np.empty((0, *y.shape)), arguments.join(*notes, why))
 
 
-def _posterior(y, x, prior, n_chains, rng):
+def _posterior(
+    y: NDArray, x: NDArray, prior: NDArray, n_chains: int, rng: np.random.Generator
+) -> tuple[NDArray, NDArray]:
     """One posterior draw a chain, all chains at once: means' coefficients (chains, columns, visits) and
     precision (chains, visits, visits)."""
     n, visits = y.shape
@@ -242,7 +472,7 @@ def _posterior(y, x, prior, n_chains, rng):
     return means, precision
 
 
-def _fill(y, means, precision, rng):
+def _fill(y: NDArray, means: NDArray, precision: NDArray, rng: np.random.Generator) -> NDArray:
     """Draws of what is missing in `y` given what was seen, for each chain; the seen values as they are."""
     missing = np.isnan(y)
     values = np.repeat(np.where(missing, 0.0, y)[None], len(means), axis=0)

@@ -11,22 +11,49 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from helpers.estimators import arguments
 
 
 @dataclass(frozen=True)
 class NPMLE:
-    """Interval-censored estimate. `table` has left, right, probability and survival (after `right`), a
-    Turnbull interval (left, right] a row; `right` is infinite for the mass beyond follow-up."""
+    """Interval-censored estimate of survival.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        left, right, probability and survival (after `right`), a Turnbull interval (left, right] a row; `right`
+        is infinite for the mass beyond follow-up.
+    log_likelihood : float
+        At the estimate.
+    message : str
+        What there is to say, in words.
+
+    Examples
+    --------
+    >>> fit = npmle([0, 0, 4, 12], [4, 4, 12, np.inf])
+    >>> fit.table.round(2).to_numpy().tolist()
+    [[0.0, 4.0, 0.5, 0.5], [4.0, 12.0, 0.25, 0.25], [12.0, inf, 0.25, 0.0]]
+    """
 
     table: pd.DataFrame
     log_likelihood: float
     message: str = ""
 
-    def survival(self, times) -> np.ndarray:
-        """Survival at `times`; inside an interval, where it is undetermined, the mass counts at its right
-        end."""
+    def survival(self, times: ArrayLike) -> NDArray:
+        """Survival at `times`; inside an interval, where it is undetermined, the mass counts at its right end.
+
+        Parameters
+        ----------
+        times : array_like
+            In the unit of the intervals.
+
+        Returns
+        -------
+        numpy.ndarray
+            Proportions, the shape of `times`; NaN where nobody had an interval.
+        """
         times = np.asarray(times, float)
         if self.table.empty:
             return np.full(times.shape, np.nan)
@@ -34,14 +61,41 @@ class NPMLE:
         return 1.0 - (gone * self.table["probability"].to_numpy()).sum(axis=-1)
 
 
-def npmle(left, right, tolerance: float = 1e-10) -> NPMLE:
+def npmle(left: ArrayLike, right: ArrayLike, tolerance: float = 1e-10) -> NPMLE:
     """Nonparametric maximum likelihood for events known to lie in the half-open interval (left, right].
 
-    `right` is infinite for children without the event at their last assessment (`left`). Turnbull's
-    self-consistency (EM) on the innermost intervals; stops when no interval's directional derivative is above
-    `tolerance` per child (Gentleman & Geyer's condition, so the maximum is global). Rows with NaN are left
-    out. Raises ValueError for left not below right, or negative. Sources: Turnbull (1976), JRSS B
-    38:290-295; Gentleman & Geyer (1994), Biometrika 81:618-623.
+    Parameters
+    ----------
+    left, right : array_like, shape (children,)
+        Any unit; `right` is infinite for children without the event at their last assessment, `left`. Rows with
+        NaN are left out.
+    tolerance : float
+        Largest directional derivative per child at which the search stops.
+
+    Returns
+    -------
+    NPMLE
+        Empty, with words, where no child has an interval.
+
+    Raises
+    ------
+    ValueError
+        left not below right, or negative; lengths that differ.
+
+    Notes
+    -----
+    Turnbull's self-consistency (EM) on the innermost intervals; Gentleman & Geyer's condition shows that the
+    maximum is global. (lifelines' `fit_interval_censoring` takes intervals as closed, its issue 1310.)
+
+    References
+    ----------
+    Turnbull (1976), JRSS B 38:290-295; Gentleman & Geyer (1994), Biometrika 81:618-623.
+
+    Examples
+    --------
+    >>> fit = npmle([0, 0, 4, 12], [4, 12, 12, np.inf])
+    >>> [round(float(s), 3) for s in fit.survival([4, 12])]
+    [0.625, 0.25]
     """
     left, right, message = _intervals(left, right)
     if len(left) == 0:
@@ -49,13 +103,13 @@ def npmle(left, right, tolerance: float = 1e-10) -> NPMLE:
             {c: pd.Series(dtype=float) for c in ("left", "right", "probability", "survival")}
         )
         return NPMLE(empty, np.nan, message)
-    edges, patterns, counts = _patterns(left, right)
-    mass, excess = _self_consistent(edges, patterns, counts[None, :].astype(float), tolerance, 20_000)
+    edges, patterns, children = _patterns(left, right)
+    mass, excess = _self_consistent(edges, patterns, children[None, :].astype(float), tolerance, 20_000)
     if excess[0] > tolerance:
         message = arguments.join(message, f"EM stopped with {excess[0]:.1g} per child to go")
     mass = np.where(mass[0] > 1e-8, mass[0], 0.0)
     mass /= mass.sum()
-    likelihood = float(counts @ np.log(_members(edges, patterns) @ mass))
+    likelihood = float(children @ np.log(_members(edges, patterns) @ mass))
     held = mass > 0
     table = pd.DataFrame({"left": edges[:-1][held], "right": edges[1:][held], "probability": mass[held]})
     table["survival"] = np.maximum(0.0, 1 - table["probability"].cumsum())
@@ -66,13 +120,54 @@ def npmle(left, right, tolerance: float = 1e-10) -> NPMLE:
 
 
 def npmle_bootstrap(
-    left, right, grid, n_boot: int, rng: np.random.Generator, level: float = 0.95
+    left: ArrayLike,
+    right: ArrayLike,
+    grid: ArrayLike,
+    n_boot: int,
+    rng: np.random.Generator,
+    level: float = 0.95,
 ) -> pd.DataFrame:
-    """NPMLE survival on `grid` with a pointwise percentile band from `n_boot` resamples of the children.
+    """NPMLE survival on `grid` with a pointwise percentile band from resamples of the children.
 
-    Returns time, estimate, lower, upper, a row per grid point (meant for visit times, where survival is
-    determined). All resamples are one batched EM. Raises ValueError as `npmle`, and for n_boot below 1.
-    Source: Efron (1979); for the NPMLE at a few fixed visit times, where it is a multinomial likelihood.
+    Parameters
+    ----------
+    left, right : array_like, shape (children,)
+        As in `npmle`.
+    grid : array_like, shape (k,)
+        Times, meant to be those of visits, where survival is determined.
+    n_boot : int
+        Resamples, one batched EM.
+    rng : numpy.random.Generator
+        Where they come from.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    pandas.DataFrame
+        time, estimate, lower, upper (proportions), a row per grid point; `.attrs["message"]`.
+
+    Raises
+    ------
+    ValueError
+        As `npmle`, and for n_boot below 1 or a level outside 0 to 1.
+
+    Notes
+    -----
+    At a few fixed visit times the likelihood is multinomial, so that the ordinary bootstrap holds.
+
+    References
+    ----------
+    Efron (1979), Ann Stat 7:1-26.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> table = npmle_bootstrap([0, 0, 4, 12] * 10, [4, 12, 12, np.inf] * 10, [4, 12], 500, rng)
+    >>> table[["time", "estimate"]].round(3).to_numpy().tolist()
+    [[4.0, 0.625], [12.0, 0.25]]
+    >>> bool((table["lower"] < table["estimate"]).all() and (table["estimate"] < table["upper"]).all())
+    True
     """
     arguments.positive("n_boot", n_boot)
     arguments.check_level(level)
@@ -82,8 +177,8 @@ def npmle_bootstrap(
     left, right, _ = _intervals(left, right)
     lower = upper = np.full(grid.shape, np.nan)
     if len(left):
-        edges, patterns, counts = _patterns(left, right)
-        drawn = rng.multinomial(len(left), counts / len(left), size=int(n_boot)).astype(float)
+        edges, patterns, children = _patterns(left, right)
+        drawn = rng.multinomial(len(left), children / len(left), size=int(n_boot)).astype(float)
         mass, excess = _self_consistent(edges, patterns, drawn, 1e-5, 2_000)
         if (excess > 1e-5).any():
             message = arguments.join(
@@ -96,17 +191,19 @@ def npmle_bootstrap(
     return table
 
 
-def _patterns(left, right):
+def _patterns(left: NDArray, right: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     edges = np.unique(np.concatenate([left, right]))
-    patterns, counts = np.unique(np.stack([left, right], axis=1), axis=0, return_counts=True)
-    return edges, patterns, counts
+    patterns, children = np.unique(np.stack([left, right], axis=1), axis=0, return_counts=True)
+    return edges, patterns, children
 
 
-def _members(edges, patterns):
+def _members(edges: NDArray, patterns: NDArray) -> NDArray:
     return ((patterns[:, :1] <= edges[None, :-1]) & (edges[None, 1:] <= patterns[:, 1:])).astype(float)
 
 
-def _self_consistent(edges, patterns, weights, tolerance, max_iterations):
+def _self_consistent(
+    edges: NDArray, patterns: NDArray, weights: NDArray, tolerance: float, max_iterations: int
+) -> tuple[NDArray, NDArray]:
     """EM for a batch: `weights` (batch, patterns) -> mass (batch, cells) on (edges[k], edges[k+1]], and what
     is left.
 
@@ -139,7 +236,7 @@ def _self_consistent(edges, patterns, weights, tolerance, max_iterations):
     return mass, excess
 
 
-def _intervals(left, right):
+def _intervals(left: ArrayLike, right: ArrayLike) -> tuple[NDArray, NDArray, str]:
     left, right = np.asarray(left, float), np.asarray(right, float)
     if left.ndim != 1 or left.shape != right.shape:
         raise ValueError(f"left and right must be of one length, got {left.shape} and {right.shape}")

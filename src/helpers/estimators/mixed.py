@@ -13,10 +13,13 @@ Sources: Harville (1977), JASA 72:320-338 (REML); Jennrich & Schluchter (1986), 
 Biometrics 53:983-997.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import statsmodels.api as sm
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from helpers.estimators import arguments, reml
@@ -26,8 +29,22 @@ SE_METHODS = ("asymptotic", "kenward-roger", "kenward-roger-linear")
 
 @dataclass(frozen=True)
 class Contrast:
-    """A linear combination of coefficients: t = estimate / se on df degrees of freedom; NaN with words in
-    `message`."""
+    """A linear combination of coefficients: t = estimate / se on df degrees of freedom.
+
+    Attributes
+    ----------
+    estimate, se, lower, upper : float
+        In the unit of `y`.
+    df, t, p : float
+        Degrees of freedom, statistic, two-sided p.
+    message : str
+        Why something is NaN, in words.
+
+    Examples
+    --------
+    >>> Contrast(message="no measurement: nothing to fit").se
+    nan
+    """
 
     estimate: float = np.nan
     se: float = np.nan
@@ -41,35 +58,82 @@ class Contrast:
 
 @dataclass
 class MixedFit:
-    """A fitted model. `names`, `coefficients` and contrasts run over the columns of the design (aliased ones
-    NaN); `covariance` (visits, visits) is S, NaN at visits without data; `reml` is the restricted
-    log-likelihood; `parameters` names the variance parameters."""
+    """A fitted model.
 
-    names: list
+    Attributes
+    ----------
+    names : list of str
+        Columns of the design, over which coefficients and contrasts run.
+    structure : str
+        The covariance that was used.
+    message : str
+        What was left out, did not converge or lies on a boundary, in words.
+    converged : bool
+        Whether there is a fit; without one every contrast is NaN.
+    coefficients : numpy.ndarray, shape (columns,)
+        In the unit of `y` by that of the column; aliased ones NaN.
+    covariance : numpy.ndarray, shape (visits, visits)
+        S, in the squared unit of `y`; NaN at visits without data.
+    parameters : dict
+        Variance parameters by name.
+    reml : float
+        Restricted log-likelihood.
+    n_children, n_values, iterations : int
+        Children and measurements used, steps taken.
+
+    Examples
+    --------
+    >>> y = [[1.0, 1.5, 2.2], [0.8, 1.0, 1.1], [1.2, 1.9, 2.3], [0.9, 0.7, 1.2]]
+    >>> fit = random_slope(y, times=[0, 1, 2], arm=[0, 0, 1, 1])
+    >>> fit.names
+    ['intercept', 'time', 'arm', 'time x arm']
+    """
+
+    names: list[str]
     structure: str
     message: str = ""
     converged: bool = False
-    coefficients: np.ndarray = field(default_factory=lambda: np.array([]))
-    covariance: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
-    parameters: dict = field(default_factory=dict)
+    coefficients: NDArray = field(default_factory=lambda: np.array([]))
+    covariance: NDArray = field(default_factory=lambda: np.empty((0, 0)))
+    parameters: dict[str, float] = field(default_factory=dict)
     reml: float = np.nan
     n_children: int = 0
     n_values: int = 0
     iterations: int = 0
-    _inner: dict = field(default_factory=dict, repr=False)
+    _inner: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def contrast(
-        self, weights, level: float = 0.95, se: str = "asymptotic", information: str = "observed"
+        self,
+        weights: ArrayLike | Mapping[str, float],
+        level: float = 0.95,
+        se: str = "asymptotic",
+        information: str = "observed",
     ) -> Contrast:
         """Estimate of `weights` @ coefficients with Satterthwaite degrees of freedom.
 
-        `weights` (columns,) as an array, or a dict from column name to weight. `se`: "asymptotic",
-        "kenward-roger" (for the unstructured model with the second-derivative term in log-Cholesky
-        parameters: R's mmrm "Kenward-Roger"; other structures without it) or "kenward-roger-linear" (without
-        it). `information` about the variance parameters is "observed" (R's mmrm, lmerTest) or "expected"
-        (pbkrtest, whose KR for random effects is "kenward-roger-linear" here). For one contrast the
-        Kenward-Roger degrees of freedom are Satterthwaite's with that information. Raises ValueError for
-        unknown names, methods or lengths.
+        Parameters
+        ----------
+        weights : array_like, shape (columns,), or dict
+            From column name to weight.
+        level : float
+            Confidence level.
+        se : {"asymptotic", "kenward-roger", "kenward-roger-linear"}
+            "kenward-roger" has for the unstructured model the second-derivative term in log-Cholesky parameters
+            (R's mmrm "Kenward-Roger"; other structures without it), "kenward-roger-linear" is without it.
+        information : {"observed", "expected"}
+            About the variance parameters: observed as R's mmrm and lmerTest, or expected as pbkrtest, whose KR
+            for random effects is "kenward-roger-linear" here.
+
+        Returns
+        -------
+        Contrast
+            NaN with words where the fit or the data don't give it. For one contrast the Kenward-Roger degrees
+            of freedom are Satterthwaite's with that information.
+
+        Raises
+        ------
+        ValueError
+            Unknown names or methods, a wrong length, a level outside 0 to 1.
         """
         if se not in SE_METHODS:
             raise ValueError(f"se is {se!r}; it must be one of {', '.join(SE_METHODS)}")
@@ -107,18 +171,42 @@ class MixedFit:
         p = float(2 * stats.t.sf(abs(t), df))
         return Contrast(estimate, error, df, t, p, estimate - half, estimate + half, self.message)
 
-    def arm_contrast(self, visit_weights, **options) -> Contrast:
-        """Active minus control, weighted over visits (visits,); one visit is a unit vector. MMRM only."""
+    def arm_contrast(
+        self,
+        visit_weights: ArrayLike,
+        level: float = 0.95,
+        se: str = "asymptotic",
+        information: str = "observed",
+    ) -> Contrast:
+        """Active minus control, weighted over visits. MMRM only.
+
+        Parameters
+        ----------
+        visit_weights : array_like, shape (visits,)
+            A unit vector for one visit, `time_weights` for the average over time.
+        level, se, information
+            As in `contrast`.
+
+        Returns
+        -------
+        Contrast
+            In the unit of `y`.
+
+        Raises
+        ------
+        ValueError
+            A wrong length, and as `contrast`.
+        """
         visit_weights = np.asarray(visit_weights, float)
         columns = [name for name in self.names if name.startswith("arm[")]
         if visit_weights.shape != (len(columns),):
             raise ValueError(
                 f"{len(columns)} visits need {len(columns)} weights, got shape {visit_weights.shape}"
             )
-        return self.contrast(dict(zip(columns, visit_weights, strict=True)), **options)
+        return self.contrast(dict(zip(columns, visit_weights, strict=True)), level, se, information)
 
-    def _weights(self, weights):
-        if isinstance(weights, dict):
+    def _weights(self, weights: ArrayLike | Mapping[str, float]) -> NDArray:
+        if isinstance(weights, Mapping):
             unknown = [name for name in weights if name not in self.names]
             if unknown:
                 raise ValueError(
@@ -130,12 +218,12 @@ class MixedFit:
             raise ValueError(f"weights must be {len(self.names)} finite numbers, got shape {weights.shape}")
         return weights
 
-    def _inverse(self, information):
+    def _inverse(self, information: str) -> NDArray:
         if information not in self._inner["inverse"]:
             self._inner["inverse"][information] = reml.safe_inverse(self._inner[information])
         return self._inner["inverse"][information]
 
-    def _adjusted(self, with_second, inverse):
+    def _adjusted(self, with_second: bool, inverse: NDArray) -> NDArray:
         """Kenward & Roger's adjusted covariance of the coefficients (their equation for Phi_A)."""
         # In the basis where the coefficients' covariance is the identity: (.) -> half (.) half'.
         inner, n = self._inner, self._inner["inverse_s"].shape[1]
@@ -153,20 +241,65 @@ class MixedFit:
         return half @ (np.eye(len(half)) + 2 * (q - product)) @ half.T
 
 
-def mmrm(y, baseline, arm, days, covariates=None) -> MixedFit:
+def mmrm(
+    y: ArrayLike,
+    baseline: ArrayLike | None,
+    arm: ArrayLike,
+    days: ArrayLike,
+    covariates: ArrayLike | None = None,
+) -> MixedFit:
     """MMRM: intercept, baseline and arm at each visit, unstructured covariance over visits, REML.
 
-    `y` (children, visits), `baseline` (children,) or None, `arm` (children,), `days` (visits,) increasing,
-    `covariates` (children, k), one coefficient each. Columns are intercept[v], baseline[v], arm[v] with v =
-    1, 2, ...; baseline is centred at its mean over the children analysed, so that intercept[v] is the
-    control mean at the average baseline.
+    Parameters
+    ----------
+    y : array_like, shape (children, visits)
+        Any unit; NaN = not measured.
+    baseline : array_like, shape (children,), or None
+        Centred at its mean over the children analysed, so that intercept[v] is the control mean at the average
+        baseline.
+    arm : array_like of 0 and 1, shape (children,)
+        0 control, 1 active.
+    days : array_like, shape (visits,)
+        Increasing.
+    covariates : array_like, shape (children, k), optional
+        One coefficient each.
 
-    Rule for the covariance, fixed beforehand: unstructured if every two visits were both attended by at
-    least one child, there are at least as many children as visits after taking off the coefficients of one
-    visit, the fit converged within 100 steps to a maximum, and the estimated correlation matrix has no
-    eigenvalue below 1e-6; otherwise child effect + exponential correlation in days + nugget, less those of
-    the three that are estimated as zero (of the models that remain, the one with the highest restricted
-    likelihood). `structure` names what was used, `message` why.
+    Returns
+    -------
+    MixedFit
+        Columns are intercept[v], baseline[v], arm[v] with v = 1, 2, ..., then covariate[k].
+
+    Raises
+    ------
+    ValueError
+        Shapes that differ, infinite values, an arm that is not 0 or 1, days that don't increase.
+
+    Notes
+    -----
+    Rule for the covariance, fixed beforehand: unstructured if every two visits were both attended by at least
+    one child, there are at least as many children as visits after taking off the coefficients of one visit, the
+    fit converged within 100 steps to a maximum, and the estimated correlation matrix has no eigenvalue below
+    1e-6; otherwise child effect + exponential correlation in days + nugget, less those of the three that are
+    estimated as zero (of the models that remain, the one with the highest restricted likelihood). `structure`
+    names what was used, `message` why.
+
+    References
+    ----------
+    Harville (1977), JASA 72:320-338 (REML); Jennrich & Schluchter (1986), Biometrics 42:805-820; Kenward & Roger
+    (1997), Biometrics 53:983-997.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> arm = np.repeat([0, 1], 20)
+    >>> base = rng.normal(0.0, 1.0, 40)
+    >>> y = 0.5 * base[:, None] - 1.0 * arm[:, None] + rng.normal(0.0, 0.5, (40, 3))
+    >>> fit = mmrm(y, base, arm, [28, 91, 365])
+    >>> fit.structure, fit.n_values
+    ('unstructured', 120)
+    >>> found = fit.arm_contrast([0, 0, 1], se="kenward-roger")
+    >>> round(found.estimate, 1), round(found.df)
+    (-1.0, 37)
     """
     y, arm = arguments.response(y, arm)
     days = np.asarray(days, float)
@@ -195,8 +328,40 @@ def mmrm(y, baseline, arm, days, covariates=None) -> MixedFit:
     return whole
 
 
-def visit_design(y, baseline, arm, covariates=None):
-    """Design (children, visits, columns) of `mmrm` and its column names."""
+def visit_design(
+    y: ArrayLike, baseline: ArrayLike | None, arm: ArrayLike, covariates: ArrayLike | None = None
+) -> tuple[NDArray, list[str]]:
+    """Design of `mmrm` and its column names.
+
+    Parameters
+    ----------
+    y, baseline, arm, covariates
+        As in `mmrm`.
+
+    Returns
+    -------
+    design : numpy.ndarray, shape (children, visits, columns)
+        Baseline centred at its mean over the children analysed.
+    names : list of str
+        Of the columns.
+
+    Raises
+    ------
+    ValueError
+        A baseline of another length, or infinite.
+
+    Notes
+    -----
+    Each of intercept, baseline and arm has a column a visit, covariates one for all visits.
+
+    Examples
+    --------
+    >>> design, names = visit_design([[1.0, 2.0], [3.0, 4.0]], None, [0, 1])
+    >>> names
+    ['intercept[1]', 'intercept[2]', 'arm[1]', 'arm[2]']
+    >>> design[1].tolist()
+    [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]]
+    """
     n, visits = np.shape(y)
     arm = np.asarray(arm, float)
     parts = {"intercept": np.ones(n)}
@@ -218,12 +383,45 @@ def visit_design(y, baseline, arm, covariates=None):
     return np.concatenate(blocks, axis=2), names
 
 
-def random_slope(y, times, arm) -> MixedFit:
-    """Random intercept and slope by REML: columns intercept, time, arm, time x arm; the last is the slope
-    difference.
+def random_slope(y: ArrayLike, times: ArrayLike, arm: ArrayLike) -> MixedFit:
+    """Random intercept and slope by REML; the coefficient of time x arm is the slope difference.
 
-    `y` (children, visits), `times` (visits,) in the unit of the slope (years for mL/min/1.73 m2 a year),
-    `arm` (children,). Equal to R's lmer(y ~ time * arm + (time | child)) with lmerTest's degrees of freedom.
+    Parameters
+    ----------
+    y : array_like, shape (children, visits)
+        Any unit; NaN = not measured.
+    times : array_like, shape (visits,)
+        In the unit of the slope (years for mL/min/1.73 m2 a year).
+    arm : array_like of 0 and 1, shape (children,)
+        0 control, 1 active.
+
+    Returns
+    -------
+    MixedFit
+        Columns intercept, time, arm, time x arm.
+
+    Raises
+    ------
+    ValueError
+        Shapes that differ, infinite values, an arm that is not 0 or 1.
+
+    Notes
+    -----
+    Equal to R's lmer(y ~ time * arm + (time | child)) with lmerTest's degrees of freedom.
+
+    References
+    ----------
+    Laird & Ware (1982), Biometrics 38:963-974.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> arm, years = np.repeat([0, 1], 20), np.array([0.0, 0.5, 1.0])
+    >>> slope = rng.normal(-3.0, 1.0, 40) + 2.0 * arm
+    >>> y = rng.normal(100.0, 10.0, (40, 1)) + slope[:, None] * years + rng.normal(0.0, 1.0, (40, 3))
+    >>> found = random_slope(y, years, arm).contrast({"time x arm": 1})
+    >>> bool(found.lower < 2.0 < found.upper)
+    True
     """
     y, arm = arguments.response(y, arm)
     times = np.asarray(times, float)
@@ -237,10 +435,37 @@ def random_slope(y, times, arm) -> MixedFit:
     )
 
 
-def ancova(y, baseline, arm, level: float = 0.95) -> Contrast:
+def ancova(y: ArrayLike, baseline: ArrayLike, arm: ArrayLike, level: float = 0.95) -> Contrast:
     """Active minus control at one visit, adjusted for baseline, by ordinary least squares (statsmodels).
 
-    `y`, `baseline`, `arm`: (children,); children with a NaN are left out.
+    Parameters
+    ----------
+    y, baseline : array_like, shape (children,)
+        One unit; children with a NaN are left out and counted in the message.
+    arm : array_like of 0 and 1, shape (children,)
+        0 control, 1 active.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Contrast
+        In the unit of y; NaN with words for too few children, one arm or one baseline only.
+
+    Raises
+    ------
+    ValueError
+        Shapes that differ, infinite values, an arm that is not 0 or 1, a level outside 0 to 1.
+
+    References
+    ----------
+    Vickers & Altman (2001), BMJ 323:1123-1124.
+
+    Examples
+    --------
+    >>> found = ancova([1, 2, 3, 3, 4, 6], [1, 2, 2.5, 1.2, 2.2, 2.9], [0, 0, 0, 1, 1, 1])
+    >>> round(found.estimate, 2), found.df
+    (1.93, 3.0)
     """
     y, baseline = np.asarray(y, float), np.asarray(baseline, float)
     if y.ndim != 1 or baseline.shape != y.shape:
@@ -262,9 +487,33 @@ def ancova(y, baseline, arm, level: float = 0.95) -> Contrast:
     return Contrast(*map(float, numbers), message)
 
 
-def time_weights(days) -> np.ndarray:
-    """Weights (visits,) that make a sum over visits the time average from first to last (trapezoidal
-    rule)."""
+def time_weights(days: ArrayLike) -> NDArray:
+    """Weights that make a sum over visits the time average from first to last.
+
+    Parameters
+    ----------
+    days : array_like, shape (visits,)
+        Increasing.
+
+    Returns
+    -------
+    numpy.ndarray, shape (visits,)
+        They add up to 1.
+
+    Raises
+    ------
+    ValueError
+        Days that don't increase, or none.
+
+    Notes
+    -----
+    The trapezoidal rule.
+
+    Examples
+    --------
+    >>> time_weights([0, 10, 40]).tolist()
+    [0.125, 0.5, 0.375]
+    """
     days = np.asarray(days, float)
     if days.ndim != 1 or len(days) == 0 or not np.isfinite(days).all() or not (np.diff(days) > 0).all():
         raise ValueError("days must be increasing numbers")
@@ -274,7 +523,7 @@ def time_weights(days) -> np.ndarray:
     return (np.append(gaps, 0.0) + np.append(0.0, gaps)) / (2 * gaps.sum())
 
 
-def _fit(y, x, names, build):
+def _fit(y: NDArray, x: NDArray, names: list[str], build: Callable[[NDArray], reml.Structure]) -> MixedFit:
     """Fit by REML; `build(visits)` makes the covariance structure for the visits that have data."""
     usable = ~np.isnan(y) & ~np.isnan(x).any(axis=2)
     lost = int((~np.isnan(y)).any(axis=1).sum() - usable.any(axis=1).sum())
@@ -285,7 +534,7 @@ def _fit(y, x, names, build):
     blank = MixedFit(names, "", coefficients=np.full(len(names), np.nan), n_children=int(rows.sum()))
     blank.covariance, blank.n_values = np.full((y.shape[1],) * 2, np.nan), int(usable.sum())
 
-    def failed(why, height=-np.inf):
+    def failed(why: str, height: float = -np.inf) -> MixedFit:
         blank.message, blank._inner = "; ".join([*notes, why]), {"why": why, "height": height}
         return blank
 
@@ -327,6 +576,6 @@ def _fit(y, x, names, build):
     return fit
 
 
-def _listed(names):
+def _listed(names: list[str]) -> str:
     rest = len(names) - 6
     return ", ".join(names[:6]) + (f" and {rest} more" if rest > 0 else "")

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+
+from helpers.estimators.arguments import Shaped, check_level
 
 METHODS = ("boschloo", "fisher", "barnard")
 
@@ -23,49 +26,143 @@ _WINDOW = 7
 _TO_POLYNOMIAL = np.linalg.inv(np.vander(np.arange(_WINDOW) - _WINDOW // 2, increasing=True).astype(float))
 
 
-def boschloo(x0, n0, x1, n1):
+def boschloo(x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike) -> Shaped:
     """Two-sided p-value of Boschloo's unconditional exact test.
 
-    Parameters: counts, scalars or arrays of any broadcastable shapes. Returns a float, or an array of that
-    shape. The statistic is Fisher's one-sided p-value, maximised over the common probability. Two-sided is
-    **twice the smaller one-sided p-value**, at most 1: the convention of `scipy.stats.boschloo_exact`. R's
-    `Exact::exact.test(method = "boschloo")` orders by Fisher's two-sided p-value instead; for arms of equal
-    size the two are the same, for unequal arms they can differ.
-    Raises ValueError for impossible counts; NaN where an arm is empty.
-    Source: Boschloo (1970), Statistica Neerlandica 24:1-9.
+    Parameters
+    ----------
+    x0, n0, x1, n1 : int or array_like of int
+        Events and children of the control and the active arm; any shapes that broadcast.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Two-sided p of the broadcast shape; NaN where an arm is empty.
+
+    Raises
+    ------
+    ValueError
+        Counts that can't be: negative, not whole, more events than children.
+
+    Notes
+    -----
+    The statistic is Fisher's one-sided p-value, maximised over the common probability. Two-sided is **twice the
+    smaller one-sided p-value**, at most 1: the convention of `scipy.stats.boschloo_exact`. R's
+    `Exact::exact.test(method = "boschloo")` orders by Fisher's two-sided p-value instead; for arms of equal size
+    the two are the same, for unequal arms they can differ.
+
+    References
+    ----------
+    Boschloo (1970), Statistica Neerlandica 24:1-9.
+
+    Examples
+    --------
+    >>> round(boschloo(6, 20, 13, 20), 3)
+    0.038
     """
     return _look_up(x0, n0, x1, n1, "boschloo")
 
 
-def fisher(x0, n0, x1, n1):
-    """Two-sided p-value of Fisher's exact test: all tables no more likely than the one seen, as in R and
-    scipy.
+def fisher(x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike) -> Shaped:
+    """Two-sided p-value of Fisher's exact test: all tables no more likely than the one seen, as in R and scipy.
 
-    Shapes, errors and NaN as in `boschloo`. Probabilities within 1e-7 of each other count as equal (R's
-    rule).
+    Parameters
+    ----------
+    x0, n0, x1, n1 : int or array_like of int
+        Events and children of the control and the active arm; any shapes that broadcast.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Two-sided p of the broadcast shape; NaN where an arm is empty.
+
+    Raises
+    ------
+    ValueError
+        Counts that can't be: negative, not whole, more events than children.
+
+    Notes
+    -----
+    Probabilities within 1e-7 of each other count as equal (R's rule).
+
+    References
+    ----------
+    Fisher (1935), JRSS 98:39-82.
+
+    Examples
+    --------
+    >>> round(fisher(6, 20, 13, 20), 3)
+    0.056
     """
     return _look_up(x0, n0, x1, n1, "fisher")
 
 
-def barnard(x0, n0, x1, n1):
-    """Two-sided p-value of Barnard's test with the pooled score statistic |z|, maximised over the common
-    probability.
+def barnard(x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike) -> Shaped:
+    """Two-sided p-value of Barnard's test with the pooled score statistic |z|.
 
-    Shapes, errors and NaN as in `boschloo`. The supremum is found on a dense grid and refined at each peak,
+    Parameters
+    ----------
+    x0, n0, x1, n1 : int or array_like of int
+        Events and children of the control and the active arm; any shapes that broadcast.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Two-sided p of the broadcast shape; NaN where an arm is empty.
+
+    Raises
+    ------
+    ValueError
+        Counts that can't be: negative, not whole, more events than children.
+
+    Notes
+    -----
+    Maximised over the common probability. The supremum is found on a dense grid and refined at each peak,
     because `scipy.stats.barnard_exact` can miss it (13/20 v 6/20 is 0.03848, not 0.0339). Equal to R's
-    `Exact::exact.test(method = "z-pooled")`. Source: Suissa & Shuster (1985), JRSS A 148:317-327.
+    `Exact::exact.test(method = "z-pooled")`.
+
+    References
+    ----------
+    Suissa & Shuster (1985), JRSS A 148:317-327.
+
+    Examples
+    --------
+    >>> round(barnard(6, 20, 13, 20), 3)
+    0.038
     """
     return _look_up(x0, n0, x1, n1, "barnard")
 
 
-def exact_tables(n0: int, n1: int, method: str = "boschloo") -> np.ndarray:
-    """All two-sided p-values for arms of `n0` and `n1` children: array (n0 + 1, n1 + 1), indexed [x0, x1],
-    read-only.
+def exact_tables(n0: int, n1: int, method: str = "boschloo") -> NDArray:
+    """All two-sided p-values for arms of `n0` and `n1` children.
 
-    `method` is one of "boschloo", "fisher", "barnard". Kept in memory per (n0, n1, method), so that any
-    number of simulated trials is a look-up. The exact size of a test at a true probability is a sum over
-    this table. Raises ValueError for an unknown method, for negative sizes, and above 10,201 tables (100 v
-    100).
+    Parameters
+    ----------
+    n0, n1 : int
+        Children of the control and the active arm.
+    method : {"boschloo", "fisher", "barnard"}
+        The test.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n0 + 1, n1 + 1)
+        Indexed [x0, x1], read-only.
+
+    Raises
+    ------
+    ValueError
+        An unknown method, negative sizes, or above 10,201 tables (100 v 100).
+
+    Notes
+    -----
+    Kept in memory per (n0, n1, method), so that any number of simulated trials is a look-up. The exact size of a
+    test at a true probability is a sum over this table.
+
+    Examples
+    --------
+    >>> table = exact_tables(20, 20)
+    >>> table.shape, round(float(table[6, 13]), 3)
+    ((21, 21), 0.038)
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
@@ -76,13 +173,13 @@ def exact_tables(n0: int, n1: int, method: str = "boschloo") -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def _all_tables(n0, n1, method):
+def _all_tables(n0: int, n1: int, method: str) -> NDArray:
     values = _p_values(n0, n1, method, np.arange((n0 + 1) * (n1 + 1))).reshape(n0 + 1, n1 + 1)
     values.flags.writeable = False
     return values
 
 
-def _look_up(x0, n0, x1, n1, method):
+def _look_up(x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike, method: str) -> Shaped:
     x0, n0, x1, n1 = _counts(x0=x0, n0=n0, x1=x1, n1=n1)
     _within(x0, n0, "x0", "n0")
     _within(x1, n1, "x1", "n1")
@@ -98,7 +195,7 @@ def _look_up(x0, n0, x1, n1, method):
     return float(out) if out.ndim == 0 else out
 
 
-def _p_values(n0, n1, method, cells):
+def _p_values(n0: int, n1: int, method: str, cells: NDArray) -> NDArray:
     """p-values of the tables numbered `cells` (row-major in [x0, x1])."""
     if n0 == 0 or n1 == 0:
         return np.full(len(cells), np.nan)
@@ -116,7 +213,7 @@ def _p_values(n0, n1, method, cells):
     return _supremum(-np.abs(z), 1e-10, n0, n1, cells)
 
 
-def _fisher_table(n0, n1):
+def _fisher_table(n0: int, n1: int) -> NDArray:
     values = np.ones((n0 + 1, n1 + 1))
     for events in range(n0 + n1 + 1):
         x1 = np.arange(max(0, events - n0), min(n1, events) + 1)
@@ -126,7 +223,7 @@ def _fisher_table(n0, n1):
     return values
 
 
-def _supremum(statistic, tolerance, n0, n1, cells):
+def _supremum(statistic: NDArray, tolerance: float, n0: int, n1: int, cells: NDArray) -> NDArray:
     """sup over the nuisance probability of P(statistic <= the cell's statistic); smaller is more extreme."""
     flat = statistic.ravel()
     order = np.argsort(flat, kind="stable")
@@ -144,7 +241,7 @@ def _supremum(statistic, tolerance, n0, n1, cells):
     return np.minimum(1.0, _refined_maximum(curve))
 
 
-def _refined_maximum(curve):
+def _refined_maximum(curve: NDArray) -> NDArray:
     """Maximum over a smooth curve known on the grid: the four highest grid peaks, each interpolated."""
     padded = np.pad(curve, ((0, 0), (1, 1)), constant_values=-np.inf)
     is_peak = (curve >= padded[:, :-2]) & (curve >= padded[:, 2:])
@@ -154,7 +251,7 @@ def _refined_maximum(curve):
     values = np.take_along_axis(curve[:, None, :], centre[..., None] + np.arange(-half, half + 1), axis=2)
     coefficients = np.moveaxis(values @ _TO_POLYNOMIAL.T, -1, 0)
 
-    def height(u):
+    def height(u: NDArray) -> NDArray:
         total = coefficients[-1]
         for c in coefficients[-2::-1]:
             total = total * u + c
@@ -170,12 +267,39 @@ def _refined_maximum(curve):
     return np.maximum(curve.max(axis=1), height((low + high) / 2).max(axis=1))
 
 
-def clopper_pearson(x, n, level: float = 0.95):
-    """Exact interval for one proportion: (lower, upper), each shaped like `x` and `n` broadcast together.
+def clopper_pearson(x: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[Shaped, Shaped]:
+    """Exact interval for one proportion.
 
-    With no events the upper bound is `1 - ((1 - level) / 2) ** (1 / n)`, the exact "rule of three"
-    (two-sided). ValueError for impossible counts or a level outside (0, 1); NaN where n = 0.
-    Source: Clopper & Pearson (1934), Biometrika 26:404-413.
+    Parameters
+    ----------
+    x, n : int or array_like of int
+        Events and children; any shapes that broadcast.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    lower, upper : float or numpy.ndarray
+        Proportions of the broadcast shape; NaN where an arm is empty.
+
+    Raises
+    ------
+    ValueError
+        Counts that can't be, or a level outside 0 to 1.
+
+    Notes
+    -----
+    With no events the upper bound is `1 - ((1 - level) / 2) ** (1 / n)`, the exact "rule of three" (two-sided).
+
+    References
+    ----------
+    Clopper & Pearson (1934), Biometrika 26:404-413.
+
+    Examples
+    --------
+    >>> lower, upper = clopper_pearson([0, 6], 20)
+    >>> lower.round(3).tolist(), upper.round(3).tolist()
+    ([0.0, 0.119], [0.168, 0.543])
     """
     x, n = _one_arm(x, n, level)
     tail = (1 - level) / 2
@@ -184,10 +308,34 @@ def clopper_pearson(x, n, level: float = 0.95):
     return _shaped(n == 0, lower, upper)
 
 
-def wilson(x, n, level: float = 0.95):
-    """Wilson's score interval without continuity correction: (lower, upper), shapes, errors and NaN as above.
+def wilson(x: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[Shaped, Shaped]:
+    """Wilson's score interval for one proportion, without continuity correction.
 
-    Source: Wilson (1927), JASA 22:209-212; Newcombe (1998), Stat Med 17:857-872, method 3.
+    Parameters
+    ----------
+    x, n : int or array_like of int
+        Events and children; any shapes that broadcast.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    lower, upper : float or numpy.ndarray
+        Proportions of the broadcast shape; NaN where an arm is empty.
+
+    Raises
+    ------
+    ValueError
+        Counts that can't be, or a level outside 0 to 1.
+
+    References
+    ----------
+    Wilson (1927), JASA 22:209-212; Newcombe (1998), Stat Med 17:857-872, method 3.
+
+    Examples
+    --------
+    >>> [round(bound, 3) for bound in wilson(6, 20)]
+    [0.145, 0.519]
     """
     x, n = _one_arm(x, n, level)
     z2 = stats.norm.isf((1 - level) / 2) ** 2
@@ -199,11 +347,36 @@ def wilson(x, n, level: float = 0.95):
     return _shaped(n == 0, lower, upper)
 
 
-def newcombe(x0, n0, x1, n1, level: float = 0.95):
+def newcombe(
+    x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike, level: float = 0.95
+) -> tuple[Shaped, Shaped]:
     """Newcombe's hybrid score interval for p1 - p0 from two Wilson intervals, no continuity correction.
 
-    Returns (lower, upper); shapes, errors and NaN as in `miettinen_nurminen`.
-    Source: Newcombe (1998), Stat Med 17:873-890, method 10.
+    Parameters
+    ----------
+    x0, n0, x1, n1 : int or array_like of int
+        Events and children of the control and the active arm; any shapes that broadcast.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    lower, upper : float or numpy.ndarray
+        Proportions of the broadcast shape; NaN where an arm is empty.
+
+    Raises
+    ------
+    ValueError
+        Counts that can't be, or a level outside 0 to 1.
+
+    References
+    ----------
+    Newcombe (1998), Stat Med 17:873-890, method 10.
+
+    Examples
+    --------
+    >>> [round(bound, 4) for bound in newcombe(48, 80, 56, 70)]
+    [0.0524, 0.3339]
     """
     x0, n0, x1, n1 = _two_arms(x0, n0, x1, n1, level)
     (low0, high0), (low1, high1) = wilson(x0, n0, level), wilson(x1, n1, level)
@@ -213,14 +386,43 @@ def newcombe(x0, n0, x1, n1, level: float = 0.95):
     return _shaped((n0 == 0) | (n1 == 0), lower, upper)
 
 
-def miettinen_nurminen(x0, n0, x1, n1, level: float = 0.95):
-    """Miettinen-Nurminen score interval for p1 - p0: (lower, upper), with the variance factor N / (N - 1).
+def miettinen_nurminen(
+    x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike, level: float = 0.95
+) -> tuple[Shaped, Shaped]:
+    """Miettinen-Nurminen score interval for p1 - p0, with the variance factor N / (N - 1).
 
+    Parameters
+    ----------
+    x0, n0, x1, n1 : int or array_like of int
+        Events and children of the control and the active arm; any shapes that broadcast.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    lower, upper : float or numpy.ndarray
+        Proportions of the broadcast shape; NaN where an arm is empty.
+
+    Raises
+    ------
+    ValueError
+        Counts that can't be, or a level outside 0 to 1.
+
+    Notes
+    -----
     Each bound is the difference at which the score statistic, with both probabilities at their maximum
-    likelihood under that difference (closed form of the cubic), equals the normal quantile; found by
-    bisection in [-1, 1]. Counts: scalars or arrays of broadcastable shapes. ValueError for impossible counts
-    or level; NaN for an empty arm. Source: Miettinen & Nurminen (1985), Stat Med 4:213-226, equations 8 to
-    10; cubic as in Farrington & Manning (1990).
+    likelihood under that difference (closed form of the cubic), equals the normal quantile; found by bisection
+    in [-1, 1].
+
+    References
+    ----------
+    Miettinen & Nurminen (1985), Stat Med 4:213-226, equations 8 to 10; cubic as in Farrington & Manning (1990),
+    Stat Med 9:1447-1454.
+
+    Examples
+    --------
+    >>> [round(bound, 4) for bound in miettinen_nurminen(48, 80, 56, 70)]
+    [0.0528, 0.3382]
     """
     x0, n0, x1, n1 = _two_arms(x0, n0, x1, n1, level)
     size0, size1 = np.maximum(n0, 1), np.maximum(n1, 1)
@@ -239,10 +441,28 @@ def miettinen_nurminen(x0, n0, x1, n1, level: float = 0.95):
 
 @dataclass(frozen=True)
 class Agreement:
-    """Agreement of two answers. `table`: counts, rows a = 0, 1 and columns b = 0, 1; `agreement` with a
-    Wilson interval; `kappa` with its SE and interval; NaN with words in `message`."""
+    """Agreement of two answers about the same children.
 
-    table: np.ndarray
+    Attributes
+    ----------
+    table : numpy.ndarray, shape (2, 2)
+        Children, rows a = 0, 1 and columns b = 0, 1.
+    n : int
+        Children with both answers.
+    agreement, agreement_lower, agreement_upper : float
+        Share with the same answer, Wilson interval.
+    kappa, kappa_lower, kappa_upper, se : float
+        Cohen's kappa with its SE and interval; NaN with words in `message`.
+    message : str
+        What was left out or does not exist.
+
+    Examples
+    --------
+    >>> agreement([1, 1, 0, 0], [1, 0, 0, 0]).table.tolist()
+    [[2, 0], [1, 1]]
+    """
+
+    table: NDArray
     n: int
     agreement: float = np.nan
     agreement_lower: float = np.nan
@@ -254,14 +474,41 @@ class Agreement:
     message: str = ""
 
 
-def agreement(a, b, level: float = 0.95) -> Agreement:
+def agreement(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Agreement:
     """How far two yes-or-no answers about the same children agree: 2 x 2 table, agreement, Cohen's kappa.
 
-    `a`, `b` (children,): 0, 1 or NaN; children without both are left out and counted in the message. The SE
-    of kappa is the large-sample one of Fleiss, Cohen & Everitt (1969), Psychol Bull 72:323-327, as in SAS
-    PROC FREQ; the interval is normal, cut at -1 and 1. Raises ValueError for shapes, values or level.
+    Parameters
+    ----------
+    a, b : array_like, shape (children,)
+        0, 1 or NaN; children without both are left out and counted in the message.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Agreement
+        NaN with words where kappa or its interval is not defined.
+
+    Raises
+    ------
+    ValueError
+        Lengths that differ, other values, or a level outside 0 to 1.
+
+    Notes
+    -----
+    The SE of kappa is the large-sample one, as in SAS PROC FREQ; the interval is normal, cut at -1 and 1.
+
+    References
+    ----------
+    Cohen (1960), Educ Psychol Meas 20:37-46; Fleiss, Cohen & Everitt (1969), Psychol Bull 72:323-327.
+
+    Examples
+    --------
+    >>> found = agreement([1, 1, 1, 0, 0, 0, 0, 1], [1, 1, 0, 0, 0, 0, 1, 1])
+    >>> found.agreement, found.kappa
+    (0.75, 0.5)
     """
-    _level(level)
+    check_level(level)
     a, b = np.asarray(a, float), np.asarray(b, float)
     if a.ndim != 1 or a.shape != b.shape:
         raise ValueError(f"a and b must be of one length, got {a.shape} and {b.shape}")
@@ -273,7 +520,7 @@ def agreement(a, b, level: float = 0.95) -> Agreement:
     table = np.bincount((2 * a + b).astype(int), minlength=4).reshape(2, 2)
     n = int(table.sum())
 
-    def worded(why):
+    def worded(why: str) -> str:
         return "; ".join(part for part in (message, why) if part)
 
     if n == 0:
@@ -299,7 +546,7 @@ def agreement(a, b, level: float = 0.95) -> Agreement:
     return Agreement(table, n, *found, kappa, *map(float, limits), se, message)
 
 
-def _score(x0, n0, x1, n1, difference):
+def _score(x0: NDArray, n0: NDArray, x1: NDArray, n1: NDArray, difference: NDArray) -> NDArray:
     """Score statistic of H: p1 - p0 = difference, with Miettinen and Nurminen's N / (N - 1)."""
     total, events = n0 + n1, x0 + x1
     # L3 p0^3 + L2 p0^2 + L1 p0 + L0 = 0 in the control arm's probability.
@@ -322,7 +569,7 @@ def _score(x0, n0, x1, n1, difference):
     return np.where(variance > 0, distance / np.sqrt(np.where(variance > 0, variance, 1.0)), certain)
 
 
-def _counts(**values):
+def _counts(**values: ArrayLike) -> list[NDArray]:
     """Broadcast named counts to integer arrays; one message for anything that is not a count."""
     for name, value in values.items():
         array = np.asarray(value)
@@ -338,31 +585,29 @@ def _counts(**values):
     return [array.astype(np.int64) for array in arrays]
 
 
-def _within(x, n, x_name, n_name):
+def _within(x: NDArray, n: NDArray, x_name: str, n_name: str) -> None:
     if np.any(x > n):
         raise ValueError(f"{x_name} is larger than {n_name}: more events than children")
 
 
-def _level(level):
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
-
-
-def _one_arm(x, n, level):
-    _level(level)
+def _one_arm(x: ArrayLike, n: ArrayLike, level: float) -> tuple[NDArray, NDArray]:
+    check_level(level)
     x, n = _counts(x=x, n=n)
     _within(x, n, "x", "n")
     return x, n
 
 
-def _two_arms(x0, n0, x1, n1, level):
-    _level(level)
+def _two_arms(
+    x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike, level: float
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    check_level(level)
     x0, n0, x1, n1 = _counts(x0=x0, n0=n0, x1=x1, n1=n1)
     _within(x0, n0, "x0", "n0")
     _within(x1, n1, "x1", "n1")
     return x0, n0, x1, n1
 
 
-def _shaped(empty, *bounds):
-    bounds = [np.where(empty, np.nan, bound) for bound in bounds]
-    return tuple(float(bound) if bound.ndim == 0 else bound for bound in bounds)
+def _shaped(empty: NDArray, lower: NDArray, upper: NDArray) -> tuple[Shaped, Shaped]:
+    """Bounds, NaN for an empty arm, floats where all counts were scalars."""
+    lower, upper = np.where(empty, np.nan, lower), np.where(empty, np.nan, upper)
+    return (float(lower), float(upper)) if lower.ndim == 0 else (lower, upper)

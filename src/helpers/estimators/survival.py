@@ -17,6 +17,7 @@ import lifelines
 import numpy as np
 import pandas as pd
 from lifelines.statistics import logrank_test
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from helpers.estimators import arguments, discrete_time
@@ -24,7 +25,22 @@ from helpers.estimators import arguments, discrete_time
 
 @dataclass(frozen=True)
 class Estimate:
-    """An estimate with its interval; NaN with words in `message` where it does not exist."""
+    """An estimate with its interval.
+
+    Attributes
+    ----------
+    estimate, lower, upper, se : float
+        In the unit of the time, or a proportion; NaN where it does not exist.
+    p : float
+        Two-sided, against no difference; NaN for one arm.
+    message : str
+        Why something does not exist, in words.
+
+    Examples
+    --------
+    >>> Estimate(message="no child with a time").estimate
+    nan
+    """
 
     estimate: float = np.nan
     lower: float = np.nan
@@ -36,20 +52,70 @@ class Estimate:
 
 @dataclass(frozen=True)
 class LogRank:
-    """Log-rank test: chi-squared on one degree of freedom, p; events seen and expected in (control,
-    active)."""
+    """A log-rank test.
+
+    Attributes
+    ----------
+    statistic : float
+        Chi-squared on one degree of freedom.
+    p : float
+        Its upper tail.
+    observed, expected : tuple of float
+        Events seen, and expected if the arms were alike: (control, active).
+    message : str
+        Why there is no test, in words.
+
+    Examples
+    --------
+    >>> LogRank(message="no events: nothing to compare").p
+    nan
+    """
 
     statistic: float = np.nan
     p: float = np.nan
-    observed: tuple = (np.nan, np.nan)
-    expected: tuple = (np.nan, np.nan)
+    observed: tuple[float, float] = (np.nan, np.nan)
+    expected: tuple[float, float] = (np.nan, np.nan)
     message: str = ""
 
 
-def kaplan_meier(time, event, level: float = 0.95) -> pd.DataFrame:
+def kaplan_meier(time: ArrayLike, event: ArrayLike, level: float = 0.95) -> pd.DataFrame:
     """Kaplan-Meier estimate by lifelines, a row per distinct time (events and censorings).
 
-    Columns: time, n_risk (just before), n_event, n_censor, survival, lower, upper (pointwise, log-log).
+    Parameters
+    ----------
+    time : array_like, shape (children,)
+        Any unit; NaN = unknown.
+    event : array_like of 0 and 1, shape (children,)
+        1 event, 0 censored.
+    level : float
+        Confidence level of the pointwise band.
+
+    Returns
+    -------
+    pandas.DataFrame
+        time, n_risk (just before), n_event, n_censor, survival, lower, upper (proportions);
+        `.attrs["message"]`.
+
+    Raises
+    ------
+    ValueError
+        Lengths, times, events or level that can't be.
+
+    Notes
+    -----
+    The band is on the log-log scale (Kalbfleisch & Prentice), NaN where the curve is exactly 1 or 0, as in R's
+    survfit.
+
+    References
+    ----------
+    Kaplan & Meier (1958), JASA 53:457-481; Kalbfleisch & Prentice (2002), The Statistical Analysis of Failure
+    Time Data, section 1.4.
+
+    Examples
+    --------
+    >>> time, event = [4, 4, 12, 24, 48, 48], [1, 1, 1, 0, 1, 0]
+    >>> kaplan_meier(time, event)[["time", "n_risk", "survival"]].round(3).to_numpy().tolist()
+    [[4.0, 6.0, 0.667], [12.0, 4.0, 0.5], [24.0, 3.0, 0.5], [48.0, 2.0, 0.25]]
     """
     time, event, message = arguments.follow_up(time, event, level)
     columns = ["time", "n_risk", "n_event", "n_censor", "survival", "lower", "upper"]
@@ -79,12 +145,41 @@ def kaplan_meier(time, event, level: float = 0.95) -> pd.DataFrame:
     return table
 
 
-def median(time, event, level: float = 0.95) -> Estimate:
+def median(time: ArrayLike, event: ArrayLike, level: float = 0.95) -> Estimate:
     """Median time to the event, with the interval where the log-log band crosses one half, as R's survfit.
 
-    Where the curve lies on exactly 0.5 over an interval the median is the interval's midpoint. Limits that
-    the follow-up does not reach are NaN, and the message says so. Source: Brookmeyer & Crowley (1982),
-    Biometrics 38:29-41.
+    Parameters
+    ----------
+    time : array_like, shape (children,)
+        Any unit; NaN = unknown.
+    event : array_like of 0 and 1, shape (children,)
+        1 event, 0 censored.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Estimate
+        In the unit of the time. Where the curve lies on exactly 0.5 over an interval the median is the
+        interval's midpoint. Limits that the follow-up does not reach are NaN, and the message says so.
+
+    Raises
+    ------
+    ValueError
+        As `kaplan_meier`.
+
+    References
+    ----------
+    Brookmeyer & Crowley (1982), Biometrics 38:29-41.
+
+    Examples
+    --------
+    >>> time, event = [4, 4, 12, 24, 48, 48], [1, 1, 1, 0, 1, 0]
+    >>> found = median(time, event)
+    >>> found.estimate, found.lower
+    (30.0, 4.0)
+    >>> found.message
+    'upper limit of the median not reached during follow-up'
     """
     table = kaplan_meier(time, event, level)
     message = table.attrs["message"]
@@ -98,7 +193,7 @@ def median(time, event, level: float = 0.95) -> Estimate:
     return Estimate(values[0], values[1], values[2], message=message)
 
 
-def _first_at_half(time, curve):
+def _first_at_half(time: NDArray, curve: NDArray) -> float:
     known = ~np.isnan(curve)
     below = known & (curve <= 0.5 + 1e-9)
     if not below.any():
@@ -110,9 +205,38 @@ def _first_at_half(time, curve):
     return float((time[first] + (time[np.argmax(under)] if under.any() else time[-1])) / 2)
 
 
-def at_risk_table(time, event, grid) -> pd.DataFrame:
-    """Counts at each time of `grid`: time, n_risk (just before), n_event and n_censor (cumulative, up to and
-    at it)."""
+def at_risk_table(time: ArrayLike, event: ArrayLike, grid: ArrayLike) -> pd.DataFrame:
+    """Numbers under a survival curve.
+
+    Parameters
+    ----------
+    time : array_like, shape (children,)
+        Any unit; NaN = unknown.
+    event : array_like of 0 and 1, shape (children,)
+        1 event, 0 censored.
+    grid : array_like, shape (k,)
+        Times at which to count, in the same unit.
+
+    Returns
+    -------
+    pandas.DataFrame
+        time, n_risk (just before), n_event and n_censor (cumulative, up to and at it); `.attrs["message"]`.
+
+    Raises
+    ------
+    ValueError
+        Lengths, times or events that can't be.
+
+    Notes
+    -----
+    "At risk" means just before the time, as in R; lifelines' own table counts at the end of the period.
+
+    Examples
+    --------
+    >>> time, event = [4, 4, 12, 24, 48, 48], [1, 1, 1, 0, 1, 0]
+    >>> at_risk_table(time, event, [0, 12, 48]).to_numpy().tolist()
+    [[0.0, 6.0, 0.0, 0.0], [12.0, 4.0, 3.0, 0.0], [48.0, 2.0, 4.0, 2.0]]
+    """
     time, event, message = arguments.follow_up(time, event)
     grid = np.asarray(grid, float)
     reached = time[None, :] <= grid[:, None]
@@ -128,8 +252,41 @@ def at_risk_table(time, event, grid) -> pd.DataFrame:
     return table
 
 
-def logrank(time, event, arm) -> LogRank:
-    """Log-rank test of two arms, unstratified, by lifelines; observed and expected events beside it."""
+def logrank(time: ArrayLike, event: ArrayLike, arm: ArrayLike) -> LogRank:
+    """Log-rank test of two arms, unstratified, by lifelines; observed and expected events beside it.
+
+    Parameters
+    ----------
+    time, event : array_like, shape (children,)
+        Any unit, NaN = unknown; 1 event, 0 censored.
+    arm : array_like of 0 and 1, shape (children,)
+        0 control, 1 active.
+
+    Returns
+    -------
+    LogRank
+        NaN with words where an arm is empty, nobody has an event, or the arms are never at risk together.
+
+    Raises
+    ------
+    ValueError
+        Lengths, times, events or arms that can't be.
+
+    References
+    ----------
+    Mantel (1966), Cancer Chemotherapy Reports 50:163-170.
+
+    Examples
+    --------
+    >>> time = [4, 12, 12, 24, 48, 48, 12, 24, 24, 48, 48, 48]
+    >>> event = [1, 1, 1, 0, 1, 0, 0, 1, 0, 1, 0, 0]
+    >>> arm = [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+    >>> found = logrank(time, event, arm)
+    >>> round(found.statistic, 2), round(found.p, 2)
+    (1.55, 0.21)
+    >>> found.observed, [round(x, 2) for x in found.expected]
+    ((2.0, 4.0), [3.42, 2.58])
+    """
     time, event, arm, message = arguments.two_arms(time, event, arm)
     why = _not_comparable(event, arm)
     if why:
@@ -148,13 +305,45 @@ def logrank(time, event, arm) -> LogRank:
     return LogRank(float(test.test_statistic), float(test.p_value), observed, expected, message)
 
 
-def rmst(time, event, tau: float, level: float = 0.95) -> Estimate:
-    """Restricted mean time to the event up to `tau`: area under Kaplan-Meier, in the unit of `time`.
+def rmst(time: ArrayLike, event: ArrayLike, tau: float, level: float = 0.95) -> Estimate:
+    """Restricted mean time to the event up to `tau`: area under Kaplan-Meier.
 
+    Parameters
+    ----------
+    time : array_like, shape (children,)
+        Any unit; NaN = unknown.
+    event : array_like of 0 and 1, shape (children,)
+        1 event, 0 censored.
+    tau : float
+        Horizon, above 0.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Estimate
+        In the unit of the time. Not estimable where follow-up ends before tau with the last child censored.
+
+    Raises
+    ------
+    ValueError
+        As `kaplan_meier`, and tau not positive.
+
+    Notes
+    -----
     SE by the Greenwood-type formula, sum over event times of (area from t to tau)^2 d / (n (n - d)), without
     small sample factor, as R's survRM2 (lifelines' variance is that of min(T, tau), not the estimator's).
-    Not estimable where follow-up ends before tau with the last child censored. Source: Royston & Parmar
-    (2013), BMC Med Res Methodol 13:152. Raises ValueError also for tau not positive.
+
+    References
+    ----------
+    Royston & Parmar (2013), BMC Med Res Methodol 13:152.
+
+    Examples
+    --------
+    >>> time, event = [4, 4, 12, 24, 48, 48], [1, 1, 1, 0, 1, 0]
+    >>> found = rmst(time, event, tau=48)
+    >>> round(found.estimate, 2), round(found.se, 2)
+    (27.33, 8.51)
     """
     time, event, message = arguments.follow_up(time, event, level)
     arguments.positive("tau", tau)
@@ -183,22 +372,96 @@ def rmst(time, event, tau: float, level: float = 0.95) -> Estimate:
     return Estimate(mean, mean - half, mean + half, se, message=message)
 
 
-def rmst_difference(time, event, arm, tau: float, level: float = 0.95) -> Estimate:
-    """Difference in restricted mean time up to `tau`, with normal interval and p (as survRM2)."""
+def rmst_difference(
+    time: ArrayLike, event: ArrayLike, arm: ArrayLike, tau: float, level: float = 0.95
+) -> Estimate:
+    """Difference in restricted mean time up to `tau`, with normal interval and p, as R's survRM2.
+
+    Parameters
+    ----------
+    time, event : array_like, shape (children,)
+        Any unit, NaN = unknown; 1 event, 0 censored.
+    arm : array_like of 0 and 1, shape (children,)
+        0 control, 1 active.
+    tau : float
+        Horizon, above 0.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Estimate
+        Active minus control, in the unit of the time.
+
+    Raises
+    ------
+    ValueError
+        As `rmst`, and arms that can't be.
+
+    References
+    ----------
+    Royston & Parmar (2013), BMC Med Res Methodol 13:152.
+
+    Examples
+    --------
+    >>> time = [4, 12, 12, 24, 48, 48, 12, 24, 24, 48, 48, 48]
+    >>> event = [1, 1, 1, 0, 1, 0, 0, 1, 0, 1, 0, 0]
+    >>> arm = [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+    >>> found = rmst_difference(time, event, arm, tau=48)
+    >>> round(found.estimate, 1), round(found.p, 2)
+    (-14.5, 0.11)
+    """
     time, event, arm, message = arguments.two_arms(time, event, arm, level)
     arms = [rmst(time[arm == a], event[arm == a], tau, level) for a in (0, 1)]
-    return _difference(arms, [a.se for a in arms], message, level)
+    return _difference(arms, message, level)
 
 
 def cumulative_difference(
-    time, event, arm, at: float, level: float = 0.95, method: str = "greenwood"
+    time: ArrayLike,
+    event: ArrayLike,
+    arm: ArrayLike,
+    at: float,
+    level: float = 0.95,
+    method: str = "greenwood",
 ) -> Estimate:
     """Difference in cumulative incidence (1 - Kaplan-Meier) at one time.
 
-    `method="greenwood"`: Greenwood's variances added, normal interval and p. `method="log-log"`: each arm's
-    log-log interval combined by square-and-add (MOVER; Zou & Donner (2008), Stat Med 27:1693-1702), which
-    respects -1 to 1, without p. The SE is Greenwood's in both. Raises ValueError for another method, or `at`
-    not positive.
+    Parameters
+    ----------
+    time, event : array_like, shape (children,)
+        Any unit, NaN = unknown; 1 event, 0 censored.
+    arm : array_like of 0 and 1, shape (children,)
+        0 control, 1 active.
+    at : float
+        The time, above 0.
+    level : float
+        Confidence level.
+    method : {"greenwood", "log-log"}
+        "greenwood": Greenwood's variances added, normal interval and p. "log-log": each arm's log-log interval
+        combined by square-and-add (MOVER), which respects -1 to 1, without p. The SE is Greenwood's in both.
+
+    Returns
+    -------
+    Estimate
+        Active minus control, a proportion.
+
+    Raises
+    ------
+    ValueError
+        Lengths, times, events, arms or level that can't be, another method, or `at` not positive.
+
+    References
+    ----------
+    Zou & Donner (2008), Stat Med 27:1693-1702 (MOVER).
+
+    Examples
+    --------
+    >>> time = [4, 12, 12, 24, 48, 48, 12, 24, 24, 48, 48, 48]
+    >>> event = [1, 1, 1, 0, 1, 0, 0, 1, 0, 1, 0, 0]
+    >>> arm = [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+    >>> found = cumulative_difference(time, event, arm, at=24, method="log-log")
+    >>> [round(x, 2) for x in (found.estimate, found.lower, found.upper)]
+    [0.3, -0.37, 0.72]
     """
     if method not in ("greenwood", "log-log"):
         raise ValueError(f"method is {method!r}; it must be 'greenwood' or 'log-log'")
@@ -223,7 +486,7 @@ def cumulative_difference(
             low, high = 1 - s ** np.exp(-spread), 1 - s ** np.exp(spread)
         why = "" if 0 < s < 1 else f"all or none had the event by {at:g}: no standard error"
         arms.append(Estimate(1 - s, low, high, se if 0 < s < 1 else np.nan, message=why))
-    result = _difference(arms, [a.se for a in arms], message, level)
+    result = _difference(arms, message, level)
     if method == "greenwood" or np.isnan(result.se):
         return result
     a0, a1 = arms
@@ -232,10 +495,10 @@ def cumulative_difference(
     return Estimate(result.estimate, float(lower), float(upper), result.se, message=result.message)
 
 
-def _difference(arms, ses, message, level):
+def _difference(arms: list[Estimate], message: str, level: float) -> Estimate:
     for name, a in zip(("control", "active"), arms, strict=True):
         message = arguments.join(message, f"{name} arm: {a.message}" if a.message else "")
-    difference, se = float(arms[1].estimate - arms[0].estimate), float(np.hypot(*ses))
+    difference, se = float(arms[1].estimate - arms[0].estimate), float(np.hypot(arms[0].se, arms[1].se))
     if not np.isfinite(se):
         return Estimate(difference, message=message)
     half = arguments.z(level) * se
@@ -243,13 +506,15 @@ def _difference(arms, ses, message, level):
     return Estimate(difference, difference - half, difference + half, se, p, message)
 
 
-def _grouped(time, event, at, chosen=True):
+def _grouped(
+    time: NDArray, event: NDArray, at: NDArray, chosen: NDArray | bool = True
+) -> tuple[NDArray, NDArray]:
     n_risk = ((time[None, :] >= at[:, None]) & chosen).sum(axis=1)
     n_event = ((time[None, :] == at[:, None]) & (event == 1) & chosen).sum(axis=1)
     return n_risk, n_event
 
 
-def _not_comparable(event, arm):
+def _not_comparable(event: NDArray, arm: NDArray) -> str:
     for a, name in ((0, "control"), (1, "active")):
         if not (arm == a).any():
             return f"no child with a time in the {name} arm: nothing to compare"

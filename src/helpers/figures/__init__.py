@@ -13,6 +13,7 @@ from helpers.figures.distributions import distribution, stacked_shares
 from helpers.figures.flow import attrition, recruitment, swimmer, tiles
 from helpers.figures.forests import forest
 from helpers.figures.house_style import ARM_STYLE, ARMS, style
+from helpers.figures.model_checks import beside_published, selection_and_noise
 from helpers.figures.survival_curves import cumulative_remission
 
 __all__ = [
@@ -20,12 +21,14 @@ __all__ = [
     "ARM_STYLE",
     "agreement",
     "attrition",
+    "beside_published",
     "by_arm_over_time",
     "consort",
     "cumulative_remission",
     "distribution",
     "forest",
     "recruitment",
+    "selection_and_noise",
     "small_multiples",
     "stacked_shares",
     "style",

@@ -41,6 +41,16 @@ class Column:
     high: float | None = None
     empty: bool = False
 
+    @property
+    def allowed(self) -> str:
+        """What a value may be, in words."""
+        kinds = {"text": "text", "date": "a date", "number": "a number", "whole": "a whole number"}
+        parts = [" or ".join(self.values) or kinds[self.kind]]
+        parts += [f"from {self.low:g}"] if self.low is not None else []
+        parts += [f"to {self.high:g}"] if self.high is not None else []
+        parts += [self.unit] if self.unit else []
+        return " ".join(parts) + (", or empty" if self.empty else "")
+
 
 @dataclass(frozen=True)
 class Table:

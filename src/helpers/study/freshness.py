@@ -53,9 +53,10 @@ def _plain(node: Any) -> Any:
         return [type(node.value).__name__, repr(node.value)]
     if isinstance(node, ast.AST):
         fields = {
-            name: _plain(value)
+            name: plain
             for name, value in ast.iter_fields(node)
-            if value not in (None, []) and name not in ("ctx", "kind", "type_comment", "type_ignores")
+            if name not in ("ctx", "kind", "type_comment", "type_ignores")
+            and (plain := _plain(value)) not in (None, [])
         }
         return [type(node).__name__, fields]
     if isinstance(node, list):

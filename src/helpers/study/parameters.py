@@ -308,6 +308,12 @@ class Parameters(BaseModel):
         tail = math.erfc(low) - math.erfc(high) if low > 0 else math.erfc(-high) - math.erfc(-low)
         return tail / 2
 
+    def visit_window(self, day: int) -> int:
+        """Half-width in days of the window around a visit's target day."""
+        if day <= 56:
+            return self.window_to_week_8
+        return self.window_to_month_6 if day <= 183 else self.window_after_month_6
+
     @property
     def male_share_x_linked(self) -> float:
         """Share of boys in X-linked disease that gives `male_share` over all forms."""

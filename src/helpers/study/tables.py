@@ -1,7 +1,8 @@
 """Tables: read, check against the codebook, write; and their coding as arrays.
 
-A table that does not fit its codebook is refused with the file, row, column, what was found and what is
-allowed. Files are written beside and renamed, so nothing half-written has its final name.
+A table that does not fit its codebook, or contradicts itself, is refused with the file, row, column, what was
+found and what is allowed; the register of `checks` says what is asked. Files are written beside and renamed,
+so nothing half-written has its final name.
 """
 
 import csv
@@ -11,11 +12,19 @@ import numpy as np
 import pandas as pd
 
 from helpers import Problem
-from helpers.study import files
-from helpers.study.codebook import LAB_LIMITS, TABLES, UNITS, Column
+from helpers.study import checks, files
+from helpers.study.codebook import TABLES
 
 FIRST = "screening"
 """The first table of a study: whoever writes it says which parameters made it."""
+
+OF_KIND = {
+    "text": pd.api.types.is_object_dtype,
+    "date": pd.api.types.is_datetime64_any_dtype,
+    "number": pd.api.types.is_float_dtype,
+    "whole": pd.api.types.is_numeric_dtype,
+}
+"""Whether a column's type is that of a kind of the codebook."""
 
 
 def read(name: str, path: Path) -> pd.DataFrame:
@@ -36,7 +45,7 @@ def read(name: str, path: Path) -> pd.DataFrame:
             raise Problem(
                 f"{path.name} row {number}: found {len(row)} values, allowed: {len(header)}, one a column"
             )
-    return check(name, typed(name, pd.DataFrame(rows, columns=header, dtype=object), path.name), path.name)
+    return check(name, typed(name, pd.DataFrame(rows, columns=header, dtype=object), path.name))
 
 
 def typed(name: str, raw: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -80,99 +89,17 @@ def _float(value: str | None) -> float:
         return float("nan")
 
 
-def check(name: str, frame: pd.DataFrame, where: str = "") -> pd.DataFrame:
-    """Hold a typed table against the codebook (pandera); raises Problem with every fault's first row."""
-    import pandera.pandas as pa
-
-    table = TABLES[name]
-    where = where or f"{name}.csv"
-    _check_columns(name, frame, where)
-    schema = pa.DataFrameSchema({column.name: _pandera_column(pa, column) for column in table.columns})
-    try:
-        schema.validate(frame, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        lines = []
-        for (column, rule), group in cases.groupby(["column", "check"], sort=False, dropna=False):
-            first = group.iloc[0]
-            row = "" if pd.isna(first["index"]) else f" row {int(first['index']) + 2},"
-            expected = next((_allowed(c) for c in table.columns if c.name == column), str(rule))
-            found = first["failure_case"]
-            found = "nothing" if pd.isna(found) else f"{found:g}" if isinstance(found, float) else repr(found)
-            lines.append(f"{row} column {column}: found {found}, allowed: {expected}")
-        raise Problem(f"{where}{';'.join(lines[:5])}") from None
-    double = frame.duplicated(list(table.key))
-    if double.any():
-        row = int(double.idxmax())
-        key = ", ".join(f"{k} = {frame.loc[row, k]}" for k in table.key)
-        raise Problem(f"{where} row {row + 2}: {key} stands there twice; allowed: one row each")
-    if name == "labs":
-        _check_units(frame, where)
-    if name == "screening":
-        _check_before_consent(frame, where)
-    return frame
-
-
-def _check_before_consent(frame: pd.DataFrame, where: str) -> None:
-    dates = [c.name for c in TABLES["screening"].columns if c.kind == "date" and c.name != "consent_date"]
-    for column in dates:
-        late = frame[column] > frame["consent_date"]
-        if late.any():
-            row = int(late.idxmax())
-            found, day = (f"{frame.loc[row, c]:%Y-%m-%d}" for c in (column, "consent_date"))
+def check(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Hold a typed table against all that it answers alone; raises one Problem that tells every fault."""
+    _check_columns(name, frame, f"{name}.csv")
+    for column in TABLES[name].columns:
+        kind = frame[column.name].dtype
+        if not OF_KIND[column.kind](kind):
             raise Problem(
-                f"{where} row {row + 2}, column {column}: found {found}, allowed: up to the consent, {day}"
+                f"{name}.csv, column {column.name}: found a column of {kind}, allowed: {column.allowed}"
             )
-
-
-def _pandera_column(pa, column: Column):
-    checks = []
-    if column.values:
-        checks.append(pa.Check.isin(column.values, name="values"))
-    if column.low is not None:
-        checks.append(pa.Check.ge(column.low, name="low"))
-    if column.high is not None:
-        checks.append(pa.Check.le(column.high, name="high"))
-    if column.kind == "whole":
-        checks.append(pa.Check(lambda s: s % 1 == 0, name="whole"))
-    dtype = {"text": object, "date": "datetime64[ns]", "number": float, "whole": float}[column.kind]
-    return pa.Column(dtype, checks, nullable=column.empty, coerce=column.kind == "whole")
-
-
-def _allowed(column: Column) -> str:
-    parts = []
-    if column.values:
-        parts.append(" or ".join(column.values))
-    elif column.kind == "text":
-        parts.append("text")
-    else:
-        parts.append({"date": "a date", "number": "a number", "whole": "a whole number"}[column.kind])
-    if column.low is not None or column.high is not None:
-        parts.append(f"from {column.low:g}" if column.low is not None else "")
-        parts.append(f"to {column.high:g}" if column.high is not None else "")
-    if column.unit:
-        parts.append(column.unit)
-    return " ".join(p for p in parts if p) + (", or empty" if column.empty else "")
-
-
-def _check_units(frame: pd.DataFrame, where: str) -> None:
-    wrong = frame["unit"] != frame["test"].map(UNITS)
-    if wrong.any():
-        row = int(wrong.idxmax())
-        test = frame.loc[row, "test"]
-        raise Problem(
-            f"{where} row {row + 2}, column unit: found {frame.loc[row, 'unit']!r} for {test}, allowed: {UNITS[test]}"
-        )
-    low = frame["test"].map({k: v[0] for k, v in LAB_LIMITS.items()})
-    high = frame["test"].map({k: v[1] for k, v in LAB_LIMITS.items()})
-    wrong = (frame["value"] < low) | (frame["value"] > high)
-    if wrong.any():
-        row = int(wrong.idxmax())
-        test = frame.loc[row, "test"]
-        raise Problem(
-            f"{where} row {row + 2}, column value: found {frame.loc[row, 'value']:g} {UNITS[test]} for {test}, "
-            f"allowed: {LAB_LIMITS[test][0]:g} to {LAB_LIMITS[test][1]:g}"
-        )
+    checks.refuse(checks.findings({name: frame}, checks.alone(name)))
+    return frame
 
 
 def _fault(where: str, raw: pd.DataFrame, wrong: pd.Series, column: str, expected: str) -> Problem:
@@ -198,7 +125,7 @@ def to_csv(frame: pd.DataFrame) -> str:
 def write(name: str, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Check a table and write it under its final name only when it is whole; returns what was written."""
     frame = frame[[c.name for c in TABLES[name].columns if c.name in frame]].reset_index(drop=True)
-    check(name, frame, path.name)
+    check(name, frame)
     write_text(path, to_csv(frame))
     return frame
 
@@ -215,7 +142,7 @@ def codebook(name: str) -> pd.DataFrame:
     """The codebook of one table as a frame: column, meaning, unit, allowed."""
     return pd.DataFrame(
         [
-            {"column": c.name, "meaning": c.meaning, "unit": c.unit, "allowed": _allowed(c)}
+            {"column": c.name, "meaning": c.meaning, "unit": c.unit, "allowed": c.allowed}
             for c in TABLES[name].columns
         ]
     )

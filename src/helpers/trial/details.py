@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers.study import kidney
-from helpers.study.parameters import Parameters
 from helpers.study.protocol import DAYS_PER_YEAR, VISITS
 from helpers.trial import conduct, simulate
 from helpers.trial.conduct import Followed
@@ -101,7 +100,7 @@ def diary(f: Followed) -> Diary:
     """Actual visit days within their windows, other adverse events, which infections are serious, ways out."""
     p, streams, shape = f.p, f.streams, f.arm.shape
     nominal = conduct.grid(p)
-    width = np.array([window(p, visit.day) for visit in VISITS])
+    width = np.array([p.visit_window(visit.day) for visit in VISITS])
     jitter = np.floor(streams("visit days").random((*shape, len(VISITS))) * (2 * width + 1)) - width
     day = np.concatenate([np.full((*shape, 1), nominal[0]), nominal[1:] + jitter], axis=-1)
     span = conduct.LAST_DAY + p.infusion_gap
@@ -114,10 +113,3 @@ def diary(f: Followed) -> Diary:
         other=(child, begins),
         leaving=streams("reason for leaving").integers(len(LEAVING), size=shape),
     )
-
-
-def window(p: Parameters, day: int) -> int:
-    """Half-width in days of the window of the visit with this target day."""
-    if day <= 56:
-        return p.window_to_week_8
-    return p.window_to_month_6 if day <= 183 else p.window_after_month_6

@@ -1,4 +1,4 @@
-"""One simulated trial of a study, from its screened children to the raw tables of its folder."""
+"""One simulated trial of a study, from screening to the raw tables of its folder."""
 
 import pandas as pd
 
@@ -6,6 +6,14 @@ from helpers import Problem
 from helpers.study import eligibility
 from helpers.study.scenario import Study
 from helpers.trial import conduct, record
+
+
+def screen(study: Study) -> pd.DataFrame:
+    """Screen until enough children are eligible; writes `screening` and its truth, returns the table."""
+    enrolled, columns, _ = conduct.screen(study.parameters)
+    frame = study.write("screening", record.screening(columns))
+    study.write_truth("screening", record.screening_truth(enrolled))
+    return frame
 
 
 def follow_up(study: Study) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, pd.DataFrame]:

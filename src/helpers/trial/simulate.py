@@ -289,7 +289,8 @@ def _facts(p: Parameters, n: int, streams: Streams, child: dict[str, NDArray]) -
         out = np.full(n, np.nan)
         yes = np.flatnonzero(happened > 0)
         u = streams(f"{name} date").random((yes.size, 2))
-        out[yes] = np.where(u[:, 1] < p.missing_answer, np.nan, np.floor(longest * u[:, 0]))
+        days = np.minimum(np.floor(longest * u[:, 0]), child["age_days"][yes])  # not before birth
+        out[yes] = np.where(u[:, 1] < p.missing_answer, np.nan, days)
         return out
 
     genotype, male = child["genotype"], child["male"]

@@ -1,0 +1,111 @@
+"""A partial build gives what a build from nothing gives, for changes of single parameters of the real project."""
+
+import ast
+import json
+import random
+import re
+import shutil
+
+import pytest
+
+from helpers import ROOT
+from helpers.chapters.contents import CHAPTERS
+from helpers.study.parameters import Parameters
+
+
+def first_cells() -> list[str]:
+    """The parameters that the chapters' first cells name."""
+    found = set()
+    for chapter in CHAPTERS:
+        cells = json.loads((ROOT / "notebooks" / f"{chapter.stem}.ipynb").read_text("utf-8"))["cells"]
+        first = next(cell for cell in cells if "parameters" in cell["metadata"].get("tags", ()))
+        found |= {node.targets[0].id for node in ast.parse("".join(first["source"])).body}
+    return sorted(found - {"scenario"})
+
+
+def drawn() -> list[str]:
+    """Fifteen others, by a seed."""
+    return random.Random(20261125).sample(sorted(set(Parameters.model_fields) - set(first_cells())), 15)
+
+
+def other_values(name: str) -> list:
+    """Values that a parameter may take and does not have, those near it first."""
+    field = Parameters.model_fields[name]
+    value = field.default
+    limits = {side: getattr(m, side) for m in field.metadata for side in ("ge", "le") if hasattr(m, side)}
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int | float):
+        kind = type(value)
+        steps = [kind(value * 0.8), kind(value * 1.25), value + kind(1), value - kind(1), *limits.values()]
+        return [one for one in steps if one != value and limits["ge"] <= one <= limits["le"]]
+    if isinstance(value, str):
+        return [one for one in field.annotation.__args__ if one != value]
+    return ["2026-03-01"] if name == "recruitment_start" else [[4, 6]]
+
+
+def change(name: str) -> str:
+    """`name=value` with a value that contradicts no other parameter."""
+    from helpers import Problem
+    from helpers.study.scenario import load
+
+    for value in other_values(name):
+        try:
+            load("base", **{name: value})
+        except Problem:
+            continue
+        text = str(value).replace(" ", "") if isinstance(value, list) else str(value)
+        return f"{name}='{text}'"
+    raise AssertionError(f"no other value of {name} is allowed")
+
+
+def outcome(project, setting: str) -> tuple[dict[str, bytes], set[str], set[str]]:
+    """All that a build of a changed study publishes and stages, the chapters that it ran and took over."""
+    done = project.build("--set", setting)
+    assert done.returncode == 0, done.stdout + done.stderr
+    name = re.search(r"^(base\+[0-9a-f]+) ", done.stdout, re.M)[1]
+    made = {path: content for path, content in project.published().items() if name in path}
+    for path in (project.folder / ".cache/build" / name / "chapters").glob("*.ipynb"):
+        made[f"executed {path.name}"] = path.read_bytes()
+    ran = set(re.findall(r"^\S+  (\d\d-\S+) +\d", done.stdout, re.M))
+    return made, ran, set(re.findall(r"^\S+  (\d\d-\S+) +as in base", done.stdout, re.M))
+
+
+def compare(whole_project, folder, setting: str) -> set[str]:
+    """Build a change in part and from nothing, assert the same bytes; the chapters that the partial build ran."""
+    part, nothing = (
+        type(whole_project).__new__(type(whole_project)),
+        type(whole_project).__new__(type(whole_project)),
+    )
+    part.folder, nothing.folder = folder / "part", folder / "nothing"
+    shutil.copytree(whole_project.folder, part.folder, ignore=shutil.ignore_patterns("__pycache__"))
+    left = shutil.ignore_patterns(".cache", "__pycache__", "base", "index.html", "comparison.html")
+    shutil.copytree(whole_project.folder, nothing.folder, ignore=left)
+    made, ran, taken = outcome(part, setting)
+    expected, all_of_them, none = outcome(nothing, setting)
+    assert none == set()
+    assert all_of_them == {chapter.stem for chapter in CHAPTERS} == ran | taken
+    assert set(made) == set(expected)
+    assert [path for path in made if made[path] != expected[path]] == []
+    return ran
+
+
+@pytest.mark.parametrize(
+    ("setting", "spared"),
+    [
+        ("remission_fall=0.3", {"01-screening", "02-eligibility", "03-follow-up", "09-validation"}),
+        (
+            "alpha=0.01",
+            {"01-screening", "02-eligibility", "03-follow-up", "04-analysis-data", "05-longitudinal"},
+        ),
+        ("dropout=0.3", {"02-eligibility", "09-validation"}),
+    ],
+)
+def test_a_changed_parameter_costs_what_it_touches(whole_project, tmp_path, setting, spared):
+    assert not compare(whole_project, tmp_path, setting) & spared
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*first_cells(), *drawn()])
+def test_a_partial_build_is_one_from_nothing(whole_project, tmp_path, name):
+    compare(whole_project, tmp_path, change(name))
