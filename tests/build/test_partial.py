@@ -87,8 +87,9 @@ def compare(whole_project, folder, setting: str) -> set[str]:
     )
     part.folder, nothing.folder = folder / "part", folder / "nothing"
     shutil.copytree(whole_project.folder, part.folder, ignore=shutil.ignore_patterns("__pycache__"))
-    left = shutil.ignore_patterns(".cache", "__pycache__", "base", "index.html", "comparison.html")
-    shutil.copytree(whole_project.folder, nothing.folder, ignore=left)
+    shutil.copytree(
+        whole_project.folder, nothing.folder, ignore=shutil.ignore_patterns(".cache", "__pycache__")
+    )
     made, ran, taken = outcome(part, setting)
     expected, all_of_them, none = outcome(nothing, setting)
     assert none == set()
