@@ -6,6 +6,8 @@ allowed. Files are written beside and renamed, so nothing half-written has its f
 
 import csv
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -97,15 +99,15 @@ def check(name: str, frame: pd.DataFrame, where: str = "") -> pd.DataFrame:
             first = group.iloc[0]
             row = "" if pd.isna(first["index"]) else f" row {int(first['index']) + 2},"
             expected = next((_allowed(c) for c in table.columns if c.name == column), str(rule))
-            found = first["failure_case"]
-            found = "nothing" if pd.isna(found) else f"{found:g}" if isinstance(found, float) else repr(found)
+            case = first["failure_case"]
+            found = "nothing" if pd.isna(case) else f"{case:g}" if isinstance(case, float) else repr(case)
             lines.append(f"{row} column {column}: found {found}, allowed: {expected}")
         raise Problem(f"{where}{';'.join(lines[:5])}") from None
     double = frame.duplicated(list(table.key))
     if double.any():
-        row = int(double.idxmax())
-        key = ", ".join(f"{k} = {frame.loc[row, k]}" for k in table.key)
-        raise Problem(f"{where} row {row + 2}: {key} stands there twice; allowed: one row each")
+        at = int(double.idxmax())
+        key = ", ".join(f"{k} = {frame.loc[at, k]}" for k in table.key)
+        raise Problem(f"{where} row {at + 2}: {key} stands there twice; allowed: one row each")
     if name == "labs":
         _check_units(frame, where)
     if name == "screening":
@@ -125,7 +127,7 @@ def _check_before_consent(frame: pd.DataFrame, where: str) -> None:
             )
 
 
-def _pandera_column(pa, column: Column):
+def _pandera_column(pa: ModuleType, column: Column) -> Any:
     checks = []
     if column.values:
         checks.append(pa.Check.isin(column.values, name="values"))
