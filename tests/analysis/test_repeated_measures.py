@@ -176,8 +176,9 @@ def test_slopes_of_complete_data_are_the_means_of_the_childrens_own():
     assert found["n"].tolist() == [20, 20, pd.NA]
 
 
-def test_a_child_without_a_baseline_has_no_slope():
-    data = repeated_measures.arrays(without(made(EGFR), 0, "Baseline"), EGFR)
+def test_slopes_count_those_with_a_baseline():
+    values = without(without(made(EGFR), 0, "Baseline"), 1, *(v.name for v in VISITS))
+    data = repeated_measures.arrays(values, EGFR)
     found = repeated_measures.slopes(repeated_measures.random_slope(data, P), data)
     assert found["n"].tolist()[:2] == [19, 20]
 

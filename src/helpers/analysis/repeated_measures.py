@@ -48,7 +48,7 @@ class RepeatedMeasures:
     def seen(self, visit: int | None = None) -> NDArray:
         """Whether a child (children,) has a baseline and a value at a visit (0, 1, ...), None = at any."""
         there = ~np.isnan(self.change)
-        return ~np.isnan(self.baseline) & (there.any(axis=1) if visit is None else there[:, visit])
+        return there.any(axis=1) if visit is None else there[:, visit]
 
     def by_arm(self, who: NDArray) -> list[int]:
         """How many of `who` (children,) are on placebo and on hUC-MSC."""
