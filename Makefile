@@ -28,9 +28,10 @@ report: .venv/.ready ## build the report of one scenario: make report SCENARIO=b
 reports: .venv/.ready ## build the reports of all scenarios
 	@$(RUN) -m helpers.build.driver --all
 
-test: .venv/.ready ## check format and lint, and run the tests on two cores (a few minutes)
+test: .venv/.ready ## check format, lint and types, and run the tests on two cores (a few minutes)
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
 	@$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: .venv/.ready ## run the tests that take longer

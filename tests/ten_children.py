@@ -17,7 +17,7 @@ CHILDREN = {
     "P2": ("Placebo", "pppp ppp pppc", {}),
     "P3": ("Placebo", ".... ... ....", {"left": 5, "SEX": "F"}),
     "P4": ("Placebo", "cccc ccc cccc", {"UPCRBL": 0.1}),  # not evaluable
-    "P5": ("Placebo", "nnnn nnn nn..", {"left": 310, "GENOTYPE": "autosomal recessive"}),
+    "P5": ("Placebo", "nnnn nnn nn..", {"left": 304, "GENOTYPE": "autosomal recessive"}),
     "M1": ("hUC-MSC", "pppp ppp pppp", {"UPCRBL": 8.0}),  # 3.2 mg/mg: a fall, and no remission by KDIGO
     "M2": ("hUC-MSC", "pppp ppp pppp", {"rescue": 10, "PPROTFL": "N"}),
     "M3": ("hUC-MSC", "nnnn nnn nnnp", {"SEX": "F", "RASFL": "N"}),

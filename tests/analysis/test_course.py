@@ -126,7 +126,8 @@ def test_zeros_alone_are_no_values():
 
 
 def test_below_quantification_is_marked_where_there_is_a_value():
-    values = tidied(UPCR, below=[("a", "Month 6")], Baseline=six(), Month_6={"a": 0.05, "b": 0.05})
+    flags = [("a", "Month 6"), ("c", "Month 6")]
+    values = tidied(UPCR, below=flags, Baseline=six(), Month_6={"a": 0.05, "b": 0.05, "c": np.nan})
     below = values[values["below"]]
     assert list(zip(below["child"], below["visit"], strict=True)) == [("a", "Month 6")]
     assert below["value"].tolist() == [0.05]

@@ -58,6 +58,8 @@ def test_the_test_decides_each_assignment_at_alpha(hand):
     ps = [stats.boschloo_exact([[5 + b, a], [3 - b, 8 - a]], n=64).pvalue for a in (0, 1) for b in (0, 1)]
     assert found["decided"].tolist() == [p <= 0.05 for p in ps]
     assert set(found["decided"]) == {True, False}
+    at_the_level = P.model_copy(update={"alpha": proportions.boschloo(1, 8, 5, 8)})
+    assert missing_data.tipping_point(row, at_the_level)["decided"].tolist() == [True, True, True, True]
 
 
 def test_an_arm_without_a_child_has_no_assignment(hand):
@@ -188,6 +190,18 @@ def test_course_rows_against_the_fit_and_statsmodels(base):
     assert jumped["estimate"] == pytest.approx(np.exp(np.mean(plain)), rel=1e-9)
     assert jumped["monte_carlo"] == pytest.approx(np.std(plain, ddof=1) / np.sqrt(len(plain)), rel=1e-6)
     assert rows["placebo_n"].isna().all()
+
+
+def test_there_is_no_imputed_remission_after_rescue(base):
+    primary, adsl, upcr, fit, *_ = base
+    placebo = adsl["TRT01P"] == "Placebo"
+    rescued = adsl.assign(RESCDT=adsl["RESCDT"].mask(placebo, adsl["TZERODT"]))
+    before, after = (
+        of(missing_data.handlings(primary, one, upcr, fit, P), missing_data.REMISSION)["estimate"]["mar", 1.0]
+        for one in (adsl, rescued)
+    )
+    # nobody on placebo remits any more
+    assert 0 < before < after
 
 
 def test_a_worse_course_after_leaving_never_helps(base):

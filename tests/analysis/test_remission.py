@@ -175,7 +175,7 @@ def test_states_of_each_child_by_hand():
     assert list(states.loc["P2"]) == ["partial"] * 10 + ["complete"]
     assert list(states.loc["P3"]) == ["after drop-out"] * 11  # left on day 5
     assert list(states.loc["P4"]) == ["not evaluable"] * 11
-    # left on day 310: month 10, day 304, was missed before
+    # left on day 304, when month 10 was due
     assert list(states.loc["P5"]) == ["none"] * 9 + ["not attended", "after drop-out"]
     assert list(states.loc["M2"]) == ["none"] * 11  # rescued on day 10
     arms = adsl.set_index("USUBJID")["TRT01P"]

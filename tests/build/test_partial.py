@@ -44,18 +44,26 @@ def other_values(name: str) -> list:
     return ["2026-03-01"] if name == "recruitment_start" else [[4, 6]]
 
 
+FORMS = ("share_x_linked", "share_recessive", "share_dominant", "share_digenic")
+
+
 def change(name: str) -> str:
-    """`name=value` with a value that contradicts no other parameter."""
+    """`name=value` with a value that contradicts no other parameter; a form's share with another's that gives way."""
     from helpers import Problem
     from helpers.study.scenario import load
 
     for value in other_values(name):
+        changes = {name: value}
+        if name in FORMS:
+            other = FORMS[name == FORMS[0]]
+            changes[other] = (
+                1 - value - sum(getattr(Parameters(), one) for one in FORMS if one not in (name, other))
+            )
         try:
-            load("base", **{name: value})
+            load("base", **changes)
         except Problem:
             continue
-        text = str(value).replace(" ", "") if isinstance(value, list) else str(value)
-        return f"{name}='{text}'"
+        return " ".join(f"{key}='{str(one).replace(', ', ',')}'" for key, one in changes.items())
     raise AssertionError(f"no other value of {name} is allowed")
 
 
@@ -79,8 +87,9 @@ def compare(whole_project, folder, setting: str) -> set[str]:
     )
     part.folder, nothing.folder = folder / "part", folder / "nothing"
     shutil.copytree(whole_project.folder, part.folder, ignore=shutil.ignore_patterns("__pycache__"))
-    left = shutil.ignore_patterns(".cache", "__pycache__", "base", "index.html", "comparison.html")
-    shutil.copytree(whole_project.folder, nothing.folder, ignore=left)
+    shutil.copytree(
+        whole_project.folder, nothing.folder, ignore=shutil.ignore_patterns(".cache", "__pycache__")
+    )
     made, ran, taken = outcome(part, setting)
     expected, all_of_them, none = outcome(nothing, setting)
     assert none == set()

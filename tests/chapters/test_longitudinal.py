@@ -71,6 +71,14 @@ def exhibits(adsl, adlb, *keys) -> dict:
     return {e.key: e for e in found}
 
 
+def after(adlb):
+    return adlb["ABLFL"].isna()
+
+
+def first_on_msc(adsl):
+    return adsl.loc[adsl["TRT01P"] == "hUC-MSC", "USUBJID"].iloc[0]
+
+
 # ------------------------------------------------------------------ tables
 
 
@@ -177,10 +185,43 @@ def test_what_is_said_is_what_is_shown(base, drawn):
     assert said["fallback"] == "no"
     table, said = found["month12"].exhibit("upcr-month12").data, found["month12"].said
     assert (said["mixed"], said["ancova"].text, said["welch"]) == tuple(table["text"])
-    assert said["ancova"].value == table["estimate"][1]
+    assert (said["ancova"].value, said["ancova"].unit) == (table["estimate"][1], "")
     slopes = findings(adsl, adlb, MEASURES["egfr"])["slopes"]
     assert slopes.said["difference"].value == slopes.exhibits[0].data["estimate"][2]
     assert "msc_lower" not in slopes.said
+
+
+def test_n_counts_those_analysed_of_either_arm(base, drawn):
+    """Three children on placebo without a value after baseline, one on hUC-MSC without a baseline."""
+    adsl, adlb = base
+    gone = adsl.loc[adsl["TRT01P"] == "Placebo", "USUBJID"].iloc[:3]
+    blank = adlb["USUBJID"].eq(first_on_msc(adsl)) & adlb["ABLFL"].eq("Y")
+    found = findings(adsl, adlb[~(adlb["USUBJID"].isin(gone) & after(adlb)) & ~blank], MEASURES["egfr"])
+    assert {name: f.exhibits[-1].n for name, f in found.items()} == {
+        "course": "20 v 20 children",
+        "change": "17 v 19 children",
+        "children": "20 v 20 children",
+        "mmrm": "17 v 19 children",
+        "month12": "17 v 19 children",
+        "slopes": "20 v 19 children",
+    }
+    assert found["children"].said["without"].value == 4
+    table = found["month12"].exhibits[0].data
+    at_last = found["change"].exhibit("egfr-change-table").data.iloc[-1]
+    assert table["n"].tolist() == ["17 v 19", *[f"{at_last['n_placebo']} v {at_last['n_msc']}"] * 2]
+    assert at_last["n_placebo"] != at_last["n_msc"]
+
+
+def test_baseline_and_the_ends_of_the_course_are_told(base, drawn):
+    finding = findings(*base, MEASURES["egfr"])["course"]
+    rows = finding.exhibits[0].data.set_index(["arm", "visit"])
+    for arm, name in zip(ARMS, ("placebo", "msc"), strict=True):
+        first, last = rows.loc[(arm, "Baseline")], rows.loc[(arm, "Month 12")]
+        result = finding.said[name]
+        assert (result.value, result.unit, result.digits) == (first["estimate"], "mL/min/1.73m2", 1)
+        assert result.text == "{:.1f} ({:.1f} to {:.1f})".format(*first[["estimate", "lower", "upper"]])
+        ends = f"{arm}: {first['estimate']:.1f} at Baseline, {last['estimate']:.1f} at Month 12"
+        assert ends in finding.exhibits[0].alt
 
 
 def test_fallback_structure_is_named(base, drawn):
@@ -288,14 +329,6 @@ def test_values_below_quantification_are_told(base, drawn):
     none = findings(adsl, adlb.assign(LOQFL="N"), MEASURES["upcr"])["course"].said
     assert none["quantified"] == "No value lies below quantification."
     assert findings(adsl, adlb, MEASURES["egfr"])["course"].said["quantified"] == ""
-
-
-def after(adlb):
-    return adlb["ABLFL"].isna()
-
-
-def first_on_msc(adsl):
-    return adsl.loc[adsl["TRT01P"] == "hUC-MSC", "USUBJID"].iloc[0]
 
 
 UGLY = {

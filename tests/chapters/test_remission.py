@@ -99,6 +99,7 @@ def swapped(frames):
     [
         ((3, 18), (7, 14), "Test and interval disagree about zero: the test (level 5 %) does not exclude it"),
         ((1, 20), (15, 20), "Test (level 5 %) and 95 % interval agree: both exclude zero"),
+        ((15, 20), (1, 20), "Test (level 5 %) and 95 % interval agree: both exclude zero"),
         ((5, 20), (6, 20), "Test (level 5 %) and 95 % interval agree: neither excludes zero"),
         ((0, 20), (0, 20), "No child of either arm had a confirmed remission"),
         ((20, 20), (20, 20), "Every evaluable child had a confirmed remission"),
@@ -197,6 +198,30 @@ def test_every_row_has_its_label(exhibits):
     assert handlings.is_unique
     assert handlings[7] == "Multiple imputation, at random, UPCR x 1.5 on hUC-MSC after leaving"
     assert handlings[13] == f"{handlings[7]}, ANCOVA at month 12"
+
+
+def test_agreement_in_words(undrawn):
+    adsl, _, adtte, _ = tables()
+    found = sensitivity.agreement(remission.agreement(adsl, adtte))
+    row = found.exhibit("remission-agreement").data.iloc[0]
+    assert (row["pair"], row["first_name"], row["second_name"]) == (
+        "UPCR and 24-hour protein", "UPCR", "24-hour protein",
+    )  # fmt: skip
+    assert str(found.said["upcr_p24_agreement"]) == row["agreement_text"] == "7/9 (77.8 %)"
+    assert str(found.said["upcr_p24_kappa"]).startswith("0.50 (")
+    assert "24-hour protein and dipstick: 6/8 (75.0 %) agree" in found.exhibits[0].alt
+
+
+def test_handlings_in_words(exhibits, base):
+    rows = exhibits["remission-missing"].data
+    primary = remission.primary(*base[:3], P).iloc[0]
+    n0, n1 = primary["placebo_N"], primary["msc_N"]
+    assert rows["n"][0] == f"{primary['placebo_n']}/{n0} v {primary['msc_n']}/{n1}"
+    assert rows["n"][4] == f"{n0} v {n1}"
+    assert rows["text"][0].startswith(f"{primary['difference']:.1f} (")
+    assert [len(text.split(" (")[0].split(".")[1]) for text in rows["text"]] == [1] * 8 + [2] * 6
+    keys = [result.key for result in exhibits["remission-missing"].results]
+    assert keys[::13] == ["remission.missing.primary_0", "remission.missing.upcr_13"]
 
 
 def test_tiles_hold_what_the_states_say(undrawn):

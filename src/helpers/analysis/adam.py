@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 
 from helpers.analysis import derive
 from helpers.study import checks, eligibility, kidney
+from helpers.study.codebook import EMPTY
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, TRIAL, VISITS, months
 from helpers.study.scenario import Study
 
 DAYS = np.array([v.day for v in VISITS])
+
+ByParameter = dict[str, NDArray]
+"""Arrays by PARAMCD."""
 
 PARAMS = {
     "PROTCRT": ("Urine protein/creatinine ratio (mg/mg)", "upcr"),
@@ -129,11 +133,12 @@ class Adam:
         days = (date - self.zero) / np.timedelta64(1, "D")
         return np.where(np.isnan(days), np.inf, days)
 
-    def _pivot(self):
+    def _pivot(self) -> tuple[ByParameter, ByParameter, ByParameter, ByParameter, ByParameter]:
         """Values, dates (children, 11), baselines, their dates and how each came about, by PARAMCD."""
         labs = self.raw.labs.assign(date=self.raw.labs["date"].astype("datetime64[ns]"))
         numbers = [SCREENING, BASELINE, *(v.number for v in VISITS)]
-        wide, days = {}, {}
+        wide: dict[str, pd.DataFrame] = {}
+        days: dict[str, pd.DataFrame] = {}
         for test, rows in labs.groupby("test"):
             for store, column in ((wide, "value"), (days, "date")):
                 store[test] = rows.pivot(index="usubjid", columns="visit_no", values=column).reindex(
@@ -154,7 +159,11 @@ class Adam:
         age = eligibility.age_years(birth, blood)
         male = (self.screened["sex"] == "male").to_numpy()[:, None]
         first_infusion = self._first_infusion()
-        values, dates, base, base_date, base_type = {}, {}, {}, {}, {}
+        values: ByParameter = {}
+        dates: ByParameter = {}
+        base: ByParameter = {}
+        base_date: ByParameter = {}
+        base_type: ByParameter = {}
         for code, (_, source) in PARAMS.items():
             if source in kidney.METHODS:
                 full = kidney.egfr(
@@ -300,7 +309,7 @@ class Adam:
                             "BASE": base,
                             "ABLFL": "Y" if k < 0 else None,
                             "ANL01FL": "Y",
-                            "DTYPE": np.where(self.base_type[code] == "AVERAGE", "AVERAGE", None)
+                            "DTYPE": np.where(self.base_type[code] == "AVERAGE", "AVERAGE", EMPTY)
                             if k < 0
                             else None,
                             "AVALCAT1": None if k < 0 or category is None else category[:, k],
@@ -335,7 +344,7 @@ class Adam:
         ).to_numpy()
         from_baseline = self.base_date["PROTCRT"] > self.screened["consent_date"].to_numpy("datetime64[D]")
         base = np.where(from_baseline, wide[:, 1], wide[:, 0])
-        return np.where(np.column_stack([base, wide[:, 2:]]) == 1, "Y", None)
+        return np.where(np.column_stack([base, wide[:, 2:]]) == 1, "Y", EMPTY)
 
     def _categories(self) -> dict[str, NDArray]:
         state = self.endpoints["UPCR"].state

@@ -105,7 +105,7 @@ def measures(screening: pd.DataFrame) -> pd.DataFrame:
     }
     rows = []
     for name, values in found.items():
-        row = {"measure": name}
+        row: dict[str, str | float] = {"measure": name}
         for group, sex in _SEXES.items():
             chosen = values[(screening["sex"] == sex).to_numpy()]
             row[f"{group}_total"] = chosen.size
@@ -126,7 +126,7 @@ def facts(screening: pd.DataFrame) -> pd.DataFrame:
     ALLERGIES; None where a question of which all answers are counted has none), n (children with it), total
     (children screened), missing (children without any answer).
     """
-    rows = []
+    rows: list[tuple[str, str | None, int]] = []
     for question, answer in ANSWERS.items():
         column = screening[question]
         if answer:

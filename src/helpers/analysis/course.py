@@ -24,6 +24,7 @@ Example, two children an arm:
 0.25
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,7 +174,7 @@ def improved(last: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm", "children", "n", "improved"])
 
 
-def _visits(values: pd.DataFrame):
+def _visits(values: pd.DataFrame) -> Iterator[tuple[str, float]]:
     """(visit, month) of each visit, in the order of the rows."""
     return values[["visit", "month"]].drop_duplicates().itertuples(index=False, name=None)
 

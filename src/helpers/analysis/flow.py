@@ -112,7 +112,7 @@ def consort(adie: pd.DataFrame, adsl: pd.DataFrame | None = None) -> pd.DataFram
     """
     ids, values = eligibility.from_adie(adie)
     outcome = eligibility.status(values)
-    boxes = [("screened", None, None, len(ids))]
+    boxes: list[tuple[str, str | None, str | None, int]] = [("screened", None, None, len(ids))]
     boxes += [
         (name, None, None, int((outcome == value).sum()))
         for name, value in (

@@ -126,7 +126,7 @@ def _counted(primary: pd.DataFrame) -> list[dict[str, Any]]:
     open0, open1 = (int(row[f"{key}_undetermined"]) for key in keys)
     ways = {
         "main": (control, active),
-        "observed": (_without(control, open0), _without(active, open1)),
+        "observed": (replace(control, n=control.n - open0), replace(active, n=active.n - open1)),
         "tipping_placebo": (replace(control, x=control.x + open0), active),
         "tipping_msc": (control, replace(active, x=active.x + open1)),
     }
@@ -134,10 +134,6 @@ def _counted(primary: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {"handling": handling, **one, "estimate": one["difference"]} for handling, one in compared.items()
     ]
-
-
-def _without(one: rates.Responders, left_out: int) -> rates.Responders:
-    return replace(one, n=one.n - left_out, seen=min(one.seen, one.n - left_out))
 
 
 def _ancova(upcr: RepeatedMeasures, change: np.ndarray) -> mixed.Contrast:

@@ -7,6 +7,8 @@ Example:
     one_at_a_time(adsl, adlb, adtte, p).set_index(["choice", "value"])["difference"]
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -44,7 +46,7 @@ def one_at_a_time(adsl: pd.DataFrame, adlb: pd.DataFrame, adtte: pd.DataFrame, p
         return rates.among(arm, e.evaluable, event, (e.state >= 0).any(axis=1))
 
     plan = made(p)
-    rows = [((PLAN, None), counted(plan, plan.confirmed >= 0))]
+    rows: list[tuple[tuple[str, Any], rates.Arms]] = [((PLAN, None), counted(plan, plan.confirmed >= 0))]
     for name, values in ALTERNATIVES.items():
         for value in values:
             if getattr(p, name) != value:

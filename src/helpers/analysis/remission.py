@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from helpers.analysis import adam, derive, rates
 from helpers.estimators import proportions
+from helpers.study.codebook import EMPTY
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS, VISITS
 
@@ -176,7 +177,7 @@ def agreement(adsl: pd.DataFrame, adtte: pd.DataFrame) -> pd.DataFrame:
 def categories(adsl: pd.DataFrame, adlb: pd.DataFrame, paramcd: str) -> NDArray:
     """AVALCAT1 of ADLB in words (children of ADSL, 11 visits); None where there is no value or none is judged."""
     words = adam.visit_array(adlb, adsl, paramcd, "AVALCAT1")[:, 1:].astype(object)
-    return np.where(pd.isna(words), None, words)
+    return np.where(pd.isna(words), EMPTY, words)
 
 
 def states(adsl: pd.DataFrame, adlb: pd.DataFrame, paramcd: str) -> NDArray:

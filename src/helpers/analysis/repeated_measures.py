@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from helpers.analysis import adam
 from helpers.analysis.course import VISIT_NAMES, Estimate, Measure
 from helpers.estimators import mixed
+from helpers.estimators.imputation import Pooled
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS, DAYS_PER_YEAR, LAST, VISITS
 
@@ -154,7 +155,7 @@ def slopes(fit: mixed.MixedFit, data: RepeatedMeasures) -> pd.DataFrame:
     return out.astype({"n": "Int64"})
 
 
-def back_transformed(found: mixed.Contrast, ratio: bool) -> Estimate:
+def back_transformed(found: mixed.Contrast | Pooled, ratio: bool) -> Estimate:
     """(estimate, lower, upper, note) of a contrast, out of the logarithm where `ratio`.
 
     No limits, and the reason in `note`, where the interval is infinite or wider than `WIDEST`; all NaN where nothing

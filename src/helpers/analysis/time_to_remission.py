@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from helpers.analysis import adam
 from helpers.estimators import survival
@@ -84,7 +85,7 @@ def curve(adtte: pd.DataFrame, paramcd: str, clock: str = "AVAL") -> pd.DataFram
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
-def at_times(steps: pd.DataFrame, months: Sequence[float]) -> pd.DataFrame:
+def at_times(steps: pd.DataFrame, months: Sequence[float] | NDArray) -> pd.DataFrame:
     """One arm's curve read at some times.
 
     Parameters

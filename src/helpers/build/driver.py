@@ -122,8 +122,8 @@ class Workshop:
         # jsonschema would build a grammar of web addresses, for a second, that no notebook needs
         sys.modules["rfc3987_syntax"] = None
         # all that the workers use, before there are two: packages that import in circles show half-made modules
-        import IPython  # noqa: F401
         import ipykernel.kernelspec  # noqa: F401
+        import IPython  # noqa: F401
         import papermill  # noqa: F401
 
         import helpers.study.scenario  # noqa: F401

@@ -1,6 +1,5 @@
 """Chapter 04: raw tables to ADaM; flow to analysed, disposition, baseline, exposure, adverse events."""
 
-
 import pandas as pd
 
 from helpers import figures

@@ -1,8 +1,10 @@
 """Our numbers beside R's, on the same data: all applicable rows of `data/reference/r`."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from helpers.design import references
 from helpers.design.references import CLOSED, ITERATIVE, Pair
@@ -43,10 +45,19 @@ def pairs() -> list[Pair]:
     ]
 
 
-def _maker(values, method, package, need, data="r/long.csv"):
+def _maker(
+    values: pd.Series, method: str, package: str, need: int, data: str = "r/long.csv"
+) -> Callable[..., Pair]:
     """A maker of pairs with R's values that share method, package and digits asked for."""
 
-    def make(quantity, key, ours, required=need, reason="", reference=None):
+    def make(
+        quantity: str,
+        key: str,
+        ours: float,
+        required: int = need,
+        reason: str = "",
+        reference: float | None = None,
+    ) -> Pair:
         reference = float(values[key] if reference is None else reference)
         source = f"{R_VALUES}, {package}: {key}"
         return Pair(method, data, quantity, key, source, reference, float(ours), required, reason)
@@ -54,7 +65,7 @@ def _maker(values, method, package, need, data="r/long.csv"):
     return make
 
 
-def _survival(values):
+def _survival(values: pd.Series) -> list[Pair]:
     rows, out = references.children(), []
     curves = references.table("r", "r_km").query("conf == 'log-log'")
     masses = references.table("r", "r_npmle")
@@ -109,7 +120,7 @@ def _survival(values):
     return out
 
 
-def _grouped(values):
+def _grouped(values: pd.Series) -> list[Pair]:
     rows = references.table("r", "person_period")
     made = _maker(values, "Discrete-time hazard ratio, cloglog", STATS, ITERATIVE, "r/person_period.csv")
     fit = discrete_time.discrete_hazard_ratio(
@@ -125,7 +136,7 @@ def _grouped(values):
     return out
 
 
-def _two_by_two(values):
+def _two_by_two(values: pd.Series) -> list[Pair]:
     rows = references.children()
     x0, x1 = (int(rows.loc[rows["arm"] == arm, "event"].sum()) for arm in (0, 1))
     n0, n1 = (int((rows["arm"] == arm).sum()) for arm in (0, 1))
@@ -153,7 +164,7 @@ def _two_by_two(values):
     return out
 
 
-def _mixed(values):
+def _mixed(values: pd.Series) -> list[Pair]:
     change, _, baseline, arm, month = references.trial_arrays()
     out = []
     for tag, visits in (("mmrm4", [5, 8, 9, 11]), ("mmrm11", list(range(1, 12)))):
@@ -181,7 +192,7 @@ def _mixed(values):
     return out
 
 
-def _slopes(values):
+def _slopes(values: pd.Series) -> list[Pair]:
     _, egfr, _, arm, month = references.trial_arrays()
     fit = mixed.random_slope(egfr, month / 12, arm)
     make = _maker(values, "Random slopes, Satterthwaite df, observed information", LMER, ITERATIVE)

@@ -43,7 +43,8 @@ def part(p: Parameters, name: str) -> dict[str, Any]:
     else:
         stream = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
         batches = [populations.DRAWS[name](p, Streams(p.seed, stream, k)) for k in range(BATCHES)]
-    values, curves = {}, {}
+    values: dict[str, list[float | None]] = {}
+    curves: dict[str, list[float | None]] = {}
     for key in batches[0]:
         x = np.array([batch[key] for batch in batches])
         if key.startswith("curve "):

@@ -8,10 +8,12 @@ their size is a sum over all tables.
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from helpers.design import stored
@@ -76,12 +78,18 @@ def exact_size(n: int, method: str) -> tuple[float, float]:
     return _probability(rejected, n, np.linspace(0.001, 0.999, 999)).max(), _probability(rejected, n, [P0])[0]
 
 
-def _probability(cells, n, common):
+def _probability(cells: NDArray, n: int, common: ArrayLike) -> NDArray:
     chance = stats.binom.pmf(np.arange(n + 1)[:, None], n, common)
     return np.einsum("ap,ab,bp->p", chance, cells, chance)
 
 
-def summary(method, truth, estimates=None, covered=None, rejected=None) -> dict:
+def summary(
+    method: str,
+    truth: float | None,
+    estimates: Iterable[float] | None = None,
+    covered: Iterable[bool | None] | None = None,
+    rejected: Iterable[bool | None] | None = None,
+) -> dict[str, Any]:
     """A row of `run` without its size, from one value a trial.
 
     estimates: numbers, NaN where there is none; covered, rejected: booleans, None where there is none. What is missing
@@ -89,13 +97,13 @@ def summary(method, truth, estimates=None, covered=None, rejected=None) -> dict:
     """
     row = {"method": method, "truth": truth, "trials": 0, "failed": 0} | dict.fromkeys(MEASURED)
     if estimates is not None:
-        estimates = np.asarray(estimates, float)
-        good = np.isfinite(estimates)
+        found = np.array([*estimates], float)
+        good = np.isfinite(found)
         row |= {
             "trials": len(good),
             "failed": int((~good).sum()),
-            "bias": float(estimates[good].mean() - truth),
-            "bias_se": float(estimates[good].std(ddof=1) / np.sqrt(good.sum())),
+            "bias": float(found[good].mean() - truth),
+            "bias_se": float(found[good].std(ddof=1) / np.sqrt(good.sum())),
         }
     for name, hits in (("coverage", covered), ("type1", rejected)):
         if hits is not None:
@@ -119,7 +127,7 @@ def _asked(trials: int, truth: float, ask: Callable, null: Callable | None = Non
     return estimates, covered, rejected
 
 
-def _proportions(n, trials, rng) -> Iterator[dict]:
+def _proportions(n: int, trials: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     trials *= 10
     x0, x1 = (rng.binomial(n, p, trials) for p in (P0, P1))
     for name, interval in (
@@ -146,7 +154,9 @@ def _proportions(n, trials, rng) -> Iterator[dict]:
             }
 
 
-def _times(n, rng, log_ratio):
+def _times(
+    n: int, rng: np.random.Generator, log_ratio: float
+) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
     """Time at visits, event, arm, and interval ends: grouped proportional hazards, a quarter leave early."""
     arm = np.repeat([0, 1], n)
     scale = 1 / (HAZARD * np.exp(log_ratio * arm))
@@ -159,7 +169,7 @@ def _times(n, rng, log_ratio):
     return MONTHS[seen], event, arm, left, np.where(event == 1, MONTHS[seen], np.inf)
 
 
-def _survival(n, trials, rng) -> Iterator[dict]:
+def _survival(n: int, trials: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     tau, ratio = MONTHS[-1], np.exp(LOG_RATIO)
     gone = [1 - np.exp(-HAZARD * r * tau) for r in (1, ratio)]
     # Seen at visits only: survival is a step function between them.
@@ -169,13 +179,13 @@ def _survival(n, trials, rng) -> Iterator[dict]:
     nulls = [_times(n, rng, 0.0) for _ in range(trials)]
     share, mean = gone[1] - gone[0], means[1] - means[0]
 
-    def cumulative(method):
-        return lambda d: survival.cumulative_difference(*d[:3], tau, method=method)
+    def cumulative(method: str) -> Callable[[tuple[NDArray, ...]], survival.Estimate]:
+        return lambda d: survival.cumulative_difference(d[0], d[1], d[2], tau, method=method)
 
     for name, truth, ask in (
         ("Cumulative difference at month 12, Greenwood", share, cumulative("greenwood")),
         ("Cumulative difference at month 12, log-log", share, cumulative("log-log")),
-        ("Restricted mean time, difference", mean, lambda d: survival.rmst_difference(*d[:3], tau)),
+        ("Restricted mean time, difference", mean, lambda d: survival.rmst_difference(d[0], d[1], d[2], tau)),
     ):
         found = iter([ask(d) for d in data])
         test = None if "log-log" in name else iter([ask(d) for d in nulls]).__next__
@@ -187,11 +197,11 @@ def _survival(n, trials, rng) -> Iterator[dict]:
     for time, event, arm, *_ in data[:some]:
         rows = discrete_time.person_period(time, event, arm, MONTHS)
         gaps = np.log(np.diff(np.append(0.0, MONTHS)))[rows["period"]]
-        found = discrete_time.discrete_hazard_ratio(
+        fit = discrete_time.discrete_hazard_ratio(
             rows["y"], rows["arm"], np.column_stack([gaps, np.log(rows["time"])])
         )
-        estimates.append(found.log_ratio)
-        covered.append(bool(found.lower <= ratio <= found.upper))
+        estimates.append(fit.log_ratio)
+        covered.append(bool(fit.lower <= ratio <= fit.upper))
     yield summary("Discrete-time log hazard ratio, Firth, profile interval", LOG_RATIO, estimates, covered)
     estimates, covered = [], []
     for _, _, arm, left, right in data[:some]:
@@ -202,7 +212,9 @@ def _survival(n, trials, rng) -> Iterator[dict]:
     yield summary("Interval-censored NPMLE at month 6, one arm, bootstrap of 200", truth, estimates, covered)
 
 
-def _visits(n, rng, effect, missing=0.0):
+def _visits(
+    n: int, rng: np.random.Generator, effect: float, missing: float = 0.0
+) -> tuple[NDArray, NDArray, NDArray]:
     """Child effect, exponential correlation and noise at five visits; effect in the active arm grows linearly; drop-out
     depends on the last value seen."""
     arm, baseline = np.repeat([0, 1], n), rng.normal(size=2 * n)
@@ -217,12 +229,17 @@ def _visits(n, rng, effect, missing=0.0):
     return y, baseline, arm
 
 
-def _mixed(n, trials, rng) -> Iterator[dict]:
+def _mixed(n: int, trials: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     last = np.eye(len(DAYS))[-1]
     weights = mixed.time_weights(DAYS)
     mean = float(weights @ (EFFECT * DAYS / DAYS[-1]))
-    fits = [mixed.mmrm(*_visits(n, rng, EFFECT, 0.04), DAYS) for _ in range(trials)]
-    nulls = [mixed.mmrm(*_visits(n, rng, 0.0, 0.04), DAYS) for _ in range(trials)]
+
+    def fitted(effect: float) -> mixed.MixedFit:
+        y, baseline, arm = _visits(n, rng, effect, 0.04)
+        return mixed.mmrm(y, baseline, arm, DAYS)
+
+    fits = [fitted(EFFECT) for _ in range(trials)]
+    nulls = [fitted(0.0) for _ in range(trials)]
     for name, w, truth, option in (
         ("MMRM at the last visit, Satterthwaite", last, EFFECT, "asymptotic"),
         ("MMRM at the last visit, Kenward-Roger", last, EFFECT, "kenward-roger"),
@@ -232,7 +249,7 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
         test = iter([fit.arm_contrast(w, se=option) for fit in nulls]).__next__
         yield summary(name, truth, *_asked(trials, truth, ask, test))
 
-    def slopes(effect):
+    def slopes(effect: float) -> mixed.Contrast:
         arm, years = np.repeat([0, 1], n), DAYS / DAYS_PER_YEAR
         own = rng.normal(0, 3, 2 * n) - 2 + effect * arm
         y = rng.normal(95, 15, 2 * n)[:, None] + own[:, None] * years + rng.normal(0, 5, (2 * n, len(years)))
@@ -243,7 +260,7 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
         *_asked(3 * trials, SLOPE, lambda: slopes(SLOPE), lambda: slopes(0.0)),
     )  # fmt: skip
 
-    def adjusted(effect):
+    def adjusted(effect: float) -> mixed.Contrast:
         y, baseline, arm = _visits(n, rng, effect)
         return mixed.ancova(y[:, -1], baseline, arm)
 
@@ -254,7 +271,7 @@ def _mixed(n, trials, rng) -> Iterator[dict]:
     )
     few = max(20, trials // 2)
 
-    def imputed(effect):
+    def imputed(effect: float) -> imputation.Pooled:
         y, baseline, arm = _visits(n, rng, effect, 0.04)
         completed = imputation.impute(y, baseline, arm, DAYS, 20, rng)
         return imputation.pool(completed, lambda values: mixed.ancova(values[:, -1], baseline, arm))

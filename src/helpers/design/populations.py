@@ -7,13 +7,14 @@ its Monte Carlo error.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from helpers import Problem
 from helpers.study import kidney
-from helpers.study.parameters import Parameters
+from helpers.study.parameters import Parameters, about
 from helpers.study.protocol import DAYS_PER_YEAR
 from helpers.trial import conduct, simulate
 from helpers.trial.conduct import Course
@@ -51,15 +52,14 @@ def _gather(
         parts.append([{k: v[at] for k, v in values.items()} for values in (child, recorded)])
         found, part = found + at.size, part + 1
         if part == 20 and found * 5 < n:
-            return _empty(parts)
-    return tuple(
-        {k: np.concatenate([x[side][k] for x in parts])[:n] for k in parts[0][side]} for side in (0, 1)
-    )
+            # nobody fits the population under these parameters: no children, so nothing is estimable
+            n = 0
+            break
 
+    def joined(side: int) -> dict[str, NDArray]:
+        return {k: np.concatenate([x[side][k] for x in parts])[:n] for k in parts[0][side]}
 
-def _empty(parts) -> Children:
-    """Nobody fits the population under these parameters: no children, so every quantity is not estimable."""
-    return tuple({k: v[:0] for k, v in parts[0][side].items()} for side in (0, 1))
+    return joined(0), joined(1)
 
 
 def _everyone(child: dict, recorded: dict) -> NDArray:
@@ -71,12 +71,12 @@ def planned(p: Parameters, groups: tuple[str, ...], names: tuple[str, ...] = ())
     defaults = {
         name: field.default
         for name, field in Parameters.model_fields.items()
-        if field.json_schema_extra["group"] not in groups and name not in names
+        if about(name)["group"] not in groups and name not in names
     }
     return p.model_copy(update=defaults)
 
 
-def _with(p: Parameters, **changes) -> Parameters:
+def _with(p: Parameters, **changes: Any) -> Parameters:
     return p.model_copy(update=changes)
 
 
@@ -204,7 +204,7 @@ def losartan_trial(p: Parameters, streams: Streams) -> Batch:
     p = _with(p, **UNTREATED, age_min=1.0, age_max=17.99)
     child, _ = _gather(p, streams, lambda child, recorded: recorded["upcr"] >= WEBB_ENTRY)
     days = np.array([0.0, 84.0, 3 * DAYS_PER_YEAR])
-    out = {}
+    out: Batch = {}
     for arm, starts in (("placebo", False), ("losartan", True)):
         inner = Streams(streams.seed, *streams.key, int(starts))
         path = _later(p, child, inner, days, starts)
@@ -231,13 +231,13 @@ def ras_for_a_year(p: Parameters, streams: Streams) -> Batch:
     shape = level.shape
     age = child["age"][:, None] + days / DAYS_PER_YEAR
     male = np.broadcast_to(child["male"][:, None], shape)
-    size = [
+    height, weight = (
         kidney.growth(what, age, male, np.broadcast_to(child[f"{what}_z"][:, None], shape))
         for what in ("height", "weight")
-    ]
+    )
     normals, u = streams("24-h protein").standard_normal((*shape, 2)), streams("collection").random(shape)
-    protein = simulate.protein_reported(p, level, age, *size, normals, u)
-    per_kg = protein * kidney.body_surface(*size) * 24 / size[1]
+    protein = simulate.protein_reported(p, level, age, height, weight, normals, u)
+    per_kg = protein * kidney.body_surface(height, weight) * 24 / weight
     before, half, year = per_kg.T
     strata = {"NH14b": (5, 25), "NH15b": (25, 50), "NH16b": (50, np.inf)}
     out = {}
@@ -286,7 +286,7 @@ def trial(p: Parameters, seed: int, chunk: int) -> Batch:
     except Problem:
         return dict.fromkeys(TRIAL, np.nan)
     f = conduct.follow(p, enrolled, Streams(p.seed, chunk))
-    fever = f.fevers.any(axis=-1)
+    fever = np.any(f.fevers, axis=-1)
     odds = [fever[f.arm == k].mean() / max(1 - fever[f.arm == k].mean(), 1e-9) for k in (0, 1)]
     placebo = f.arm == 0
     month_8 = int(np.searchsorted(conduct.grid(p), 244))
@@ -297,8 +297,8 @@ def trial(p: Parameters, seed: int, chunk: int) -> Batch:
     return {
         "DO01": _share(stays),
         "DO02": 100 * (1 - f.arm.size / (consented * float(enrolled.screened.sum()))),
-        "DO03": _share(f.attended[..., 1:8].all(axis=-1)),
-        "DO04": _share(~f.lost["urine"][..., 1:7].any(axis=-1)),
+        "DO03": _share(np.all(f.attended[..., 1:8], axis=-1)),
+        "DO04": _share(~np.any(f.lost["urine"][..., 1:7], axis=-1)),
         "DO05": _share(~f.given[..., 0]),
         "DO07": 100 - _share(stays),
         "DO09": 100 * float(np.expm1(change.mean())) if change.size else np.nan,

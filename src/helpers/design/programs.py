@@ -1,6 +1,7 @@
 """Where programs that are all right give different numbers, as numbers: variants and conventions."""
 
 import warnings
+from collections.abc import Iterator
 
 import lifelines
 import numpy as np
@@ -12,6 +13,9 @@ from helpers.design import references
 from helpers.design.against_r import VARIANTS
 from helpers.estimators import mixed, proportions, survival
 from helpers.study.protocol import DAYS_PER_MONTH
+
+Row = tuple[str, str, str, float, str]
+"""Of `differences`."""
 
 PBKRTEST = "Kenward-Roger linear with expected information, as pbkrtest takes it"
 
@@ -29,11 +33,11 @@ def kenward_roger() -> pd.DataFrame:
     visits = [5, 8, 9, 11]
     fit = mixed.mmrm(change[:, visits], baseline, arm, month[visits] * DAYS_PER_MONTH)
     last = np.eye(len(visits))[-1]
-    variants = {words: {"se": option} for option, words in VARIANTS.values()}
-    variants[PBKRTEST] = {"se": "kenward-roger-linear", "information": "expected"}
+    variants = [(words, option, "observed") for option, words in VARIANTS.values()]
+    variants.append((PBKRTEST, "kenward-roger-linear", "expected"))
     rows = []
-    for words, options in variants.items():
-        found = fit.arm_contrast(last, **options)
+    for words, option, information in variants:
+        found = fit.arm_contrast(last, se=option, information=information)
         rows.append(
             {"variant": words, "estimate": found.estimate, "se": found.se, "df": found.df, "p": found.p}
         )
@@ -59,7 +63,7 @@ def differences() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["topic", "program", "quantity", "value", "note"])
 
 
-def _survival(tau: float):
+def _survival(tau: float) -> Iterator[Row]:
     curves = references.table("r", "r_km").query("arm == 1 and time < 1").groupby("conf").last()
     for scale in ("log", "log-log"):
         for end in ("lower", "upper"):
@@ -81,7 +85,7 @@ def _survival(tau: float):
     yield "beyond follow-up", "here", "mean", beyond.estimate, beyond.message
 
 
-def _two_by_two():
+def _two_by_two() -> Iterator[Row]:
     with warnings.catch_warnings():
         # statsmodels warns of its own score interval
         warnings.simplefilter("ignore")

@@ -5,6 +5,7 @@ the wrong way, or arms swapped, shows here too.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ class Pair:
     decimals: int | None = None
 
 
-def table(folder: str, name: str, **options) -> pd.DataFrame:
+def table(folder: str, name: str, **options: Any) -> pd.DataFrame:
     """A file of the reference data, at full precision; `options` are `pandas.read_csv`'s."""
     path = ROOT / "data" / "reference" / folder / f"{name}.csv"
     return pd.read_csv(path, float_precision="round_trip", **options)

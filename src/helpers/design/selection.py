@@ -73,7 +73,7 @@ def _remits(p: Parameters, upcr: NDArray) -> dict[str, float]:
     e = derive.upcr_endpoint(upcr[:, 1:], upcr[:, 0], conduct.DAYS, p)
     found = {
         "any visit": e.first >= 0,
-        "confirmed at the next visit": derive.confirmed(e.state, conduct.DAYS, 0).any(axis=1),
+        "confirmed at the next visit": np.any(derive.confirmed(e.state, conduct.DAYS, 0), axis=1),
         "confirmed": e.confirmed >= 0,
         "month 12": e.state[:, -1] > 0,
     }

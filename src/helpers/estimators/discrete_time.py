@@ -161,19 +161,19 @@ def discrete_hazard_ratio(
     if interval not in ("profile", "wald"):
         raise ValueError(f"interval is {interval!r}; it must be 'profile' or 'wald'")
     arguments.check_level(level)
-    y, arm = arguments.binary("y", y), arguments.binary("arm", arm)
-    extra = np.empty((len(y), 0)) if baseline is None else np.asarray(baseline, float)
+    event, arm = arguments.binary("y", y), arguments.binary("arm", arm)
+    extra = np.empty((len(event), 0)) if baseline is None else np.asarray(baseline, float)
     extra = extra[:, None] if extra.ndim == 1 else extra
-    if arm.shape != y.shape or len(extra) != len(y):
-        raise ValueError(f"y, arm and baseline have {len(y)}, {len(arm)} and {len(extra)} rows")
+    if arm.shape != event.shape or len(extra) != len(event):
+        raise ValueError(f"y, arm and baseline have {len(event)}, {len(arm)} and {len(extra)} rows")
     if not np.isfinite(extra).all():
         raise ValueError("baseline must be finite numbers")
-    x = np.column_stack([arm, np.ones(len(y)), extra])
-    if len(y) == 0 or np.linalg.matrix_rank(x) < x.shape[1]:
+    x = np.column_stack([arm, np.ones(len(event)), extra])
+    if len(event) == 0 or np.linalg.matrix_rank(x) < x.shape[1]:
         return HazardRatio(message="arm and baseline can't be told apart in these rows: no hazard ratio")
-    if y.min() == y.max():
-        return HazardRatio(message="no events" if y[0] == 0 else "an event in every row: no hazard ratio")
-    beta, top, information, found = _cloglog(x, y, firth)
+    if event.min() == event.max():
+        return HazardRatio(message="no events" if event[0] == 0 else "an event in every row: no hazard ratio")
+    beta, top, information, found = _cloglog(x, event, firth)
     if not found or abs(beta[0]) > 12:
         return HazardRatio(message="no finite estimate (an arm without events): use firth=True")
     message = (
@@ -189,7 +189,7 @@ def discrete_hazard_ratio(
         allowed = stats.chi2.ppf(level, 1)
 
         def drop(value: float) -> float:
-            return 2 * (top - _cloglog(x, y, firth, fixed=value, start=beta)[1])
+            return 2 * (top - _cloglog(x, event, firth, fixed=value, start=beta)[1])
 
         limits = []
         for sign in (-1, 1):

@@ -368,10 +368,15 @@ def rubin(
     total = within + added
     if not total > 0:
         return Pooled(float(estimate), n_imputations=m, message="no variance: no interval")
-    parts = {"within": float(within), "between": float(between), "n_imputations": m}
-    parts["monte_carlo"] = float(np.sqrt(between / m))
+    pooled = Pooled(
+        float(estimate),
+        within=float(within),
+        between=float(between),
+        monte_carlo=float(np.sqrt(between / m)),
+        n_imputations=m,
+    )
     if within == 0:
-        return Pooled(float(estimate), message="no variance within the imputations: no interval", **parts)
+        return replace(pooled, message="no variance within the imputations: no interval")
     share = added / total
     df_old = (m - 1) / share**2 if share > 1e-100 else np.inf
     damped = (df_complete + 1) / (df_complete + 3) if np.isfinite(df_complete) else 1.0
@@ -382,8 +387,8 @@ def rubin(
     p = float(2 * stats.t.sf(abs(estimate) / se, df))
     ratio = added / within
     fmi = float((ratio + 2 / (df + 3)) / (ratio + 1))
-    estimate = float(estimate)
-    return Pooled(estimate, estimate - half, estimate + half, se, float(df), p, fmi=fmi, **parts)
+    lower, upper = pooled.estimate - half, pooled.estimate + half
+    return replace(pooled, lower=lower, upper=upper, se=se, df=float(df), p=p, fmi=fmi)
 
 
 def pool(imputation: Imputation, analyse: Callable[[NDArray], Analysed], level: float = 0.95) -> Pooled:

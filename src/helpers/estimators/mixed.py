@@ -301,21 +301,22 @@ def mmrm(
     >>> round(found.estimate, 1), round(found.df)
     (-1.0, 37)
     """
-    y, arm = arguments.response(y, arm)
-    days = np.asarray(days, float)
-    if days.shape != (y.shape[1],) or not (np.isfinite(days).all() and (np.diff(days) > 0).all()):
-        raise ValueError(f"days must be {y.shape[1]} increasing numbers")
-    x, names = visit_design(y, baseline, arm, covariates)
-    fit = _fit(y, x, names, lambda visits: reml.Unstructured(int(visits.sum())))
+    values, arm = arguments.response(y, arm)
+    at = np.asarray(days, float)
+    if at.shape != (values.shape[1],) or not (np.isfinite(at).all() and (np.diff(at) > 0).all()):
+        raise ValueError(f"days must be {values.shape[1]} increasing numbers")
+    x, names = visit_design(values, baseline, arm, covariates)
+    fit = _fit(values, x, names, lambda visits: reml.Unstructured(int(visits.sum())))
     if fit.converged or not fit.structure:
         return fit
     why = f"unstructured covariance not used: {fit._inner['why']}"
-    whole = _fit(y, x, names, lambda visits: reml.Exponential(days[visits]))
+
+    def exponential(terms: str) -> MixedFit:
+        return _fit(values, x, names, lambda visits: reml.Exponential(at[visits], terms))
+
+    whole = exponential(reml.Exponential.whole)
     if not whole.converged:
-        tries = [
-            _fit(y, x, names, lambda visits, t=t: reml.Exponential(days[visits], t))
-            for t in reml.Exponential.reduced
-        ]
+        tries = [exponential(terms) for terms in reml.Exponential.reduced]
         best = max(tries, key=lambda attempt: attempt.reml if attempt.converged else -np.inf)
         highest = max([whole, *tries], key=lambda attempt: attempt._inner.get("height", -np.inf))
         if best.converged and best.reml > highest._inner.get("height", -np.inf) - 0.5:
@@ -482,9 +483,17 @@ def ancova(y: ArrayLike, baseline: ArrayLike, arm: ArrayLike, level: float = 0.9
     fit = sm.OLS(y[known], x).fit()
     if not fit.mse_resid > 0:
         return Contrast(float(fit.params[2]), message="no residual variance: no standard error")
-    low, high = fit.conf_int(1 - level)[2]
-    numbers = (fit.params[2], fit.bse[2], fit.df_resid, fit.tvalues[2], fit.pvalues[2], low, high)
-    return Contrast(*map(float, numbers), message)
+    lower, upper = fit.conf_int(1 - level)[2]
+    return Contrast(
+        estimate=float(fit.params[2]),
+        se=float(fit.bse[2]),
+        df=float(fit.df_resid),
+        t=float(fit.tvalues[2]),
+        p=float(fit.pvalues[2]),
+        lower=float(lower),
+        upper=float(upper),
+        message=message,
+    )
 
 
 def time_weights(days: ArrayLike) -> NDArray:

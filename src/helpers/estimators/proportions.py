@@ -6,7 +6,7 @@ other: many trials are one call. An arm without children (`n = 0`) has no propor
 p-values are NaN. Counts that cannot be counts (negative, not whole, `x > n`) raise one ValueError.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -526,12 +526,12 @@ def agreement(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Agreement:
     if n == 0:
         return Agreement(table, n, message=worded("no child with both answers"))
     same = int(np.trace(table))
-    found = (same / n, *wilson(same, n, level))
+    found = Agreement(table, n, same / n, *wilson(same, n, level))
     share = table / n
     rows, columns = share.sum(axis=1), share.sum(axis=0)
     chance = float(rows @ columns)
     if chance == 1:
-        return Agreement(table, n, *found, message=worded("one answer only: kappa is not defined"))
+        return replace(found, message=worded("one answer only: kappa is not defined"))
     observed = same / n
     kappa = (observed - chance) / (1 - chance)
     weight = (columns[:, None] + rows[None, :]) * (1 - kappa)
@@ -540,10 +540,10 @@ def agreement(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Agreement:
     variance = (on + off - (kappa - chance * (1 - kappa)) ** 2) / (n * (1 - chance) ** 2)
     se = float(np.sqrt(max(variance, 0.0)))
     if se < 1e-9:
-        return Agreement(table, n, *found, kappa, message=worded("no variation: no interval for kappa"))
+        return replace(found, kappa=kappa, message=worded("no variation: no interval for kappa"))
     half = stats.norm.isf((1 - level) / 2) * se
-    limits = (max(-1.0, kappa - half), min(1.0, kappa + half))
-    return Agreement(table, n, *found, kappa, *map(float, limits), se, message)
+    lower, upper = float(max(-1.0, kappa - half)), float(min(1.0, kappa + half))
+    return replace(found, kappa=kappa, kappa_lower=lower, kappa_upper=upper, se=se, message=message)
 
 
 def _score(x0: NDArray, n0: NDArray, x1: NDArray, n1: NDArray, difference: NDArray) -> NDArray:

@@ -184,10 +184,11 @@ class Exponential(Structure):
         "E": "exponential correlation in days (range at its upper bound)",
         "u": "nugget",
     }
+    whole = "beu"
     # Every way in which terms of the whole model can vanish and leave a proper covariance.
     reduced = ("be", "bu", "eu", "e", "u", "Eu", "bEu")
 
-    def __init__(self, days: NDArray, terms: str = "beu") -> None:
+    def __init__(self, days: NDArray, terms: str = whole) -> None:
         self.gap = np.abs(days[:, None] - days[None, :])
         self.longest = max(self.gap.max(), 1.0)
         self.shortest = self.gap[self.gap > 0].min(initial=self.longest)
@@ -359,8 +360,8 @@ def independent(x: NDArray) -> tuple[NDArray, NDArray]:
         for _ in range(2):
             for b in basis:
                 rest -= b * (b @ rest)
-        size = np.linalg.norm(rest)
-        chosen.append(bool(size > 1e-8 * max(np.linalg.norm(column), 1e-300)))
+        size = float(np.linalg.norm(rest))
+        chosen.append(size > 1e-8 * max(float(np.linalg.norm(column)), 1e-300))
         if chosen[-1]:
             basis.append(rest / size)
     kept = np.array(chosen)
@@ -397,11 +398,11 @@ class Data:
         self.times = np.bincount(self.which)
         self.n_values, self.n_columns, n = int(mask.sum()), x.shape[2], mask.shape[1]
         self.upper = np.triu_indices(n)
-        # vec(S) = spread @ (upper triangle of S)
-        self.duplicate = np.zeros((n, n, len(self.upper[0])))
+        # vec(S) = duplicate @ (upper triangle of S)
+        spread = np.zeros((n, n, len(self.upper[0])))
         for k, (s, t) in enumerate(zip(*self.upper, strict=True)):
-            self.duplicate[s, t, k] = self.duplicate[t, s, k] = 1
-        self.duplicate = self.duplicate.reshape(n * n, -1)
+            spread[s, t, k] = spread[t, s, k] = 1
+        self.duplicate = spread.reshape(n * n, -1)
 
     def solve(self, s: NDArray) -> dict[str, Any]:
         """Generalised least squares at S; raises LinAlgError where S is not positive definite."""

@@ -294,8 +294,9 @@ def logrank(time: ArrayLike, event: ArrayLike, arm: ArrayLike) -> LogRank:
     test = logrank_test(time[arm == 0], time[arm == 1], event[arm == 0], event[arm == 1])
     n_risk, n_event = zip(*(_grouped(time, event, np.unique(time), arm == a) for a in (0, 1)), strict=True)
     total_risk, total_event = n_risk[0] + n_risk[1], n_event[0] + n_event[1]
-    expected = tuple(float((total_event * n / total_risk).sum()) for n in n_risk)
-    observed = tuple(float(d.sum()) for d in n_event)
+    under_null = [float((total_event * n / total_risk).sum()) for n in n_risk]
+    expected = (under_null[0], under_null[1])
+    observed = (float(n_event[0].sum()), float(n_event[1].sum()))
     if not np.isfinite(test.p_value):
         return LogRank(
             observed=observed,

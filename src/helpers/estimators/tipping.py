@@ -9,6 +9,7 @@ imputation: Rubin (1987), Multiple Imputation for Nonresponse in Surveys, sectio
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,8 +56,9 @@ class Arm:
 
     def __post_init__(self) -> None:
         for name in ("x", "n", "undetermined"):
-            value = getattr(self, name)
-            if not np.isscalar(value) or not np.isfinite(value) or value != int(value) or value < 0:
+            value: Any = getattr(self, name)
+            whole = np.ndim(value) == 0 and np.isfinite(value) and value == int(value)
+            if not whole or value < 0:
                 raise ValueError(f"{name} must be a whole number, not negative, got {value!r}")
         if self.x + self.undetermined > self.n:
             raise ValueError(f"x + undetermined is {self.x + self.undetermined}, more than n = {self.n}")

@@ -6,6 +6,8 @@ ADaM. `tables` reads, checks and writes by it; the plan chapter prints it.
 
 from dataclasses import dataclass
 
+import numpy as np
+
 YES_NO = ("yes", "no")
 VIROLOGY = ("positive", "negative")
 ARMS = ("Placebo", "hUC-MSC")
@@ -23,6 +25,9 @@ UNITS = {
     "weight": "kg",
 }
 """Laboratory tests and body measures, with the one unit in which a raw table may hold them."""
+
+EMPTY = np.array(None, object)
+"""An empty cell of a text column, as NumPy lays it beside words."""
 
 DIPSTICK = ("negative", "trace", "1+", "2+", "3+", "4+")
 """Dipstick protein by grade 0 to 5."""
@@ -73,11 +78,26 @@ def _date(name: str, meaning: str, empty: bool = False) -> Column:
     return Column(name, "date", meaning, empty=empty)
 
 
-def _number(name, meaning, unit="", low=None, high=None, empty=False, kind="number") -> Column:
+def _number(
+    name: str,
+    meaning: str,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    empty: bool = False,
+    kind: str = "number",
+) -> Column:
     return Column(name, kind, meaning, unit, low=low, high=high, empty=empty)
 
 
-def _whole(name, meaning, unit="", low=None, high=None, empty=False) -> Column:
+def _whole(
+    name: str,
+    meaning: str,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    empty: bool = False,
+) -> Column:
     return _number(name, meaning, unit, low, high, empty, "whole")
 
 

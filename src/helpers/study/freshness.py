@@ -12,7 +12,8 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def _parsed(code: str) -> ast.Module | None:
 
 def _imported(tree: ast.AST, package: str) -> list[str]:
     """Dotted names of `helpers` that a syntax tree may import; sorted."""
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
@@ -139,7 +140,7 @@ class Sources:
                 self._digests[path] = digest(path.read_bytes()) if path.is_file() else "absent"
         return self._digests[path]
 
-    def _remember(self, label: str, work) -> list:
+    def _remember(self, label: str, work: Callable[[], list]) -> list:
         if label not in self.used:
             self.used[label] = self.memo[label] if label in self.memo else work()
         return self.used[label]
@@ -147,7 +148,7 @@ class Sources:
     def notebook(self, path: Path) -> tuple[str, list[str], bool]:
         """Digest of a notebook's source, the modules of `helpers` that it names, whether it tells its scenario."""
 
-        def work():
+        def work() -> list:
             source, code = notebook_source(path.read_bytes())
             tree = _parsed(code)
             return [
@@ -160,7 +161,8 @@ class Sources:
 
     def closure(self, names: Iterable[str]) -> dict[str, str]:
         """The files of `helpers` that importing these names runs, packages included: path -> digest of its code."""
-        found, seen, waiting = {}, set(), list(names)
+        found: dict[str, str] = {}
+        seen, waiting = set(), list(names)
         while waiting:
             name = waiting.pop()
             if name not in seen:
@@ -180,7 +182,7 @@ class Sources:
                 if path.is_file():
                     code, *imports = self._remember(
                         f"module {package} {self.digest(path)}",
-                        lambda path=path, package=package: self._read(path, package),
+                        partial(self._read, path, package),
                     )
                     files[path.relative_to(self.root).as_posix()] = code
                     leads += imports

@@ -28,7 +28,7 @@ GROUPS = {
 def P(
     default: Any, unit: str, low: Any, high: Any, group: str, reason: str, source: str = "assumption"
 ) -> Any:
-    limits = {} if low is None else {"ge": low, "le": high}
+    limits: dict[str, Any] = {} if low is None else {"ge": low, "le": high}
     return Field(
         default,
         **limits,
@@ -36,7 +36,7 @@ def P(
     )
 
 
-def choice(default: str, group: str, reason: str, source: str = "assumption") -> Any:
+def choice(default: str | bool, group: str, reason: str, source: str = "assumption") -> Any:
     return P(default, "", None, None, group, reason, source)
 
 
@@ -318,3 +318,10 @@ class Parameters(BaseModel):
     def male_share_x_linked(self) -> float:
         """Share of boys in X-linked disease that gives `male_share` over all forms."""
         return (self.male_share - 0.5 * (1 - self.share_x_linked)) / self.share_x_linked
+
+
+def about(name: str) -> dict[str, str]:
+    """Unit, group, reason and source of a parameter; raises KeyError for another name."""
+    extra = Parameters.model_fields[name].json_schema_extra
+    assert isinstance(extra, dict)
+    return {key: str(value) for key, value in extra.items()}

@@ -10,10 +10,10 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from pydantic import PrivateAttr
 
@@ -121,7 +121,7 @@ class Recorded(Parameters):
         for reading, _ in self._watching:
             note(reading, "parameters", ALL)
 
-    def model_copy(self, *, update: dict[str, Any] | None = None, deep: bool = False) -> Self:
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Recorded":
         update = update or {}
         watching = tuple((reading, set_here | set(update)) for reading, set_here in self._watching)
         return _recorded({**unrecorded(self).__dict__, **update}, watching)
@@ -130,7 +130,7 @@ class Recorded(Parameters):
         self.note_all()
         return unrecorded(self) == (unrecorded(other) if isinstance(other, Parameters) else other)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
 
 def _recorded(values: dict[str, Any], watching: tuple) -> Recorded:

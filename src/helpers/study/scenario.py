@@ -28,7 +28,7 @@ from pydantic import ValidationError
 
 from helpers import DATA, ROOT, Problem
 from helpers.study import files, recording, tables
-from helpers.study.parameters import GROUPS, Parameters
+from helpers.study.parameters import GROUPS, Parameters, about
 from helpers.study.recording import plain
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -114,10 +114,10 @@ class Study:
         mine, theirs = plain(self.parameters), plain(self._theirs)
         default = plain(Parameters())
         rows = []
-        for name, field in Parameters.model_fields.items():
+        for name in Parameters.model_fields:
             if names and name not in names:
                 continue
-            extra = field.json_schema_extra
+            extra = about(name)
             rows.append(
                 {
                     "parameter": name,
@@ -153,7 +153,9 @@ class Study:
         caption = f"<caption>Study <b>{self._name}</b>. Assumed: {assumed}.</caption>"
         return page.replace("<thead>", f"{caption}<thead>", 1)
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict[str, str], dict[str, Any]]:
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, str], dict[str, Any]]:
         """What a notebook shows. The build knows it by its metadata, and makes it anew for another study.
 
         So a chapter that stands for several studies shows each one's own parameters.
@@ -302,12 +304,12 @@ UniqueKeys.add_constructor("tag:yaml.org,2002:timestamp", UniqueKeys.construct_y
 
 def validate(values: dict[str, Any], where: str) -> Parameters:
     """Parameters from plain values; every fault in one Problem that names parameter, found and allowed."""
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-    if isinstance(values.get("recruitment_start"), str):
+    typed: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    if isinstance(typed.get("recruitment_start"), str):
         with contextlib.suppress(ValueError):
-            values["recruitment_start"] = date.fromisoformat(values["recruitment_start"])
+            typed["recruitment_start"] = date.fromisoformat(typed["recruitment_start"])
     try:
-        return Parameters(**{str(name): value for name, value in values.items()})
+        return Parameters(**{str(name): value for name, value in typed.items()})
     except ValidationError as error:
         lines = []
         for fault in error.errors():
@@ -316,7 +318,7 @@ def validate(values: dict[str, Any], where: str) -> Parameters:
                 lines.append(f"{name} is no parameter{suggestion(name)}")
             elif name:
                 lines.append(
-                    f"{name}: found {text(values[name])!r} ({kind(values[name])}), allowed: {allowed(name)}"
+                    f"{name}: found {text(typed[name])!r} ({kind(typed[name])}), allowed: {allowed(name)}"
                 )
             else:
                 lines.append(str(fault["ctx"]["error"]))
@@ -364,7 +366,8 @@ def allowed(name: str) -> str:
     if field.annotation is bool:
         return "true or false"
     if limits:
-        what = {int: "a whole number", float: "a number", date: "a date"}[field.annotation]
+        kinds: dict[Any, str] = {int: "a whole number", float: "a number", date: "a date"}
+        what = kinds[field.annotation]
         return f"{what} from {text(limits['ge'])} to {text(limits['le'])}"
     return "a list of even numbers from 2 to 20"
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from helpers.study.parameters import Parameters
+from helpers.study.parameters import Parameters, about
 
 CLINIC, MEASUREMENT, FOLLOW_UP = "clinic before selection", "measurement", "follow-up"
 GENERATIVE = ("clinic", "facts", "measurement", "course", "effect", "conduct")
@@ -104,9 +104,10 @@ def table(p: Parameters, *parts: str) -> pd.DataFrame:
     for component in COMPONENTS:
         if parts and component.part not in parts:
             continue
-        said, sources = [], {}
+        said: list[str] = []
+        sources: dict[str, list[str]] = {}
         for name in component.parameters:
-            extra = Parameters.model_fields[name].json_schema_extra
+            extra = about(name)
             unit = f" {extra['unit']}" if extra["unit"] else ""
             said.append(f"{name} = {getattr(p, name):g}{unit}")
             sources.setdefault(extra["source"], []).append(name)

@@ -6,8 +6,9 @@ drawn in blocks, the criteria applied, and consecutive eligible ones reshaped to
 come in chunks that share their random streams; the cohort of the chapters is the first trial of chunk 0.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -133,18 +134,19 @@ def screen(
         if found < wanted and drawn - last_complete >= p.max_screened:
             raise _hopeless(p, found, drawn, failed)
 
-    def gather(pick: Callable[[dict[str, Any]], NDArray]) -> NDArray:
-        return np.concatenate([pick(k) for k in kept])[:wanted].reshape(trials, p.n_randomised)
+    def gather(*names: str) -> NDArray:
+        found: list[Any] = [reduce(getitem, names, part) for part in kept]
+        return np.concatenate(found)[:wanted].reshape(trials, p.n_randomised)
 
-    number = gather(lambda k: k["number"])
+    number = gather("number")
     last = int(number[0, -1]) + 1
     if last > p.max_screened:
         raise _hopeless(p, int((number[0] < p.max_screened).sum()), drawn, failed)
     starts = np.concatenate([[-1], number[:-1, -1]])
     enrolled = Enrolled(
-        {k: gather(lambda part, k=k: part["child"][k]) for k in kept[0]["child"]},
-        {k: gather(lambda part, k=k: part["recorded"][k]) for k in kept[0]["recorded"]},
-        gather(lambda k: k["consent"]),
+        {name: gather("child", name) for name in kept[0]["child"]},
+        {name: gather("recorded", name) for name in kept[0]["recorded"]},
+        gather("consent"),
         number,
         number[:, -1] - starts,
         {k: np.concatenate([child[k] for _, _, child in first])[:last] for k in first[0][2]},

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from helpers.study import tables
-from helpers.study.codebook import DIPSTICK, UNITS
+from helpers.study.codebook import DIPSTICK, EMPTY, UNITS
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, VISITS
 from helpers.trial import conduct, details, simulate
@@ -114,7 +114,7 @@ class _Writer:
             late = "postponed: recent infection"
             refused = "not given: family's wish"
             reason = np.where(
-                given, np.where(postponed, late, None), np.where(postponed, f"{late}; {refused}", refused)
+                given, np.where(postponed, late, EMPTY), np.where(postponed, f"{late}; {refused}", refused)
             )
             rows.append(
                 pd.DataFrame(
@@ -124,7 +124,7 @@ class _Writer:
                         "planned_date": self._date(planned * np.ones(self.n)),
                         "date": self._date(np.where(given, day, np.nan)),
                         "given": np.where(given, "yes", "no").astype(object),
-                        "product": np.where(given, np.array(ARMS, object)[self.arm], None),
+                        "product": np.where(given, np.array(ARMS, object)[self.arm], EMPTY),
                         "cells": cells,
                         "reason": reason.astype(object),
                     }
@@ -163,7 +163,7 @@ class _Writer:
                         "planned_date": self._date(np.full(self.n, float(day))),
                         "date": self._date(np.where(seen, self.day[:, k], np.nan)),
                         "attended": np.where(seen, "yes", "no").astype(object),
-                        "reason": np.where(seen, None, np.where(gone, "left the trial", "missed")),
+                        "reason": np.where(seen, EMPTY, np.where(gone, "left the trial", "missed")),
                     }
                 )
             )
@@ -202,7 +202,7 @@ class _Writer:
         ).dropna(subset="value")
         limit = simulate.upcr_limit(p)
         below = (frame["test"] == "upcr") & (frame["value"] <= limit)
-        frame["qualifier"] = np.where(below, "<", None)
+        frame["qualifier"] = np.where(below, "<", EMPTY)
         frame["order"] = frame["test"].map({name: k for k, name in enumerate(UNITS)})
         frame = frame.sort_values(["usubjid", "visit_no", "order"], kind="stable", ignore_index=True)
         return frame.drop(columns="order")
@@ -284,7 +284,7 @@ class _Writer:
             {
                 "usubjid": self.ids,
                 "status": np.where(left, "left", "completed").astype(object),
-                "reason": np.where(left, np.array(details.LEAVING, object)[self.diary.leaving[0]], None),
+                "reason": np.where(left, np.array(details.LEAVING, object)[self.diary.leaving[0]], EMPTY),
                 "date": self._date(self._last_day()),
             }
         )
