@@ -363,8 +363,8 @@ def raw_tables():
 
 
 def analysed(raw):
-    """ADSL, ADLB, ADTTE and ADAE of raw tables, by the project's own derivation."""
-    made = Adam(Raw(**raw), P)
+    """ADSL, ADLB, ADTTE and ADAE of raw tables, spoilt as real ones may be, by the project's own derivation."""
+    made = Adam(Raw(**raw), P, own=True)
     return made.adsl(), made.adlb(), made.adtte(), made.adae()
 
 
