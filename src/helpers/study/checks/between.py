@@ -1,6 +1,6 @@
 """Checks between raw tables: what one says and another denies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ def _screened(randomisation: pd.DataFrame, screening: pd.DataFrame) -> pd.DataFr
     return faults("randomisation", strangers, "usubjid", "a child of screening.csv")
 
 
-def _every(randomisation: pd.DataFrame, column: str, values) -> pd.MultiIndex:
+def _every(randomisation: pd.DataFrame, column: str, values: Iterable[float]) -> pd.MultiIndex:
     return pd.MultiIndex.from_product([randomisation["usubjid"], values], names=["usubjid", column])
 
 
