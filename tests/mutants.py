@@ -352,7 +352,6 @@ def work(share: list[tuple[str, int]], folder: Path, answers: Path) -> None:
     # what every test imports is loaded once; helpers themselves are not
     import lifelines  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
-    import pandera.pandas  # noqa: F401
     import pydantic  # noqa: F401
     import pytest  # noqa: F401
     import scipy.stats  # noqa: F401
