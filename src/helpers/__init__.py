@@ -1,8 +1,9 @@
-"""Executable analysis plan for NCT06731192, in five wings.
+"""Executable analysis plan for NCT06731192, in eight rooms.
 
-`study` what was planned, `trial` what happens to children, `analysis` what it means,
-`design` what the trial can show, `report` what people see. A wing imports only from those before it,
-and `analysis` never from `trial`.
+`study` what was planned, `trial` what happens to children, `estimators` statistics that know nothing of this
+trial, `analysis` what it means, `design` what the trial can show, `figures` how it is drawn, `chapters` how it
+is said, `build` how it is made. A room imports only from those before it, and `analysis` never from `trial`:
+`docs/architecture.md` has the picture.
 """
 
 import os
