@@ -8,6 +8,7 @@ SHELL := /bin/sh
 
 export SCENARIO ?= base
 export SET ?=
+export SHARD ?=
 
 # Everything runs with the variables of one table, build/environment.py. A recipe hands its process over (`exec`),
 # so that who ends make ends the work.
@@ -34,8 +35,8 @@ test: .venv/.ready ## check format, lint and types, and run the tests on two cor
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-slow: .venv/.ready ## run the tests that take longer
-	@$(RUN) -m pytest -m slow
+test-slow: .venv/.ready ## run the tests that take longer (an hour; SHARD=3/8 runs one of eight parts)
+	@$(RUN) -m pytest -n 2 --dist loadfile -m slow
 
 lab: .venv/.ready ## explore the notebooks in JupyterLab
 	@$(RUN) -m jupyter lab notebooks
@@ -50,7 +51,7 @@ personalities: .venv/.ready ## test and verify as other processors and Pythons d
 	@$(RUN) -m helpers.build.personalities $(ONLY)
 
 mutants: .venv/.ready ## plant 200 small errors and see whether the tests notice (up to 90 minutes, resumable)
-	@$(PYTHON) tests/mutants.py
+	@$(RUN) tests/mutants.py
 
 expected: .venv/.ready ## show what changed against the published results, and renew them
 	@$(RUN) -m helpers.build.verify --renew

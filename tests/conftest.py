@@ -7,11 +7,27 @@ import shutil
 import signal
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 from helpers import ROOT
+
+
+def pytest_collection_modifyitems(config, items):
+    """SHARD=i/n keeps the i-th of n parts of the tests, drawn by their names: `make test-slow SHARD=3/8`."""
+    shard = os.environ.get("SHARD", "")
+    if not shard:
+        return
+    found = re.fullmatch(r"(\d+)/(\d+)", shard)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise pytest.UsageError(f"SHARD={shard!r}: expected i/n, such as 3/8")
+    number, parts = int(found[1]) - 1, int(found[2])
+    mine = [item for item in items if zlib.crc32(item.nodeid.encode()) % parts == number]
+    config.hook.pytest_deselected(items=[item for item in items if item not in mine])
+    items[:] = mine
+
 
 MINIATURE_CHAPTERS = """CHAPTERS = (
     Chapter("a-clinic", "Clinic", "Who comes.", writes=("clinic.json", "clinic.csv")),

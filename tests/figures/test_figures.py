@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
-from helpers.figures import figures
+from helpers import figures
 from helpers.figures.house_style import CATEGORY_STYLE, short_names, spread, text_width, wrap
 
 MONTHS = [0, 0.46, 0.92, 1.38, 1.84, 3, 4, 5, 6, 8, 10, 12]
@@ -323,7 +323,7 @@ def test_a_session_with_other_settings_draws_the_same():
 
 def test_import_is_light():
     heavy = "[m for m in ('seaborn', 'matplotlib.pyplot') if m in sys.modules]"
-    code = f"import sys, helpers.figures.figures; print({heavy})"
+    code = f"import sys, helpers.figures; print({heavy})"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
 
