@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from helpers import ROOT
+from helpers.build import verify
 from helpers.chapters.contents import CHAPTERS
 
 NOTEBOOKS = [ROOT / "notebooks" / f"{chapter.stem}.ipynb" for chapter in CHAPTERS]
@@ -48,6 +49,16 @@ def test_notebooks_narrate_and_helpers_compute(path):
     first = cells(path, "markdown")[0][1]
     assert first.startswith("# ")
     assert "Synthetic data" in first
+
+
+def test_the_base_scenario_shows_what_is_published(whole_project):
+    """Every named result and the data of every exhibit: swapped sexes in a figure, a count from the wrong set."""
+    expected, found = ROOT / "reports" / "expected" / "base", whole_project.folder / "reports" / "base"
+    old, new = (json.loads((place / "results.json").read_text("utf-8")) for place in (expected, found))
+    differences = verify.compare_results("base", old, new)
+    differences += verify.compare_folders("exhibits", expected / "exhibits", found / "exhibits")
+    assert len(list((expected / "exhibits").rglob("*.csv"))) > 100
+    assert [str(one) for one in differences] == []
 
 
 def test_nbval_gives_the_same_outputs_again(whole_project):
