@@ -182,7 +182,7 @@ def candidates(path: Path) -> list[tuple[int, ast.AST, ast.AST]]:
     """(line, node, its wrong form) of every mutation of a module."""
     tree = ast.parse(path.read_text("utf-8"))
     skip = _passed_over(tree)
-    layout = path.parent.name == "figures"
+    layout = room_of(path) == "figures"
     found = []
     for node in ast.walk(tree):
         if id(node) not in skip and hasattr(node, "lineno"):
@@ -193,7 +193,7 @@ def candidates(path: Path) -> list[tuple[int, ast.AST, ast.AST]]:
 def mutated(path: Path, number: int) -> tuple[str, dict]:
     """The module's text with its candidate `number` planted, and what it is in words."""
     tree = ast.parse(path.read_text("utf-8"))
-    skip, layout, count = _passed_over(tree), path.parent.name == "figures", 0
+    skip, layout, count = _passed_over(tree), room_of(path) == "figures", 0
     for parent in ast.walk(tree):
         if id(parent) in skip or not hasattr(parent, "lineno"):
             continue
@@ -213,6 +213,11 @@ def mutated(path: Path, number: int) -> tuple[str, dict]:
     raise IndexError(number)
 
 
+def room_of(path: Path) -> str:
+    """The room that a module stands in, also where it has a folder of its own there."""
+    return path.relative_to(SOURCE).parts[0]
+
+
 def drawn(count: int, seed: int, only: str = "") -> list[tuple[str, int]]:
     """(module, number of its candidate): from each room in proportion to its lines, without repetition."""
     chance = random.Random(seed)
@@ -220,16 +225,21 @@ def drawn(count: int, seed: int, only: str = "") -> list[tuple[str, int]]:
     lines = {p: len(p.read_text("utf-8").splitlines()) for p in modules}
     rooms: dict[str, int] = {}
     for path, n in lines.items():
-        rooms[path.parent.name] = rooms.get(path.parent.name, 0) + n
+        rooms[room_of(path)] = rooms.get(room_of(path), 0) + n
+    whole = sum(rooms.values())
+    share = {room: count * n // whole for room, n in rooms.items()}
+    rest = sorted(rooms, key=lambda room: (-(count * rooms[room] % whole), room))
+    for room in rest[: count - sum(share.values())]:
+        share[room] += 1
     out = []
     for room in sorted(rooms):
         pool = [
             (p.relative_to(ROOT).as_posix(), k)
             for p in modules
-            if p.parent.name == room
+            if room_of(p) == room
             for k in range(len(candidates(p)))
         ]
-        out += chance.sample(pool, min(len(pool), round(count * rooms[room] / sum(rooms.values()))))
+        out += chance.sample(pool, min(len(pool), share[room]))
     return out
 
 
