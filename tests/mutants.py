@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "helpers"
 TABLE = ROOT / "tests" / "mutants.json"
 CACHE = ROOT / ".cache" / "mutants"
-LIMIT = 900
+LIMIT = 300
 """Seconds for one mutant: an endless loop is noticed too. Nothing is judged by it that ends by itself."""
 
 COMPARE = {
@@ -283,8 +283,8 @@ def chapters_of(module: str) -> list[str]:
 
     sources, out = Sources({}), []
     for chapter in CHAPTERS:
-        _, imports = sources.notebook(ROOT / "notebooks" / f"{chapter.stem}.ipynb")
-        if ROOT / module in sources.closure(imports):
+        _, imports, _ = sources.notebook(ROOT / "notebooks" / f"{chapter.stem}.ipynb")
+        if module in sources.closure(imports):
             out.append(chapter.stem)
     return out
 

@@ -61,15 +61,25 @@ def test_the_base_scenario_shows_what_is_published(whole_project):
     assert [str(one) for one in differences] == []
 
 
+NO_KERNEL = ("Address already in use", "Kernel died before replying", "Kernel didn't respond")
+"""nbval's kernels talk over ports, which another program can take: the machine's fault, and no difference."""
+
+
 def test_nbval_gives_the_same_outputs_again(whole_project):
     """Serially, in a copy of the project; pictures aren't compared, metadata neither."""
-    environment = {**os.environ, "PYTHONPATH": str(whole_project.folder / "src"), "PYTHONHASHSEED": "0"}
-    environment |= {"OPENBLAS_NUM_THREADS": "1", "IPYTHONDIR": str(whole_project.folder / ".ipython")}
+    environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONHASHSEED": "0"}
+    environment |= {
+        "PYTHONPATH": str(whole_project.folder / "src"),
+        "IPYTHONDIR": str(whole_project.folder / ".ipython"),
+    }
     command = [sys.executable, "-m", "pytest", "--nbval", "-p", "no:randomly", "-p", "no:cacheprovider", "-q"]
-    done = subprocess.run(
-        [*command, "--rootdir", ".", "-c", os.devnull, "notebooks"],
-        cwd=whole_project.folder, env=environment, capture_output=True, text=True, timeout=1800, check=False,
-    )  # fmt: skip
+    command += ["--nbval-kernel-startup-timeout=600", "--rootdir", ".", "-c", os.devnull, "notebooks"]
+    for _ in range(3):
+        done = subprocess.run(
+            command, cwd=whole_project.folder, env=environment, capture_output=True, text=True, timeout=3600
+        )
+        if not any(words in done.stdout for words in NO_KERNEL):
+            break
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     count = sum(len(cells(path)) for path in NOTEBOOKS)
     assert f"{count} passed" in done.stdout
