@@ -329,7 +329,7 @@ def _child(project: Path, kind: str, names: list[str]) -> int:
     return 124
 
 
-def judge(project: Path, module: str, number: int) -> dict:
+def judge(project: Path, module: str, number: int, chapters: list[str]) -> dict:
     """Plant one mutant in a copy of the project, and say who noticed it."""
     text, told = mutated(ROOT / module, number)
     (project / module).write_text(text)
@@ -341,7 +341,7 @@ def judge(project: Path, module: str, number: int) -> dict:
                 noticed = f"{test}{' (time limit)' if code == 124 else ''}"
                 break
         if not noticed:
-            for stem in chapters_of(module):
+            for stem in chapters:
                 if _child(project, "chapters", [stem]):
                     noticed = f"exhibits of {stem}"
                     break
@@ -357,8 +357,11 @@ def copy_of_the_project(folder: Path) -> Path:
     return folder
 
 
-def work(share: list[tuple[str, int]], folder: Path, answers: Path) -> None:
-    """Judge a share of the mutants; each answer is a line of its own, written when it is known."""
+def work(share: list[tuple[str, int]], chapters: dict[str, list[str]], folder: Path, answers: Path) -> None:
+    """Judge a share of the mutants; each answer is a line of its own, written when it is known.
+
+    This process never imports helpers: its forks must find those of the copy.
+    """
     # what every test imports is loaded once; helpers themselves are not
     import lifelines  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
@@ -371,7 +374,8 @@ def work(share: list[tuple[str, int]], folder: Path, answers: Path) -> None:
 
     project = copy_of_the_project(folder)
     for module, number in share:
-        found = judge(project, module, number)
+        assert "helpers" not in sys.modules
+        found = judge(project, module, number, chapters[module])
         with answers.open("a") as file:
             file.write(json.dumps(found) + "\n")
         print(
@@ -400,10 +404,11 @@ def main() -> int:
 
     left = [one for one in wanted if one not in known()]
     print(f"{len(wanted)} mutants, {len(wanted) - len(left)} of them judged before", flush=True)
+    chapters = {module: chapters_of(module) for module in {module for module, _ in left}}
     began, children = time.monotonic(), []
     for k in range(options.workers):
         command = [sys.executable, __file__, "--worker"]
-        share = json.dumps([left[k :: options.workers], str(CACHE / f"project-{k}"), str(answers)])
+        share = json.dumps([left[k :: options.workers], chapters, str(CACHE / f"project-{k}"), str(answers)])
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": ""}
         )
@@ -431,9 +436,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--worker"]:
-        sys.path.insert(0, str(ROOT / "src"))
-        share, folder, answers = json.load(sys.stdin)
-        # the copy's own helpers are imported in the forks only: ours serve to find tests and chapters
-        work([tuple(one) for one in share], Path(folder), Path(answers))
+        share, chapters, folder, answers = json.load(sys.stdin)
+        work([tuple(one) for one in share], chapters, Path(folder), Path(answers))
     else:
         sys.exit(main())
