@@ -149,3 +149,11 @@ def test_ugly_person_periods_answer_in_words():
 def test_wrong_input_is_one_clear_error(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_rounding_takes_no_time_off_the_grid():
+    exact = discrete_time.person_period([0.3, 0.7, 0.3], [1, 0, 1], [0, 1, 1], [0.3, 0.7])
+    rounded = discrete_time.person_period([0.1 + 0.2, 0.1 * 7, 0.3], [1, 0, 1], [0, 1, 1], [0.3, 0.7])
+    pd.testing.assert_frame_equal(exact, rounded)
+    with pytest.raises(ValueError, match="grid"):
+        discrete_time.person_period([0.3001], [1], [0], [0.3, 0.7])

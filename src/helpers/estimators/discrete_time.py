@@ -61,7 +61,8 @@ def person_period(
     Parameters
     ----------
     time, event : array_like, shape (children,)
-        Time in any unit, on `grid` or 0 (never at risk); 1 event, 0 censored.
+        Time in any unit, on `grid` but for rounding (`arguments.tied`) or 0 (never at risk); 1 event,
+        0 censored.
     arm : array_like of 0 and 1, shape (children,)
         0 control, 1 active.
     grid : array_like, shape (k,)
@@ -93,8 +94,9 @@ def person_period(
     >>> person_period([12, 24], [1, 0], [0, 1], [12, 24]).to_numpy().tolist()
     [[0.0, 0.0, 0.0, 12.0, 1.0], [1.0, 1.0, 0.0, 12.0, 0.0], [1.0, 1.0, 1.0, 24.0, 0.0]]
     """
-    grid = np.asarray(grid, float)
+    visits = np.asarray(grid, float)
     time, event, arm, _ = arguments.two_arms(time, event, arm, keep_missing=True)
+    time, grid = arguments.tied(time, visits)
     at_risk = time[:, None] >= grid[None, :]
     if not np.isin(time[~np.isnan(time)], np.append(grid, 0.0)).all():
         raise ValueError("time must lie on the grid of visits (or be 0: never at risk)")
@@ -105,7 +107,7 @@ def person_period(
         at_risk &= attended
     child, period = np.nonzero(at_risk)
     y = ((grid[period] == time[child]) & (event[child] == 1)).astype(int)
-    return pd.DataFrame({"child": child, "arm": arm[child], "period": period, "time": grid[period], "y": y})
+    return pd.DataFrame({"child": child, "arm": arm[child], "period": period, "time": visits[period], "y": y})
 
 
 def discrete_hazard_ratio(

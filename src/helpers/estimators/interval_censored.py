@@ -1,9 +1,10 @@
 """Interval-censored time to an event: the nonparametric maximum likelihood estimate and its bootstrap band.
 
 `left` and `right` are (children,), in any one unit: the event lies in the half-open interval (left, right],
-and `right` is infinite for a child without the event at its last assessment, `left`. Rows with NaN are left
-out and counted in the message. What cannot be estimated is NaN, and `message` (for tables
-`.attrs["message"]`) says why. Shapes that differ, or a `left` that is negative or not below `right`, raise
+and `right` is infinite or empty (NaN) for a child without the event at its last assessment, `left`, as in
+ADTTE and in R's `interval2`. Zero is no special time: follow-up may open before it. Rows without a `left` are
+left out and counted in the message. What cannot be estimated is NaN, and `message` (for tables
+`.attrs["message"]`) says why. Shapes that differ, or a `left` that is not finite or not below `right`, raise
 one ValueError.
 """
 
@@ -54,10 +55,10 @@ class NPMLE:
         numpy.ndarray
             Proportions, the shape of `times`; NaN where nobody had an interval.
         """
-        times = np.asarray(times, float)
+        times, right = arguments.tied(times, self.table["right"].to_numpy(float))
         if self.table.empty:
             return np.full(times.shape, np.nan)
-        gone = self.table["right"].to_numpy() <= times[..., None]
+        gone = right <= times[..., None]
         return 1.0 - (gone * self.table["probability"].to_numpy()).sum(axis=-1)
 
 
@@ -67,8 +68,8 @@ def npmle(left: ArrayLike, right: ArrayLike, tolerance: float = 1e-10) -> NPMLE:
     Parameters
     ----------
     left, right : array_like, shape (children,)
-        Any unit; `right` is infinite for children without the event at their last assessment, `left`. Rows with
-        NaN are left out.
+        Any unit; `right` is infinite or NaN for children without the event at their last assessment, `left`,
+        which may lie before time zero. Rows without a `left` are left out.
     tolerance : float
         Largest directional derivative per child at which the search stops.
 
@@ -80,7 +81,7 @@ def npmle(left: ArrayLike, right: ArrayLike, tolerance: float = 1e-10) -> NPMLE:
     Raises
     ------
     ValueError
-        left not below right, or negative; lengths that differ.
+        left not below right, or not finite; lengths that differ.
 
     Notes
     -----
@@ -184,7 +185,8 @@ def npmle_bootstrap(
             message = arguments.join(
                 message, f"EM stopped early in {int((excess > 1e-5).sum())} of {n_boot} resamples"
             )
-        curves = 1.0 - mass @ (edges[1:, None] <= grid[None, :])
+        ends, visits = arguments.tied(edges[1:], grid)
+        curves = 1.0 - mass @ (ends[:, None] <= visits[None, :])
         lower, upper = np.quantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0)
     table = pd.DataFrame({"time": grid, "estimate": fit.survival(grid), "lower": lower, "upper": upper})
     table.attrs["message"] = message
@@ -240,9 +242,10 @@ def _intervals(left: ArrayLike, right: ArrayLike) -> tuple[NDArray, NDArray, str
     left, right = np.asarray(left, float), np.asarray(right, float)
     if left.ndim != 1 or left.shape != right.shape:
         raise ValueError(f"left and right must be of one length, got {left.shape} and {right.shape}")
-    known = ~(np.isnan(left) | np.isnan(right))
+    known = ~np.isnan(left)
+    right = np.where(np.isnan(right), np.inf, right)
     message = "" if known.all() else f"{int((~known).sum())} without an interval left out"
-    left, right = left[known], right[known]
-    if (left < 0).any() or (left >= right).any():
-        raise ValueError("intervals are (left, right]: 0 <= left < right")
+    left, right = arguments.tied(left[known], right[known])
+    if np.isinf(left).any() or (left >= right).any():
+        raise ValueError("intervals are (left, right]: left is finite and left < right")
     return left, right, message if len(left) else "no child with an interval"
