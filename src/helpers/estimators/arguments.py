@@ -205,6 +205,47 @@ def response(y: ArrayLike, arm: ArrayLike) -> tuple[NDArray, NDArray]:
     return y, arm.astype(float)
 
 
+def standardized(columns: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
+    """Columns of a design with mean 0 and standard deviation 1, so that their units can't touch a fit.
+
+    Parameters
+    ----------
+    columns : array_like, shape (rows, k)
+        Finite, any units.
+
+    Returns
+    -------
+    columns : numpy.ndarray, shape (rows, k)
+        (columns - centre) / scale.
+    centre, scale : numpy.ndarray, shape (k,)
+        In the columns' units. A column that varies by rounding only is all 0, with scale 1.
+
+    Raises
+    ------
+    ValueError
+        Values that are no numbers.
+
+    Notes
+    -----
+    A coefficient b of a standardised column is b / scale on the original one, and the intercept is less
+    b * centre / scale.
+
+    Examples
+    --------
+    >>> columns, centre, scale = standardized([[2025.0], [2027.0]])
+    >>> columns.tolist(), centre.tolist(), scale.tolist()
+    ([[-1.0], [1.0]], [2026.0], [1.0])
+    """
+    columns = np.asarray(columns, float)
+    if len(columns) == 0:
+        return columns, np.zeros(columns.shape[1]), np.ones(columns.shape[1])
+    centre = columns.mean(axis=0)
+    spread = (columns - centre).std(axis=0)
+    varies = spread > 1e-14 * np.abs(columns).max(axis=0)
+    scale = np.where(varies, spread, 1.0)
+    return np.where(varies, (columns - centre) / scale, 0.0), centre, scale
+
+
 def binary(name: str, values: ArrayLike) -> NDArray:
     """Whole numbers 0 or 1.
 
