@@ -237,3 +237,52 @@ def test_npmle_does_not_know_where_time_zero_is(shift):
     moved = interval_censored.npmle(left + shift, right + shift)
     np.testing.assert_allclose(moved.table["probability"], fit.table["probability"], atol=1e-9)
     np.testing.assert_allclose(moved.table["left"], fit.table["left"] + shift, atol=1e-9)
+
+
+@pytest.mark.parametrize("width", [0.05, 0.3, 1.0])
+def test_npmle_with_hundreds_of_distinct_times_is_the_maximum(width):
+    rng = np.random.default_rng(11)
+    time = rng.exponential(1, 500)
+    left = np.maximum(0, time - rng.exponential(width, 500))
+    right = time + rng.exponential(width, 500)
+    right[rng.random(500) < 0.2] = np.inf
+    fit = interval_censored.npmle(left, right)
+    assert fit.message == ""
+    # Gentleman & Geyer: the derivative towards any cell is at most the number of children, equal where mass lies
+    ends = np.unique(np.concatenate([left, right]))
+    inside = (left[:, None] <= ends[:-1]) & (ends[1:] <= right[:, None])
+    held = inside[:, np.isin(ends[:-1], fit.table["left"])].astype(float)
+    covered = held @ fit.table["probability"].to_numpy()
+    towards = (inside / covered[:, None]).sum(axis=0) / 500
+    assert towards.max() <= 1 + 1e-6
+    np.testing.assert_allclose((held / covered[:, None]).sum(axis=0) / 500, 1, atol=1e-6)
+    # what is left to gain is at most the derivative times the children (concavity)
+    assert np.log(covered).sum() == pytest.approx(fit.log_likelihood, abs=1e-9)
+    edges, patterns, children = interval_censored._patterns(left, right)
+    start = np.ones((1, len(children)))
+    by_em, _ = interval_censored._self_consistent(edges, patterns, start, 1e-10, 5_000)
+    em = children @ np.log(interval_censored._members(edges, patterns) @ by_em[0])
+    assert em - 1e-9 <= fit.log_likelihood
+    polished, left_over = interval_censored._newton(
+        interval_censored._members(edges, patterns), children, by_em[0], 1e-12
+    )
+    best = children @ np.log(interval_censored._members(edges, patterns) @ polished)
+    assert fit.log_likelihood == pytest.approx(best, abs=1e-9)
+    assert left_over < 1e-9
+
+
+def test_newton_from_anywhere_ends_where_em_ends(tte):
+    child = tte[tte["arm"] == 1]
+    edges, patterns, children = interval_censored._patterns(
+        child["left"].to_numpy(), child["right"].to_numpy()
+    )
+    members = interval_censored._members(edges, patterns)
+    by_em, _ = interval_censored._self_consistent(
+        edges, patterns, children[None, :].astype(float), 1e-10, 20_000
+    )
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        start = np.where(by_em[0] > 0, rng.exponential(1, by_em.shape[1]), 0.0)
+        found, left_over = interval_censored._newton(members, children, start / start.sum(), 1e-10)
+        assert left_over <= 1e-10
+        np.testing.assert_allclose(found, by_em[0], atol=1e-7)

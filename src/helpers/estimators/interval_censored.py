@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy import optimize
 
 from helpers.estimators import arguments
 
@@ -85,12 +86,14 @@ def npmle(left: ArrayLike, right: ArrayLike, tolerance: float = 1e-10) -> NPMLE:
 
     Notes
     -----
-    Turnbull's self-consistency (EM) on the innermost intervals; Gentleman & Geyer's condition shows that the
-    maximum is global. (lifelines' `fit_interval_censoring` takes intervals as closed, its issue 1310.)
+    Turnbull's self-consistency (EM) on the innermost intervals and, where it has not ended after 2,000 steps, as
+    with hundreds of distinct times, Wang's constrained Newton steps from there; Gentleman & Geyer's condition
+    shows that the maximum is global. (lifelines' `fit_interval_censoring` takes intervals as closed, its issue 1310.)
 
     References
     ----------
-    Turnbull (1976), JRSS B 38:290-295; Gentleman & Geyer (1994), Biometrika 81:618-623.
+    Turnbull (1976), JRSS B 38:290-295; Gentleman & Geyer (1994), Biometrika 81:618-623; Wang (2008), Comput Stat
+    Data Anal 52:2388-2402.
 
     Examples
     --------
@@ -105,10 +108,13 @@ def npmle(left: ArrayLike, right: ArrayLike, tolerance: float = 1e-10) -> NPMLE:
         )
         return NPMLE(empty, np.nan, message)
     edges, patterns, children = _patterns(left, right)
-    mass, excess = _self_consistent(edges, patterns, children[None, :].astype(float), tolerance, 20_000)
-    if excess[0] > tolerance:
-        message = arguments.join(message, f"EM stopped with {excess[0]:.1g} per child to go")
-    mass = np.where(mass[0] > 1e-8, mass[0], 0.0)
+    batch, excess = _self_consistent(edges, patterns, children[None, :].astype(float), tolerance, 2_000)
+    mass, left_over = batch[0], float(excess[0])
+    if left_over > tolerance:
+        mass, left_over = _newton(_members(edges, patterns), children, mass, tolerance)
+    if left_over > tolerance:
+        message = arguments.join(message, f"the search stopped with {left_over:.1g} per child to go")
+    mass = np.where(mass > 1e-8, mass, 0.0)
     mass /= mass.sum()
     likelihood = float(children @ np.log(_members(edges, patterns) @ mass))
     held = mass > 0
@@ -236,6 +242,45 @@ def _self_consistent(
             if len(active) == 0:
                 break
     return mass, excess
+
+
+def _newton(members: NDArray, children: NDArray, mass: NDArray, tolerance: float) -> tuple[NDArray, float]:
+    """Mass at the maximum from a start, and the largest directional derivative per child that is left.
+
+    Each step maximises the quadratic approximation of the log-likelihood over the simplex, which is a least
+    squares problem without negative coefficients, and is halved until it climbs.
+    """
+    cells = np.flatnonzero(mass > 0)
+    members, p = members[:, cells], mass[cells]
+    share = children / children.sum()
+    root = np.sqrt(share)[:, None]
+    value = share @ np.log(members @ p)
+    for _ in range(200):
+        ratio = members / (members @ p)[:, None]
+        gradient = share @ ratio
+        if gradient.max() - 1 <= tolerance:
+            break
+        # On the simplex ratio @ q - 2 is (ratio - 2) @ q: homogeneous, so that the sum may be mended afterwards.
+        system = np.vstack([root * (ratio - 2), np.ones(len(cells))])
+        target = np.zeros(len(system))
+        target[-1] = 1.0
+        towards = optimize.nnls(system, target, maxiter=30 * len(cells))[0]
+        step = towards / towards.sum() - p
+        for _ in range(40):
+            trial = p + step
+            covered = members @ trial
+            tried = share @ np.log(covered) if covered.min() > 0 else -np.inf
+            # Beside the maximum a step gains less than rounding shows.
+            if tried >= value - 1e-14 * abs(value):
+                break
+            step = step / 2
+        else:
+            break
+        p, value = trial, tried
+    found = np.zeros_like(mass)
+    found[cells] = np.maximum(p, 0.0)
+    gradient = share @ (members / (members @ found[cells])[:, None])
+    return found, float(gradient.max() - 1)
 
 
 def _intervals(left: ArrayLike, right: ArrayLike) -> tuple[NDArray, NDArray, str]:
