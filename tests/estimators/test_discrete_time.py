@@ -149,3 +149,46 @@ def test_ugly_person_periods_answer_in_words():
 def test_wrong_input_is_one_clear_error(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_rounding_takes_no_time_off_the_grid():
+    exact = discrete_time.person_period([0.3, 0.7, 0.3], [1, 0, 1], [0, 1, 1], [0.3, 0.7])
+    rounded = discrete_time.person_period([0.1 + 0.2, 0.1 * 7, 0.3], [1, 0, 1], [0, 1, 1], [0.3, 0.7])
+    pd.testing.assert_frame_equal(exact, rounded)
+    with pytest.raises(ValueError, match="grid"):
+        discrete_time.person_period([0.3001], [1], [0], [0.3, 0.7])
+
+
+@pytest.mark.parametrize("firth", [True, False])
+@pytest.mark.parametrize(("scale", "shift"), [(1440, 0), (1e-12, 0), (1, 2.4e9), (-1e6, 1e12)])
+def test_units_and_zero_of_the_baseline_hazard_change_nothing(firth, scale, shift):
+    # lifelines#412, #827: days, and the same days in minutes
+    days = np.tile([14, 28, 42, 56, 91, 122, 152, 183, 244, 304, 365.0], 8)
+    y, arm = (np.random.default_rng(3).random(88) < 0.12).astype(int), np.repeat([0, 1], 44)
+    first = discrete_time.discrete_hazard_ratio(y, arm, days, firth)
+    again = discrete_time.discrete_hazard_ratio(y, arm, days * scale + shift, firth)
+    if firth:
+        assert [round(v, 4) for v in (again.ratio, again.lower, again.upper, again.p)] == [
+            0.5193, 0.1241, 1.8219, 0.3095,
+        ]  # fmt: skip
+    for name in ("ratio", "lower", "upper", "p", "se"):
+        assert getattr(again, name) == pytest.approx(getattr(first, name), rel=1e-7)
+    assert again.message == first.message == ""
+    assert again.coefficients[2] * scale == pytest.approx(first.coefficients[2], rel=1e-6)
+
+
+def test_coefficients_are_for_the_columns_as_given():
+    days = np.tile([14.0, 91, 365], 12)
+    y, arm = (np.random.default_rng(5).random(36) < 0.3).astype(int), np.repeat([0, 1], 18)
+    found = discrete_time.discrete_hazard_ratio(y, arm, days, firth=False)
+    design = np.column_stack([arm, np.ones(36), days])
+    link = sm.families.links.CLogLog()
+    theirs = sm.GLM(y, design, sm.families.Binomial(link)).fit()
+    np.testing.assert_allclose(found.coefficients, theirs.params, rtol=1e-5)
+
+
+def test_no_arm_is_blamed_that_has_events():
+    y, arm = [0, 0, 0, 1, 0, 0], [0, 0, 0, 1, 1, 1]
+    assert "without events" in discrete_time.discrete_hazard_ratio(y, arm, firth=False).message
+    constant = discrete_time.discrete_hazard_ratio([0, 1, 0, 1], [0, 0, 1, 1], [0.1 + 0.2] * 4)
+    assert "can't be told apart" in constant.message

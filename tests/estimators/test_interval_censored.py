@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from helpers.estimators import interval_censored
+from helpers.estimators import discrete_time, interval_censored, survival
 
 R = Path(__file__).parents[2] / "data" / "reference" / "r"
 
@@ -158,3 +158,131 @@ def test_npmle_order_scale_and_children_without_information(rows, shuffler, scal
     np.testing.assert_allclose(scaled.table["probability"], fit.table["probability"], atol=1e-6)
     more = interval_censored.npmle(np.append(left, 0), np.append(right, np.inf))
     assert more.log_likelihood == pytest.approx(fit.log_likelihood, abs=1e-6)
+
+
+def test_ends_that_differ_by_rounding_are_one():
+    left, right = np.array([0, 0, 0.3, 0.7]), np.array([0.3, 0.7, 0.7, np.inf])
+    off = np.array([0, 0, 0.1 + 0.2, 0.1 * 7]), np.array([0.3, 0.1 * 7, 0.7, np.inf])
+    exact, rounded = interval_censored.npmle(left, right), interval_censored.npmle(*off)
+    pd.testing.assert_frame_equal(exact.table, rounded.table)
+    assert rounded.survival(0.1 + 0.2) == exact.survival(0.3)
+    assert exact.survival(np.nextafter(0.7, 0)) == exact.survival(0.7)
+    bands = [
+        interval_censored.npmle_bootstrap(*ends, [0.3, 0.7], 50, np.random.default_rng(1)).drop(
+            columns="time"
+        )
+        for ends in ((left, right), off)
+    ]
+    pd.testing.assert_frame_equal(*bands)
+    with pytest.raises(ValueError, match="left < right"):
+        interval_censored.npmle([0.3], [0.1 + 0.2])
+
+
+ADTTE = Path(__file__).parents[2] / "data" / "synthetic" / "base" / "adtte.csv"
+
+
+@pytest.fixture(scope="module")
+def adtte():
+    rows = pd.read_csv(ADTTE)
+    return rows[rows["ANL01FL"] == "Y"]
+
+
+def test_adtte_as_it_stands_in_the_file(adtte):
+    # 14 of 18 have no RMONTH: not seen, not left out
+    rows = adtte[(adtte["PARAMCD"] == "UPCRC") & (adtte["TRT01PN"] == 0)]
+    assert rows["RMONTH"].isna().sum() == 14
+    fit = interval_censored.npmle(rows["LMONTH"], rows["RMONTH"])
+    assert fit.survival(12) == pytest.approx(0.75, abs=1e-9)
+    assert fit.message == ""
+    same = interval_censored.npmle(rows["LMONTH"], rows["RMONTH"].fillna(np.inf))
+    pd.testing.assert_frame_equal(fit.table, same.table)
+    clipped = interval_censored.npmle(rows["LMONTH"].clip(lower=0), rows["RMONTH"])
+    assert clipped.survival(12) == pytest.approx(0.75, abs=1e-9)
+
+
+def test_every_estimator_of_time_takes_adtte_as_it_stands(adtte):
+    assert adtte["LMONTH"].min() < 0
+    visits = np.array([14, 28, 42, 56, 91, 122, 152, 183, 244, 304, 365]) / 30.4375
+    for paramcd, rows in adtte.groupby("PARAMCD"):
+        time, event, arm = rows["AVAL"], rows["CNSR"] == 0, rows["TRT01PN"]
+        assert survival.kaplan_meier(time, event)["n_event"].sum() == event.sum(), paramcd
+        assert survival.at_risk_table(time, event, visits)["n_event"].iloc[-1] == event.sum()
+        for found in (
+            survival.logrank(time, event, arm),
+            survival.rmst_difference(time, event, arm, visits[-1]),
+            survival.cumulative_difference(time, event, arm, visits[-1]),
+        ):
+            assert np.isfinite(found.p) or (event.groupby(arm).sum() == 0).any(), (paramcd, found)
+        # eight decimals in the file against the visits' own: the same times
+        table = discrete_time.person_period(time, event, arm, visits)
+        assert table["y"].sum() == event.sum()
+        ratio = discrete_time.discrete_hazard_ratio(table["y"], table["arm"], np.log(table["time"]))
+        assert np.isfinite(ratio.p) or not event.any(), (paramcd, ratio)
+        for a in (0, 1):
+            mine = rows[arm == a]
+            band = interval_censored.npmle_bootstrap(
+                mine["LMONTH"], mine["RMONTH"], visits, 20, np.random.default_rng(1)
+            )
+            assert band["estimate"].notna().all()
+            # 1 - S on the visits can't be below the share seen, nor reach all while some are not seen
+            assert 1 - band["estimate"].iloc[-1] >= event[arm == a].mean() - 1e-9
+            assert band["estimate"].iloc[-1] > 0
+
+
+@settings(deadline=None)
+@given(st.floats(-50, 50))
+def test_npmle_does_not_know_where_time_zero_is(shift):
+    left, right = np.array([0.0, 0, 4, 12, 4]), np.array([4, 12, 12, np.nan, np.nan])
+    fit = interval_censored.npmle(left, right)
+    moved = interval_censored.npmle(left + shift, right + shift)
+    np.testing.assert_allclose(moved.table["probability"], fit.table["probability"], atol=1e-9)
+    np.testing.assert_allclose(moved.table["left"], fit.table["left"] + shift, atol=1e-9)
+
+
+@pytest.mark.parametrize("width", [0.05, 0.3, 1.0])
+def test_npmle_with_hundreds_of_distinct_times_is_the_maximum(width):
+    rng = np.random.default_rng(11)
+    time = rng.exponential(1, 500)
+    left = np.maximum(0, time - rng.exponential(width, 500))
+    right = time + rng.exponential(width, 500)
+    right[rng.random(500) < 0.2] = np.inf
+    fit = interval_censored.npmle(left, right)
+    assert fit.message == ""
+    # Gentleman & Geyer: the derivative towards any cell is at most the number of children, equal where mass lies
+    ends = np.unique(np.concatenate([left, right]))
+    inside = (left[:, None] <= ends[:-1]) & (ends[1:] <= right[:, None])
+    held = inside[:, np.isin(ends[:-1], fit.table["left"])].astype(float)
+    covered = held @ fit.table["probability"].to_numpy()
+    towards = (inside / covered[:, None]).sum(axis=0) / 500
+    assert towards.max() <= 1 + 1e-6
+    np.testing.assert_allclose((held / covered[:, None]).sum(axis=0) / 500, 1, atol=1e-6)
+    # what is left to gain is at most the derivative times the children (concavity)
+    assert np.log(covered).sum() == pytest.approx(fit.log_likelihood, abs=1e-9)
+    edges, patterns, children = interval_censored._patterns(left, right)
+    start = np.ones((1, len(children)))
+    by_em, _ = interval_censored._self_consistent(edges, patterns, start, 1e-10, 5_000)
+    em = children @ np.log(interval_censored._members(edges, patterns) @ by_em[0])
+    assert em - 1e-9 <= fit.log_likelihood
+    polished, left_over = interval_censored._newton(
+        interval_censored._members(edges, patterns), children, by_em[0], 1e-12
+    )
+    best = children @ np.log(interval_censored._members(edges, patterns) @ polished)
+    assert fit.log_likelihood == pytest.approx(best, abs=1e-9)
+    assert left_over < 1e-9
+
+
+def test_newton_from_anywhere_ends_where_em_ends(tte):
+    child = tte[tte["arm"] == 1]
+    edges, patterns, children = interval_censored._patterns(
+        child["left"].to_numpy(), child["right"].to_numpy()
+    )
+    members = interval_censored._members(edges, patterns)
+    by_em, _ = interval_censored._self_consistent(
+        edges, patterns, children[None, :].astype(float), 1e-10, 20_000
+    )
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        start = np.where(by_em[0] > 0, rng.exponential(1, by_em.shape[1]), 0.0)
+        found, left_over = interval_censored._newton(members, children, start / start.sum(), 1e-10)
+        assert left_over <= 1e-10
+        np.testing.assert_allclose(found, by_em[0], atol=1e-7)

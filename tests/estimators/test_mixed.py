@@ -378,3 +378,24 @@ def test_arm_order_row_order_and_units(seed, scale):
     more = [np.concatenate([y, np.full((1, 3), np.nan)]), np.append(baseline, 9.0), np.append(arm, 1)]
     unseen = mixed.mmrm(*more, DAYS[:3]).arm_contrast(weights)
     np.testing.assert_allclose(numbers(unseen), numbers(base), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1e-9, 0), (1e9, 0), (1, 1e6), (-1e6, 1e12)])
+def test_units_and_zero_of_baseline_and_covariates_change_nothing(scale, shift):
+    rng = np.random.default_rng(1)
+    arm, baseline, other = np.repeat([0, 1], 15), rng.normal(3, 1, 30), rng.normal(0, 1, (30, 2))
+    y = 0.5 * baseline[:, None] - arm[:, None] + rng.normal(0, 0.5, (30, 3)) + rng.normal(0, 0.4, (30, 1))
+    y[rng.random(y.shape) < 0.1] = np.nan
+    moved, others = baseline * scale + shift, other * scale + shift
+    first = mixed.ancova(y[:, 2], baseline, arm)
+    np.testing.assert_allclose(numbers(mixed.ancova(y[:, 2], moved, arm)), numbers(first), rtol=1e-7)
+    first = mixed.mmrm(y, baseline, arm, [28, 91, 365], other)
+    again = mixed.mmrm(y, moved, arm, [28, 91, 365], others)
+    assert again.message == first.message == ""
+    for se in mixed.SE_METHODS:
+        np.testing.assert_allclose(
+            numbers(again.arm_contrast([0, 0, 1], se=se)),
+            numbers(first.arm_contrast([0, 0, 1], se=se)),
+            rtol=1e-6,
+        )
+    np.testing.assert_allclose(again.coefficients[-2:] * scale, first.coefficients[-2:], rtol=1e-6)

@@ -1,5 +1,6 @@
 """Exact tests and intervals against scipy, R (data/reference/r), statsmodels and published examples."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -249,3 +250,34 @@ def test_agreement_is_symmetric_and_ignores_order_and_labels(pairs):
         )
         assert again.message == ours.message
     assert ours.message or np.isfinite([getattr(ours, n) for n in names]).all()
+
+
+@pytest.mark.parametrize("method", ["boschloo", "barnard"])
+def test_large_arms_are_computed_as_small_ones_are(method, monkeypatch):
+    sizes = (33, 47)
+    every = proportions.exact_tables(*sizes, method).ravel()
+    monkeypatch.setattr(proportions, "_KEPT_CELLS", 0)
+    few = proportions._p_values(*sizes, method, np.arange(every.size))
+    np.testing.assert_allclose(few, every, rtol=1e-7, atol=1e-9)
+
+
+def test_a_thousand_children_an_arm_take_seconds():
+    start = time.process_time()
+    p = proportions.boschloo([300, 3, 0], 1000, [340, 12, 0], 1000)
+    assert time.process_time() - start < 20
+    # never above Fisher's (doubled one-sided), and close to the score test where events are many
+    fisher = [2 * stats.hypergeom.sf(x1 - 1, 2000, x0 + x1, 1000) for x0, x1 in ((300, 340), (3, 12))]
+    assert (p[:2] <= fisher).all()
+    pooled = 0.04 / np.sqrt(0.32 * 0.68 * 2 / 1000)
+    assert p[0] == pytest.approx(2 * stats.norm.sf(pooled), rel=0.05)
+    assert p[2] == 1
+    # independently: in each row of tables the region begins at the first x1 that is extreme enough, by bisection
+    limit, x0 = stats.hypergeom.sf(11, 2000, 15, 1000) * (1 + 1e-11), np.arange(1001)
+    low, high = np.full(1001, -1), np.full(1001, 1001)
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        extreme = stats.hypergeom.sf(middle - 1, 2000, x0 + middle, 1000) <= limit
+        low, high = np.where(extreme, low, middle), np.where(extreme, middle, high)
+    rates = np.sin(np.linspace(0, np.pi / 2, 3001)[:, None]) ** 2
+    chance = (stats.binom.pmf(x0, 1000, rates) * stats.binom.sf(high - 1, 1000, rates)).sum(axis=1)
+    assert p[1] == pytest.approx(2 * chance.max(), rel=1e-4)

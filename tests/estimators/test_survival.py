@@ -194,3 +194,45 @@ def test_arm_order_row_order_scale_and_children_censored_at_zero(rows, shuffler)
     np.testing.assert_allclose(mirrored * [-1, 1, -1, 1, 1, 1], base, atol=1e-9)
     assume((arm == 1).any())
     np.testing.assert_allclose(numbers(*zero), base, atol=1e-9)
+
+
+# therneau/survival#273: 0.3 and 0.1 + 0.2, 0.7 and 0.1 * 7 are one time each on paper; R's survfit merges them.
+ROUNDED = np.array([0.3, 0.1 + 0.2, 0.3, 0.7, 0.1 * 7, 1.0])
+EXACT = np.array([0.3, 0.3, 0.3, 0.7, 0.7, 1.0])
+
+
+@pytest.mark.parametrize("unit", [1.0, 365.25, 1e-3])
+def test_times_that_differ_by_rounding_are_ties(unit):
+    table = survival.kaplan_meier(ROUNDED * unit, [1] * 6)
+    np.testing.assert_allclose(table["time"], np.array([0.3, 0.7, 1.0]) * unit, rtol=1e-12)
+    assert table["n_risk"].tolist() == [6, 3, 1]
+    assert table["n_event"].tolist() == [3, 2, 1]
+    np.testing.assert_allclose(table["survival"], [1 / 2, 1 / 6, 0], atol=1e-12)
+    counted = survival.at_risk_table(np.array([0.1 + 0.2, 0.3, 0.5]) * unit, [1, 1, 1], [0.3 * unit])
+    assert counted[["n_risk", "n_event"]].to_numpy().tolist() == [[3, 2]]
+
+
+def test_rounding_changes_no_estimator_of_time():
+    event, arm = [1, 1, 0, 1, 1, 1], [0, 1, 0, 1, 0, 1]
+    for tie, other in ((EXACT, ROUNDED), (ROUNDED, EXACT)):
+        assert survival.logrank(tie, event, arm) == survival.logrank(other, event, arm)
+        assert survival.median(tie, event) == survival.median(other, event)
+    for at in (0.3, 0.1 + 0.2, 0.7, 0.1 * 7):
+        exact = survival.cumulative_difference(EXACT, event, arm, round(at, 6))
+        rounded = survival.cumulative_difference(ROUNDED, event, arm, at)
+        assert rounded.estimate == pytest.approx(exact.estimate, abs=1e-12, nan_ok=True)
+        assert rounded.se == pytest.approx(exact.se, abs=1e-12, nan_ok=True)
+        exact = survival.rmst_difference(EXACT, event, arm, round(at, 6))
+        rounded = survival.rmst_difference(ROUNDED, event, arm, at)
+        assert rounded.estimate == pytest.approx(exact.estimate, abs=1e-12, nan_ok=True)
+        assert rounded.se == pytest.approx(exact.se, abs=1e-12, nan_ok=True)
+        assert rounded.message == exact.message
+    # one event of two by 0.3 in each arm: SE sqrt(2 x .5 x .5 / 2) is .5, and .354 each
+    pair = survival.cumulative_difference([0.1 + 0.2, 0.5, 0.3, 0.6], [1] * 4, [0, 0, 1, 1], 0.3)
+    assert (pair.estimate, pair.se) == pytest.approx((0.0, 0.5))
+
+
+def test_measured_gaps_are_no_ties():
+    # one minute in ten years
+    table = survival.kaplan_meier([1.0, 1.0 + 1 / 1440, 3652.0], [1, 1, 1])
+    assert len(table) == 3

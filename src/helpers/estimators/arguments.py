@@ -13,6 +13,58 @@ Shaped: TypeAlias = Any
 """A float where all arguments are scalars, else an array of their broadcast shape: types can't tell which."""
 
 
+TIE = 1e-8
+"""Times closer than this share of the largest are one time: far above rounding, far below any measured gap."""
+
+
+def tied(*times: ArrayLike) -> tuple[NDArray, ...]:
+    """Times in which those that differ only by rounding are equal: the one rule for ties.
+
+    Parameters
+    ----------
+    *times : array_like
+        In one unit, of any shapes: those of children, visits, a horizon. NaN and infinite ones stay as they are.
+
+    Returns
+    -------
+    tuple of numpy.ndarray of float
+        The same shapes. Neighbours closer than `TIE` times the largest absolute time are one, and a run of such
+        neighbours takes the value of its smallest; all others keep theirs to the last bit.
+
+    Raises
+    ------
+    ValueError
+        Values that are no numbers.
+
+    Notes
+    -----
+    As R's survfit with `timefix`, whose tolerance is 1.5e-8 of the mean; relative, so that units change nothing.
+
+    References
+    ----------
+    Therneau, "Roundoff error and tied times", vignette of R's survival.
+
+    Examples
+    --------
+    >>> time, visit = tied([0.3, 0.1 + 0.2, 1.0], 0.1 * 3)
+    >>> time.tolist(), float(visit)
+    ([0.3, 0.3, 1.0], 0.3)
+    """
+    arrays = [np.asarray(t, float) for t in times]
+    distinct = np.unique(np.concatenate([a.ravel() for a in arrays])) if arrays else np.empty(0)
+    distinct = distinct[np.isfinite(distinct)]
+    if len(distinct) < 2:
+        return tuple(arrays)
+    opens = np.append(True, np.diff(distinct) > TIE * np.abs(distinct).max())
+    if opens.all():
+        return tuple(arrays)
+    smallest = distinct[opens][np.cumsum(opens) - 1]
+    return tuple(
+        np.where(np.isfinite(a), smallest[np.searchsorted(distinct, a).clip(max=len(distinct) - 1)], a)
+        for a in arrays
+    )
+
+
 def follow_up(time: ArrayLike, event: ArrayLike, level: float = 0.95) -> tuple[NDArray, NDArray, str]:
     """Times and events of one arm without the children that lack a time.
 
@@ -72,7 +124,7 @@ def two_arms(
     Returns
     -------
     time, event, arm : numpy.ndarray
-        Of the children kept.
+        Of the children kept; times are `tied`.
     message : str
         How many lack a time.
 
@@ -110,7 +162,7 @@ def two_arms(
     elif missing.any():
         message = f"{int(missing.sum())} without a time left out"
     keep = ~missing | keep_missing
-    return time[keep], event[keep], groups[keep], message
+    return tied(time[keep])[0], event[keep], groups[keep], message
 
 
 def response(y: ArrayLike, arm: ArrayLike) -> tuple[NDArray, NDArray]:
@@ -151,6 +203,47 @@ def response(y: ArrayLike, arm: ArrayLike) -> tuple[NDArray, NDArray]:
     if arm.dtype.kind not in "biuf" or not np.isin(arm, (0, 1)).all():
         raise ValueError("arm must be 0 or 1")
     return y, arm.astype(float)
+
+
+def standardized(columns: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
+    """Columns of a design with mean 0 and standard deviation 1, so that their units can't touch a fit.
+
+    Parameters
+    ----------
+    columns : array_like, shape (rows, k)
+        Finite, any units.
+
+    Returns
+    -------
+    columns : numpy.ndarray, shape (rows, k)
+        (columns - centre) / scale.
+    centre, scale : numpy.ndarray, shape (k,)
+        In the columns' units. A column that varies by rounding only is all 0, with scale 1.
+
+    Raises
+    ------
+    ValueError
+        Values that are no numbers.
+
+    Notes
+    -----
+    A coefficient b of a standardised column is b / scale on the original one, and the intercept is less
+    b * centre / scale.
+
+    Examples
+    --------
+    >>> columns, centre, scale = standardized([[2025.0], [2027.0]])
+    >>> columns.tolist(), centre.tolist(), scale.tolist()
+    ([[-1.0], [1.0]], [2026.0], [1.0])
+    """
+    columns = np.asarray(columns, float)
+    if len(columns) == 0:
+        return columns, np.zeros(columns.shape[1]), np.ones(columns.shape[1])
+    centre = columns.mean(axis=0)
+    spread = (columns - centre).std(axis=0)
+    varies = spread > 1e-14 * np.abs(columns).max(axis=0)
+    scale = np.where(varies, spread, 1.0)
+    return np.where(varies, (columns - centre) / scale, 0.0), centre, scale
 
 
 def binary(name: str, values: ArrayLike) -> NDArray:

@@ -61,7 +61,8 @@ def person_period(
     Parameters
     ----------
     time, event : array_like, shape (children,)
-        Time in any unit, on `grid` or 0 (never at risk); 1 event, 0 censored.
+        Time in any unit, on `grid` but for rounding (`arguments.tied`) or 0 (never at risk); 1 event,
+        0 censored.
     arm : array_like of 0 and 1, shape (children,)
         0 control, 1 active.
     grid : array_like, shape (k,)
@@ -93,8 +94,9 @@ def person_period(
     >>> person_period([12, 24], [1, 0], [0, 1], [12, 24]).to_numpy().tolist()
     [[0.0, 0.0, 0.0, 12.0, 1.0], [1.0, 1.0, 0.0, 12.0, 0.0], [1.0, 1.0, 1.0, 24.0, 0.0]]
     """
-    grid = np.asarray(grid, float)
+    visits = np.asarray(grid, float)
     time, event, arm, _ = arguments.two_arms(time, event, arm, keep_missing=True)
+    time, grid = arguments.tied(time, visits)
     at_risk = time[:, None] >= grid[None, :]
     if not np.isin(time[~np.isnan(time)], np.append(grid, 0.0)).all():
         raise ValueError("time must lie on the grid of visits (or be 0: never at risk)")
@@ -105,7 +107,7 @@ def person_period(
         at_risk &= attended
     child, period = np.nonzero(at_risk)
     y = ((grid[period] == time[child]) & (event[child] == 1)).astype(int)
-    return pd.DataFrame({"child": child, "arm": arm[child], "period": period, "time": grid[period], "y": y})
+    return pd.DataFrame({"child": child, "arm": arm[child], "period": period, "time": visits[period], "y": y})
 
 
 def discrete_hazard_ratio(
@@ -123,7 +125,8 @@ def discrete_hazard_ratio(
     y, arm : array_like of 0 and 1, shape (rows,)
         A row per child and visit at risk: event there, 0 control or 1 active.
     baseline : array_like, shape (rows, k), optional
-        Columns of the baseline hazard beside the intercept (log time, or visit indicators but one).
+        Columns of the baseline hazard beside the intercept (log time, or visit indicators but one), in any
+        units: they are standardised inside, and `coefficients` are for the columns as given.
     firth : bool
         Add Jeffreys' penalty, half the log determinant of the expected information, so that the ratio stays
         finite when an arm has no events; without it the fit equals a GLM.
@@ -168,14 +171,17 @@ def discrete_hazard_ratio(
         raise ValueError(f"y, arm and baseline have {len(event)}, {len(arm)} and {len(extra)} rows")
     if not np.isfinite(extra).all():
         raise ValueError("baseline must be finite numbers")
+    extra, centre, scale = arguments.standardized(extra)
     x = np.column_stack([arm, np.ones(len(event)), extra])
     if len(event) == 0 or np.linalg.matrix_rank(x) < x.shape[1]:
         return HazardRatio(message="arm and baseline can't be told apart in these rows: no hazard ratio")
     if event.min() == event.max():
         return HazardRatio(message="no events" if event[0] == 0 else "an event in every row: no hazard ratio")
     beta, top, information, found = _cloglog(x, event, firth)
-    if not found or abs(beta[0]) > 12:
+    if not firth and any(event[arm == a].min() == event[arm == a].max() for a in (0, 1)):
         return HazardRatio(message="no finite estimate (an arm without events): use firth=True")
+    if not found or abs(beta[0]) > 12:
+        return HazardRatio(message="the search for the estimate did not converge: no hazard ratio")
     message = (
         ""
         if np.abs(x @ beta).max() < 15
@@ -203,7 +209,9 @@ def discrete_hazard_ratio(
         low, high = limits
         p = stats.chi2.sf(max(drop(0.0), 0.0), 1)
     ratio, low, high = (float(np.exp(v)) for v in (beta[0], low, high))
-    return HazardRatio(ratio, low, high, float(p), float(beta[0]), se, beta, message)
+    original = np.append(beta[:2], beta[2:] / scale)
+    original[1] -= (beta[2:] * centre / scale).sum()
+    return HazardRatio(ratio, low, high, float(p), float(beta[0]), se, original, message)
 
 
 def _cloglog(

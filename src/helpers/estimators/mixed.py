@@ -262,7 +262,7 @@ def mmrm(
     days : array_like, shape (visits,)
         Increasing.
     covariates : array_like, shape (children, k), optional
-        One coefficient each.
+        One coefficient each; centred as the baseline is.
 
     Returns
     -------
@@ -342,7 +342,7 @@ def visit_design(
     Returns
     -------
     design : numpy.ndarray, shape (children, visits, columns)
-        Baseline centred at its mean over the children analysed.
+        Baseline and covariates centred at their means over the children analysed.
     names : list of str
         Of the columns.
 
@@ -379,6 +379,9 @@ def visit_design(
         names += [f"{name}[{v + 1}]" for v in range(visits)]
     if covariates is not None:
         covariates = np.asarray(covariates, float).reshape(n, -1)
+        used = ~np.isnan(covariates).any(axis=1) & ~np.isnan(y).all(axis=1)
+        if used.any():
+            covariates = covariates - covariates[used].mean(axis=0)
         blocks.append(np.broadcast_to(covariates[:, None, :], (n, visits, covariates.shape[1])))
         names += [f"covariate[{k + 1}]" for k in range(covariates.shape[1])]
     return np.concatenate(blocks, axis=2), names
@@ -477,7 +480,8 @@ def ancova(y: ArrayLike, baseline: ArrayLike, arm: ArrayLike, level: float = 0.9
     arguments.check_level(level)
     known = ~np.isnan(column[:, 0]) & ~np.isnan(baseline)
     message = "" if known.all() else f"{int((~known).sum())} children without y or baseline left out"
-    x = np.column_stack([np.ones(known.sum()), baseline[known], arm[known]])
+    # Neither unit nor zero of the baseline touches the difference.
+    x = np.column_stack([np.ones(known.sum()), arguments.standardized(baseline[known, None])[0], arm[known]])
     if len(x) < 4 or np.linalg.matrix_rank(x) < 3:
         return Contrast(message="too few children, or one arm or one baseline only: no adjusted difference")
     fit = sm.OLS(y[known], x).fit()

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special, stats
 
 from helpers.estimators.arguments import Shaped, check_level
 
@@ -49,7 +49,8 @@ def boschloo(x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike) -> Shap
     The statistic is Fisher's one-sided p-value, maximised over the common probability. Two-sided is **twice the
     smaller one-sided p-value**, at most 1: the convention of `scipy.stats.boschloo_exact`. R's
     `Exact::exact.test(method = "boschloo")` orders by Fisher's two-sided p-value instead; for arms of equal size
-    the two are the same, for unequal arms they can differ.
+    the two are the same, for unequal arms they can differ. Exact at any size: 1,000 v 1,000 children take a few
+    seconds.
 
     References
     ----------
@@ -203,9 +204,7 @@ def _p_values(n0: int, n1: int, method: str, cells: NDArray) -> NDArray:
     if method == "fisher":
         return _fisher_table(n0, n1).ravel()[cells]
     if method == "boschloo":
-        greater = stats.hypergeom.sf(x1 - 1, n0 + n1, x0 + x1, n1)
-        less = stats.hypergeom.cdf(x1, n0 + n1, x0 + x1, n1)
-        one_sided = [_supremum(statistic, 1e-13, n0, n1, cells) for statistic in (greater, less)]
+        one_sided = [_supremum(statistic, 1e-11, n0, n1, cells) for statistic in _fisher_one_sided(n0, n1)]
         return np.minimum(1.0, 2 * np.minimum(*one_sided))
     pooled = (x0 + x1) / (n0 + n1)
     variance = pooled * (1 - pooled) * (1 / n0 + 1 / n1)
@@ -223,8 +222,30 @@ def _fisher_table(n0: int, n1: int) -> NDArray:
     return values
 
 
+def _fisher_one_sided(n0: int, n1: int) -> tuple[NDArray, NDArray]:
+    """Fisher's one-sided p of every table [x0, x1]: for more events in the active arm, and for fewer.
+
+    Each is a sum along tables of the same number of events, from the most extreme one on. Every term of a table
+    and of its mirror image (events for no events, one arm for the other) is the same to the last bit.
+    """
+    factorial = special.gammaln(np.arange(n0 + n1 + 1) + 1.0)
+
+    def ways(n: int, x: NDArray) -> NDArray:
+        return factorial[n] - (factorial[x] + factorial[n - x])
+
+    x0, x1 = np.arange(n0 + 1)[:, None], np.arange(n1 + 1)[None, :]
+    greater = np.exp((ways(n0, x0) + ways(n1, x1)) - ways(n0 + n1, x0 + x1))
+    less = greater.copy()
+    for k in range(n1):
+        greater[1:, n1 - 1 - k] += greater[:-1, n1 - k]
+        less[:-1, k + 1] += less[1:, k]
+    return greater, less
+
+
 def _supremum(statistic: NDArray, tolerance: float, n0: int, n1: int, cells: NDArray) -> NDArray:
     """sup over the nuisance probability of P(statistic <= the cell's statistic); smaller is more extreme."""
+    if statistic.size > _KEPT_CELLS:
+        return _supremum_of_few(statistic, tolerance, n0, n1, cells)
     flat = statistic.ravel()
     order = np.argsort(flat, kind="stable")
     limit = flat[cells] + tolerance * np.abs(flat[cells])
@@ -238,6 +259,20 @@ def _supremum(statistic: NDArray, tolerance: float, n0: int, n1: int, cells: NDA
         active = stats.binom.pmf(np.arange(n1 + 1)[:, None], n1, p)
         chance = (control[:, None, :] * active[None, :, :]).reshape(len(flat), -1)[order]
         curve[:, start : start + step] = np.cumsum(chance, axis=0)[last]
+    return np.minimum(1.0, _refined_maximum(curve))
+
+
+def _supremum_of_few(statistic: NDArray, tolerance: float, n0: int, n1: int, cells: NDArray) -> NDArray:
+    """`_supremum` for large arms and few cells: one region of tables at a time, on all grid points together.
+
+    The grid is even in arcsin(sqrt(p)), where a binomial share has one spread at every p: ten points to it.
+    """
+    p = np.sin(np.linspace(0.0, np.pi / 2, int(32 * np.sqrt(n0 + n1)) + 1)) ** 2
+    control, active = (stats.binom.pmf(np.arange(n + 1)[:, None], n, p) for n in (n0, n1))
+    curve = np.empty((len(cells), len(p)))
+    for k, value in enumerate(statistic.ravel()[cells]):
+        region = statistic <= value + tolerance * abs(value)
+        curve[k] = (control * (region.astype(float) @ active)).sum(axis=0)
     return np.minimum(1.0, _refined_maximum(curve))
 
 

@@ -5,7 +5,7 @@ opposite of ADTTE's CNSR); `arm` is 0 for control and 1 for active; all are one-
 Differences are active minus control. Children without a time (NaN) are left out and counted in the message.
 What cannot be estimated is NaN, and `message` (for tables `.attrs["message"]`) says why; an empty message
 means nothing to report. Shapes that differ, a negative time, an event or arm that is not 0 or 1 raise one
-ValueError that names it.
+ValueError that names it. Times that differ only by rounding are one (`arguments.tied`).
 
 "At risk" at t means just before t. Kaplan-Meier intervals are on the log-log scale (Kalbfleisch & Prentice),
 and undefined (NaN) where the curve is exactly 1 or 0, as in R's survfit.
@@ -238,12 +238,12 @@ def at_risk_table(time: ArrayLike, event: ArrayLike, grid: ArrayLike) -> pd.Data
     [[0.0, 6.0, 0.0, 0.0], [12.0, 4.0, 3.0, 0.0], [48.0, 2.0, 4.0, 2.0]]
     """
     time, event, message = arguments.follow_up(time, event)
-    grid = np.asarray(grid, float)
-    reached = time[None, :] <= grid[:, None]
+    time, at = arguments.tied(time, grid)
+    reached = time[None, :] <= at[:, None]
     table = pd.DataFrame(
         {
-            "time": grid,
-            "n_risk": (time[None, :] >= grid[:, None]).sum(axis=1),
+            "time": np.asarray(grid, float),
+            "n_risk": (time[None, :] >= at[:, None]).sum(axis=1),
             "n_event": (reached & (event == 1)).sum(axis=1),
             "n_censor": (reached & (event == 0)).sum(axis=1),
         }
@@ -350,7 +350,8 @@ def rmst(time: ArrayLike, event: ArrayLike, tau: float, level: float = 0.95) -> 
     arguments.positive("tau", tau)
     if len(time) == 0:
         return Estimate(message=message)
-    at = np.unique(time)
+    time, horizon = arguments.tied(time, tau)
+    at, tau = np.unique(time), float(horizon)
     n_risk, n_event = _grouped(time, event, at)
     survival, _ = discrete_time.kaplan_meier_counts(n_risk, n_event)
     if at[-1] < tau and survival[-1] > 0:
@@ -358,7 +359,7 @@ def rmst(time: ArrayLike, event: ArrayLike, tau: float, level: float = 0.95) -> 
             message=arguments.join(message, f"follow-up ends at {at[-1]:g}, before {tau:g}: not estimable")
         )
     within = at < tau
-    edges = np.concatenate([[0.0], at[within], [float(tau)]])
+    edges = np.concatenate([[0.0], at[within], [tau]])
     areas = np.diff(edges) * np.concatenate([[1.0], survival[within]])
     ahead = areas[::-1].cumsum()[::-1][1:]
     n, d = n_risk[within], n_event[within]
@@ -413,7 +414,9 @@ def rmst_difference(
     (-14.5, 0.11)
     """
     time, event, arm, message = arguments.two_arms(time, event, arm, level)
-    arms = [rmst(time[arm == a], event[arm == a], tau, level) for a in (0, 1)]
+    arguments.positive("tau", tau)
+    time, horizon = arguments.tied(time, tau)
+    arms = [rmst(time[arm == a], event[arm == a], float(horizon), level) for a in (0, 1)]
     return _difference(arms, message, level)
 
 
@@ -468,7 +471,8 @@ def cumulative_difference(
         raise ValueError(f"method is {method!r}; it must be 'greenwood' or 'log-log'")
     time, event, arm, message = arguments.two_arms(time, event, arm, level)
     arguments.positive("at", at)
-    arms = []
+    time, asked = arguments.tied(time, at)
+    at, arms = float(asked), []
     for a in (0, 1):
         t, e = time[arm == a], event[arm == a]
         if len(t) == 0:
