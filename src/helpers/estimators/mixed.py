@@ -378,12 +378,12 @@ def visit_design(
         blocks.append(values[:, None, None] * np.eye(visits))
         names += [f"{name}[{v + 1}]" for v in range(visits)]
     if covariates is not None:
-        covariates = np.asarray(covariates, float).reshape(n, -1)
-        used = ~np.isnan(covariates).any(axis=1) & ~np.isnan(y).all(axis=1)
+        others = np.asarray(covariates, float).reshape(n, -1)
+        used = ~np.isnan(others).any(axis=1) & ~np.isnan(y).all(axis=1)
         if used.any():
-            covariates = covariates - covariates[used].mean(axis=0)
-        blocks.append(np.broadcast_to(covariates[:, None, :], (n, visits, covariates.shape[1])))
-        names += [f"covariate[{k + 1}]" for k in range(covariates.shape[1])]
+            others = others - others[used].mean(axis=0)
+        blocks.append(np.broadcast_to(others[:, None, :], (n, visits, others.shape[1])))
+        names += [f"covariate[{k + 1}]" for k in range(others.shape[1])]
     return np.concatenate(blocks, axis=2), names
 
 
