@@ -36,9 +36,9 @@ def table(name: str, rows: list[dict]) -> pd.DataFrame:
 def site(**children) -> adam.Raw:
     """Raw tables of hand-made children, name = what happened to them, arms in turn, placebo first.
 
-    upcr, creatinine, ...: {visit number: value}; given: infusions given; rescue, ras: day of the change;
-    left: day of leaving; shift: {visit number: actual minus target day}; events: [(day, event)]. Height and
-    weight are measured at every attended visit.
+    upcr, creatinine, ...: {visit number: value}; beyond: {(test, visit number): "<" or ">"}; given:
+    infusions given; rescue, ras: day of the change; left: day of leaving; shift: {visit number: actual minus
+    target day}; events: [(day, event)]. Height and weight are measured at every attended visit.
     """
     rows = {name: [] for name in adam.Raw.__dataclass_fields__}
     for k, (child, story) in enumerate(children.items()):
@@ -76,7 +76,7 @@ def site(**children) -> adam.Raw:
                 if value is not None:
                     rows["labs"].append(
                         {**who, "visit_no": number, "date": day(actual), "test": test, "value": value,
-                         "unit": UNITS[test]}
+                         "unit": UNITS[test], "qualifier": story.get("beyond", {}).get((test, number))}
                     )  # fmt: skip
         for treatment, key in (("rescue", "rescue"), ("RAS inhibitor", "ras")):
             if key in story:
@@ -273,6 +273,52 @@ def test_baseline_by_hand(samples, upcr, base, dtype):
     assert rows["AVAL"].tolist() == pytest.approx([base])
     assert rows["DTYPE"].tolist() == [dtype]
     assert made.adsl()["UPCRBL"].iloc[0] == pytest.approx(base)
+
+
+def flags(child: dict, p: Parameters | None = None) -> dict[tuple[str, str], str]:
+    """LOQFL by parameter and visit where it is not empty, of the one child."""
+    adlb = adam.Adam(site(a=child, b={}), p or Parameters()).adlb()
+    rows = adlb[(adlb["USUBJID"] == "a") & adlb["LOQFL"].notna()]
+    return dict(zip(zip(rows["PARAMCD"], rows["AVISIT"], strict=True), rows["LOQFL"], strict=True))
+
+
+def test_the_qualifier_of_every_test_is_kept():
+    for code, (_, source) in adam.PARAMS.items():
+        if source in UNITS:
+            # red cells above the dysmorphic ones, of which they are the whole
+            child = {"rbc": {0: 9.0, 2: 9.0}} | {
+                source: dict.fromkeys((0, 2), {"height": 140.0, "creatinine": 60.0}.get(source, 5)),
+                "beyond": {(source, 2): "<"},
+            }
+            assert flags(child)[code, "Week 2"] == "Y"
+            assert flags({**child, "beyond": {(source, 2): ">"}})[code, "Week 2"] == "H"
+            assert flags({**child, "beyond": {(source, 0): "<"}})[code, "Baseline"] == "Y"
+
+
+def test_red_cells_below_quantification_at_week_2():
+    assert flags({"rbc": {0: 100.0, **path(1.0, 1.0)}, "beyond": {("rbc", 2): "<"}}) == {
+        ("RBCURINE", "Week 2"): "Y"
+    }
+
+
+def test_egfr_is_above_its_limit_where_creatinine_or_cystatin_c_is_below():
+    blood = {"creatinine": path(20.0, 20.0), "cystatin_c": path(0.5, 0.5)}
+    cr, cys, mean = "GFRU25CR", "GFRBSCYC", "GFRU25AV"
+    found = flags({**blood, "beyond": {("creatinine", 2): "<", ("cystatin_c", 3): ">"}})
+    assert found == {
+        ("CREAT", "Week 2"): "Y", ("GFRBSCRT", "Week 2"): "H", (cr, "Week 2"): "H", (mean, "Week 2"): "H",
+        ("CYSTATC", "Week 4"): "H", (cys, "Week 4"): "Y", (mean, "Week 4"): "Y",
+    }  # fmt: skip
+    both = flags({**blood, "beyond": {("creatinine", 2): "<", ("cystatin_c", 2): ">"}})
+    assert (mean, "Week 2") not in both
+
+
+def test_a_baseline_carries_the_qualifiers_of_the_samples_it_is_made_of():
+    child = {"upcr": {0: 0.4, 1: 0.3}}
+    mean = Parameters(baseline_samples="mean of both")
+    first, second = ({**child, "beyond": {("upcr", k): "<"}} for k in (0, 1))
+    assert flags(first) == {}
+    assert flags(second) == flags(first, mean) == flags(second, mean) == {("PROTCRT", "Baseline"): "Y"}
 
 
 def test_a_value_after_the_first_infusion_is_no_baseline():

@@ -56,11 +56,29 @@ def test_rounding_keeps_what_is_already_round(number, digits):
 
 @pytest.mark.parametrize(
     ("p", "text"),
-    [(0.0005, "<0.001"), (0.001, "0.001"), (0.0125, "0.013"), (0.04949, "0.049"), (1, "1.000"),
+    [(0.0005, "<0.001"), (0.001, "0.001"), (0.0125, "0.013"), (0.04949, "0.049"), (0.0495, "0.0495"),
+     (0.04999, "0.04999"), (0.05, "0.050"), (0.0504, "0.0504"), (0.0500001, "0.0500001"), (0.0505, "0.051"),
+     (0.9994, "0.999"), (0.9995, ">0.999"), (0.9996, ">0.999"), (1, "1.000"),
      (None, NOT_ESTIMABLE), (np.nan, NOT_ESTIMABLE)],
 )  # fmt: skip
 def test_p_values(p, text):
     assert pvalue_text(p) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "level", "text"),
+    [(0.0495, 0.1, "0.050"), (0.0996, 0.1, "0.0996"), (0.0246, 0.025, "0.0246"), (0.0254, 0.025, "0.0254"),
+     (0.0494, 0.0493, "0.0494"), (0.0005, 0.0001, "0.001"), (0.00014, 0.0001, "0.00014"), (0.00009, 0.0001, "<0.0001")],
+)  # fmt: skip
+def test_a_p_value_stands_on_its_side_of_any_level(p, level, text):
+    assert pvalue_text(p, level) == text
+
+
+@given(st.floats(0, 1), st.sampled_from([0.01, 0.025, 0.05, 0.1]))
+def test_no_p_value_reads_as_the_level_unless_it_is(p, level):
+    text = pvalue_text(p, level)
+    shown = float(text.lstrip("<>"))
+    assert (text[0] in "<>") or ((shown > level) - (shown < level) == (p > level) - (p < level))
 
 
 def test_p_values_outside_zero_to_one_are_refused():

@@ -103,7 +103,7 @@ def value(name: str):
         "randomisation": ("block", 0.0),
         "infusions": ("cells", -1.0),
         "visits": ("reason", "ill"),
-        "labs": ("qualifier", ">"),
+        "labs": ("qualifier", "~"),
         "events": ("serious", "maybe"),
         "treatments": ("change", "stopped"),
         "disposition": ("reason", "bored"),

@@ -51,6 +51,9 @@ ENDPOINTS = {
 }
 """Endpoint: (in words, PARAMCD it is judged on by default)."""
 
+LIMIT_FLAG = np.array([None, "H", "Y"], object)
+"""LOQFL by -1 below quantification, 0 quantified, 1 above it."""
+
 KINDS = {"F": "first", "C": "confirmed", "S": "sustained"}
 
 
@@ -121,7 +124,7 @@ class Adam:
             [given.loc[k].reindex(self.ids).to_numpy("datetime64[D]") for k in (1, 2)], axis=1
         )
         self.zero = planned.loc[2].reindex(self.ids).to_numpy("datetime64[D]")
-        self.values, self.dates, self.base, self.base_date, self.base_type = self._pivot()
+        self.values, self.dates, self.base, self.base_date, self.base_type, self.beyond = self._pivot()
         self.rescue = self._first_change("rescue")
         self.ras_change = self._first_change("RAS inhibitor")
         self.endpoints = {name: self._endpoint(name) for name in ENDPOINTS}
@@ -133,14 +136,21 @@ class Adam:
         days = (date - self.zero) / np.timedelta64(1, "D")
         return np.where(np.isnan(days), np.inf, days)
 
-    def _pivot(self) -> tuple[ByParameter, ByParameter, ByParameter, ByParameter, ByParameter]:
-        """Values, dates (children, 11), baselines, their dates and how each came about, by PARAMCD."""
-        labs = self.raw.labs.assign(date=self.raw.labs["date"].astype("datetime64[ns]"))
+    def _pivot(self) -> tuple[ByParameter, ...]:
+        """Values, dates (children, 11), baselines, their dates and how each came about, by PARAMCD.
+
+        Last, (children, baseline and 11 visits): -1 where a value stands for one below quantification, 1 above.
+        """
+        labs = self.raw.labs.assign(
+            date=self.raw.labs["date"].astype("datetime64[ns]"),
+            beyond=self.raw.labs["qualifier"].map({"<": -1.0, ">": 1.0}),
+        )
         numbers = [SCREENING, BASELINE, *(v.number for v in VISITS)]
         wide: dict[str, pd.DataFrame] = {}
         days: dict[str, pd.DataFrame] = {}
+        signs: dict[str, pd.DataFrame] = {}
         for test, rows in labs.groupby("test"):
-            for store, column in ((wide, "value"), (days, "date")):
+            for store, column in ((wide, "value"), (days, "date"), (signs, "beyond")):
                 store[test] = rows.pivot(index="usubjid", columns="visit_no", values=column).reindex(
                     index=self.ids, columns=numbers
                 )
@@ -153,6 +163,17 @@ class Adam:
         def day(test: str) -> NDArray:
             return days[test].to_numpy("datetime64[D]") if test in days else no_date
 
+        def sign(source: str) -> NDArray:
+            """-1, 0, 1 of a test or eGFR method; eGFR falls as creatinine and cystatin C rise."""
+            if source == "U25 mean":
+                # one mean of a value below and one above its limit is marked as neither
+                return np.sign(sign("U25 creatinine") + sign("U25 cystatin C"))
+            if source == "U25 cystatin C":
+                return -sign("cystatin_c")
+            if source in kidney.METHODS:
+                return np.sign(sign("height") - sign("creatinine"))
+            return np.nan_to_num(signs[source].to_numpy(float)) if source in signs else np.zeros(empty.shape)
+
         birth = self.screened["birth_date"].to_numpy("datetime64[D]")[:, None]
         blood = day("creatinine")
         blood = np.where(np.isnat(blood), day("cystatin_c"), blood)
@@ -164,6 +185,7 @@ class Adam:
         base: ByParameter = {}
         base_date: ByParameter = {}
         base_type: ByParameter = {}
+        beyond: ByParameter = {}
         for code, (_, source) in PARAMS.items():
             if source in kidney.METHODS:
                 full = kidney.egfr(
@@ -176,7 +198,14 @@ class Adam:
             values[code], dates[code] = full[:, 2:], when[:, 2:]
             before = np.where(when[:, :2] <= first_infusion[:, None], full[:, :2], np.nan)
             base[code], base_date[code], base_type[code] = self._baseline(code, before, when[:, :2])
-        return values, dates, base, base_date, base_type
+            side = np.where(np.isnan(before), 0, sign(source)[:, :2])
+            of_base = np.where(
+                base_type[code] == "AVERAGE",
+                np.sign(side.sum(axis=1)),
+                np.where(np.isnan(before[:, 1]), side[:, 0], side[:, 1]),
+            )
+            beyond[code] = np.column_stack([of_base, sign(source)[:, 2:]])
+        return values, dates, base, base_date, base_type, beyond
 
     def _first_infusion(self) -> NDArray:
         """Day before whose end a value is a baseline: the first infusion given, else the day it was due.
@@ -284,7 +313,6 @@ class Adam:
         """ADLB: one row a child, parameter and analysis visit with a value; the baseline row carries ABLFL."""
         categories = self._categories()
         n = len(self.ids)
-        below = self._below_limit()
         rows = []
         for code, (label, _) in PARAMS.items():
             base = self.base[code]
@@ -313,7 +341,7 @@ class Adam:
                             if k < 0
                             else None,
                             "AVALCAT1": None if k < 0 or category is None else category[:, k],
-                            "LOQFL": below[:, k + 1] if code == "PROTCRT" else None,
+                            "LOQFL": LIMIT_FLAG[self.beyond[code][:, k + 1].astype(int)],
                         }
                     )
                 )
@@ -332,19 +360,6 @@ class Adam:
             )
         frame["PCHG"] = pd.Series(percent, index=frame.index).where(after)
         return frame.drop(columns=["child", "order"])
-
-    def _below_limit(self) -> NDArray:
-        """'Y' where a reported UPCR stands for a value below quantification: (children, baseline and 11 visits)."""
-        rows = self.raw.labs[(self.raw.labs["test"] == "upcr")]
-        wide = rows.assign(below=(rows["qualifier"] == "<").astype(float)).pivot(
-            index="usubjid", columns="visit_no", values="below"
-        )
-        wide = wide.reindex(
-            index=self.ids, columns=[SCREENING, BASELINE, *(v.number for v in VISITS)]
-        ).to_numpy()
-        from_baseline = self.base_date["PROTCRT"] > self.screened["consent_date"].to_numpy("datetime64[D]")
-        base = np.where(from_baseline, wide[:, 1], wide[:, 0])
-        return np.where(np.column_stack([base, wide[:, 2:]]) == 1, "Y", EMPTY)
 
     def _categories(self) -> dict[str, NDArray]:
         state = self.endpoints["UPCR"].state

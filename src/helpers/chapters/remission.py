@@ -52,7 +52,7 @@ def primary(found: pd.DataFrame, p: Parameters) -> Finding:
     found: from `remission.primary`.
     """
     frame = worded(found.assign(label="Confirmed UPCR remission"))
-    frame["p"], frame["p_text"] = found["p"], found["p"].map(pvalue_text)
+    frame["p"], frame["p_text"] = found["p"], [pvalue_text(value, p.alpha) for value in found["p"]]
     row = frame.iloc[0]
     said = {}
     for key in ARM_KEY.values():

@@ -25,13 +25,32 @@ def rounded(value: float, digits: int = 0) -> str:
     return format(shown if shown else abs(shown), "f")
 
 
-def pvalue_text(p: float | None) -> str:
-    """A p-value to three decimals, "<0.001" below that, "not estimable" where there is none."""
+def pvalue_text(p: float | None, level: float = 0.05) -> str:
+    """A p-value to three decimals, never on another side of the level that it is compared with than p itself.
+
+    0.0495 and 0.04999 keep the digits that tell them from a level of 0.05. Below 0.001 (or a level below that):
+    "<0.001"; from 0.9995 to below 1: ">0.999". None or not finite: "not estimable". Raises ValueError outside
+    0 to 1.
+    """
     if p is None or not math.isfinite(p):
         return NOT_ESTIMABLE
     if not 0 <= p <= 1:
         raise ValueError(f"a p-value lies between 0 and 1, found {p!r}")
-    return "<0.001" if p < 0.001 else rounded(p, 3)
+    limit = Decimal(repr(float(level)))
+    exact, least = Decimal(repr(float(p))), min(limit, Decimal("0.001"))
+    if exact < least:
+        return f"<{least:f}"
+    digits = 3
+    # ends: with all its digits the text is p
+    while _side(Decimal(rounded(p, digits)), limit) != _side(exact, limit):
+        digits += 1
+    text = rounded(p, digits)
+    return ">0.999" if p < 1 and Decimal(text) == 1 else text
+
+
+def _side(value: Decimal, level: Decimal) -> int:
+    """-1 below the level, 0 at it, 1 above."""
+    return (value > level) - (value < level)
 
 
 def percent(n: int, N: int, digits: int = 1) -> str:

@@ -263,8 +263,8 @@ TABLES = {
             _text("unit", "unit", tuple(dict.fromkeys(UNITS.values()))),
             _text(
                 "qualifier",
-                "'<': below the limit of quantification, which stands as the value",
-                ("<",),
+                "'<' or '>': below or above the limit of quantification, which stands as the value",
+                ("<", ">"),
                 empty=True,
             ),
         ),
@@ -374,7 +374,12 @@ TABLES = {
                 ("complete", "partial", "remission", "improved", "none"),
                 empty=True,
             ),
-            _text("LOQFL", "Y: below the limit of quantification, which stands as AVAL", ("Y",), empty=True),
+            _text(
+                "LOQFL",
+                "Y: below the limit of quantification, which stands as AVAL (or AVAL is computed from it); H: above it",
+                ("Y", "H"),
+                empty=True,
+            ),
         ),
     ),
     "adtte": Table(
