@@ -275,6 +275,22 @@ def test_baseline_by_hand(samples, upcr, base, dtype):
     assert made.adsl()["UPCRBL"].iloc[0] == pytest.approx(base)
 
 
+def test_variables_that_adam_requires():
+    """ADaM IG 1.3, core Req of ADSL and of ADAE; what the raw tables lack says so."""
+    made = adam.Adam(site(a={"events": [(3, "fever")]}, b={}), Parameters())
+    adsl, adae = made.adsl(), made.adae()
+    required = ["STUDYID", "USUBJID", "SUBJID", "SITEID", "AGE", "AGEU", "SEX", "RACE", "ARM", "TRT01P"]
+    assert not set(required) - set(tables.check("adsl", adsl[[c.name for c in TABLES["adsl"].columns]]))
+    first = adsl[required[2:]].iloc[1].to_dict()
+    assert first.pop("AGE") == pytest.approx(10, abs=0.1)
+    assert first == {
+        "SUBJID": "b", "SITEID": "NOT REPORTED", "AGEU": "YEARS", "SEX": "M", "RACE": "NOT REPORTED",
+        "ARM": "hUC-MSC", "TRT01P": "hUC-MSC",
+    }  # fmt: skip
+    assert not {"STUDYID", "USUBJID", "AESEQ", "AETERM", "AEDECOD", "AESER"} - set(adae)
+    assert adae[["AETERM", "AEDECOD"]].to_numpy().tolist() == [["fever", "fever"]]
+
+
 def flags(child: dict, p: Parameters | None = None) -> dict[tuple[str, str], str]:
     """LOQFL by parameter and visit where it is not empty, of the one child."""
     adlb = adam.Adam(site(a=child, b={}), p or Parameters()).adlb()

@@ -312,10 +312,17 @@ TABLES = {
         ("USUBJID",),
         (
             *_IDS,
+            _text(
+                "SUBJID", "child's identifier at the site; the raw tables know one only, so it equals USUBJID"
+            ),
+            _text("SITEID", "site; NOT REPORTED: no raw table holds it", ("NOT REPORTED",)),
+            _text("ARM", "planned arm: as allocated, equals TRT01P", ARMS),
             _text("TRT01A", "treatment received; empty = none", ARMS, empty=True),
             _whole("TRT01AN", "the same as a number", "", 0, 1, empty=True),
             _number("AGE", "age at consent", "years", 0, 19, empty=True),
+            _text("AGEU", "unit of AGE", ("YEARS",)),
             _text("SEX", "sex", ("M", "F")),
+            _text("RACE", "race; NOT REPORTED: no raw table holds it", ("NOT REPORTED",)),
             _text("GENOTYPE", "form of Alport syndrome", ("X-linked", "recessive", "dominant", "digenic")),
             _number("HEIGHTBL", "height at screening", "cm", 50, 220, empty=True),
             _number("WEIGHTBL", "weight at screening", "kg", 5, 200, empty=True),
@@ -408,6 +415,7 @@ TABLES = {
         (
             *_IDS,
             _whole("AESEQ", "number within the child", "", 1),
+            _text("AETERM", "event as the site reported it"),
             _text("AEDECOD", "event", ("fever", "infection", "other")),
             _date("ASTDT", "first day"),
             _date("AENDT", "last day"),
