@@ -17,6 +17,7 @@ TARGET = {0: -28, 1: -14, **{v.number: v.day for v in VISITS}}
 NAMES = {0: "Screening", 1: "Baseline", **{v.number: v.name for v in VISITS}}
 ZERO = pd.Timestamp("2025-03-15")
 """Planned day of the last infusion; consent 28 days and the first infusion 14 days before it."""
+BIRTH = pd.Timestamp("2015-02-15")
 
 
 def day(number: float | None) -> pd.Timestamp:
@@ -37,8 +38,9 @@ def site(**children) -> adam.Raw:
     """Raw tables of hand-made children, name = what happened to them, arms in turn, placebo first.
 
     upcr, creatinine, ...: {visit number: value}; beyond: {(test, visit number): "<" or ">"}; given:
-    infusions given; rescue, ras: day of the change; left: day of leaving; shift: {visit number: actual minus
-    target day}; events: [(day, event)]. Height and weight are measured at every attended visit.
+    infusions given; products: of the two infusions, else those of the arm; rescue, ras: day of the change, or days;
+    left: day of leaving; ended: day of the last contact of who stayed; shift: {visit number: actual minus target day};
+    events: [(day, event)]; sex. Height and weight are measured at every attended visit.
     """
     rows = {name: [] for name in adam.Raw.__dataclass_fields__}
     for k, (child, story) in enumerate(children.items()):
@@ -50,18 +52,20 @@ def site(**children) -> adam.Raw:
         if taken["dipstick"] is not None:
             taken["dipstick"] = DIPSTICK[taken["dipstick"]]
         rows["screening"].append(
-            {**who, **taken, "consent_date": day(-28), "birth_date": pd.Timestamp("2015-02-15"), "sex": "male",
+            {**who, **taken, "consent_date": day(-28), "birth_date": BIRTH,
+             "sex": story.get("sex", "male"),
              "genotype": "X-linked", "variant": "pathogenic", "biopsy": "not done", "ras_inhibitor": "yes",
              "ras_since": pd.Timestamp("2024-02-15")}
         )  # fmt: skip
         rows["randomisation"].append(
             {**who, "randomisation_date": day(-21), "sequence": k + 1, "block": 1, "arm": arm}
         )
-        for number, planned, done in ((1, -14, given[0]), (2, 0, given[1])):
+        products = story.get("products", (arm, arm))
+        for number, planned, done, product in zip((1, 2), (-14, 0), given, products, strict=True):
             rows["infusions"].append(
                 {**who, "infusion": number, "planned_date": day(planned), "date": day(planned if done else None),
-                 "given": "yes" if done else "no", "product": arm if done else None,
-                 "cells": {"Placebo": 0.0, "hUC-MSC": 7e7}[arm] if done else None}
+                 "given": "yes" if done else "no", "product": product if done else None,
+                 "cells": {"Placebo": 0.0, "hUC-MSC": 7e7}[product] if done else None}
             )  # fmt: skip
         shift = story.get("shift", {})
         for number, target in TARGET.items():
@@ -79,9 +83,9 @@ def site(**children) -> adam.Raw:
                          "unit": UNITS[test], "qualifier": story.get("beyond", {}).get((test, number))}
                     )  # fmt: skip
         for treatment, key in (("rescue", "rescue"), ("RAS inhibitor", "ras")):
-            if key in story:
+            for change in np.atleast_1d(story.get(key, [])):
                 rows["treatments"].append(
-                    {**who, "date": day(story[key]), "treatment": treatment, "change": "started"}
+                    {**who, "date": day(change), "treatment": treatment, "change": "started"}
                 )
         for number, (start, event) in enumerate(story.get("events", []), start=1):
             rows["events"].append(
@@ -89,7 +93,7 @@ def site(**children) -> adam.Raw:
                  "serious": "no", "within_24h": "no"}
             )  # fmt: skip
         rows["disposition"].append(
-            {**who, "status": "completed" if left is None else "left", "date": day(365 if left is None else left),
+            {**who, "status": "completed" if left is None else "left", "date": day(story.get("ended", 365) if left is None else left),
              "reason": None if left is None else "moved away"}
         )  # fmt: skip
     return adam.Raw(**{name: table(name, found) for name, found in rows.items()})
@@ -173,6 +177,42 @@ def test_censoring_at_the_end_of_observation_is_kept_beside(hand, child, months)
     assert hand["adtte"].loc[(child, "UPCRC"), "EOSMONTH"] * MONTH == pytest.approx(months)
 
 
+def test_observation_ends_with_the_plan_where_the_last_contact_was_later():
+    """A last visit on day 371, of day 365: time at risk is the plan's twelve months."""
+    made = adam.Adam(
+        site(a={"upcr": {0: 1.0, **path(0.9)}, "ended": 371, "shift": {12: 6}}, b={}), Parameters()
+    )
+    row = made.adtte().set_index(["USUBJID", "PARAMCD"]).loc[("a", "UPCRC")]
+    assert [row["AVAL"] * MONTH, row["EOSMONTH"] * MONTH] == pytest.approx([14, 365])
+    assert made.adsl()["EOSDT"].iloc[0] == day(371)
+
+
+def test_the_first_of_two_rescues_counts():
+    """UPCR falls from week 8 to month 4, between the rescues of days 40 and 300, is none of the treatment's."""
+    upcr = {0: 1.0, **path(0.9, 0.9, 0.9, 0.4, 0.4, 0.4)}
+    made = adam.Adam(site(a={"upcr": upcr, "rescue": [300, 40], "ras": [9, 8]}, b={}), Parameters())
+    adsl = made.adsl()
+    assert [adsl["RESCDT"].iloc[0], adsl["RASCHDT"].iloc[0]] == [day(40), day(8)]
+    assert codes(made, "UPCR")[0][0] == 1
+
+
+def test_treatment_received_is_the_product_given_and_of_both_the_cells():
+    own, other, both = ("Placebo", "Placebo"), ("hUC-MSC", "hUC-MSC"), ("hUC-MSC", "Placebo")
+    made = adam.Adam(
+        site(
+            a={"products": own}, b={"products": own}, c={"products": other}, d={"products": other},
+            e={"products": both}, f={"products": both[::-1]},
+            g={"products": other, "given": (True, False)}, h={"products": both, "given": (False, True)},
+        ),
+        Parameters(), own=True,  # a real trial's mistakes: a simulated one makes none
+    )  # fmt: skip
+    adsl = tables.check("adsl", made.adsl())
+    assert adsl["TRT01P"].tolist() == ["Placebo", "hUC-MSC"] * 4
+    received = ["Placebo", "Placebo", *["hUC-MSC"] * 5, "Placebo"]
+    assert adsl["TRT01A"].tolist() == received
+    assert adsl["TRT01AN"].tolist() == [float(arm == "hUC-MSC") for arm in received]
+
+
 def test_flags_by_hand(hand):
     adsl = hand["adsl"]
     assert adsl.index.tolist() == list(STORIES)
@@ -227,6 +267,7 @@ def test_24_hour_protein_by_hand():
         (0, 28),
     ]
     assert codes(others(protein_24h={0: 3.9, **path(1.0)}), "P24") == [(2, 0)] * 3
+    assert codes(others(protein_24h={0: 4.0, **path(3.9)}), "P24") == [(0, 14), (1, 14), (1, 14)]
 
 
 def test_haematuria_by_hand():
@@ -246,6 +287,30 @@ def test_renal_improvement_by_hand():
     gfr = made.adlb().query("PARAMCD == 'GFRBSCRT' and USUBJID == 'a'")["AVAL"]
     expected = [0.413 * 140 * 88.4 / c for c in (80, 67, 66, 66, 66, 80)]
     assert gfr.tolist() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("sex", ["female", "male"])
+def test_egfr_of_girls_and_boys_by_the_u25_formulas(sex):
+    """k below 12 years, girls and boys: Pierce, Kidney Int 2021;99:948. 60 umol/L is 0.679 mg/dL."""
+    serum = {"creatinine": {0: 60.0, 2: 60.0}, "cystatin_c": {0: 0.8, 2: 0.8}}
+    raw = site(a={"sex": sex, **serum}, b={})
+    adlb = (
+        adam.Adam(raw, Parameters()).adlb().query("USUBJID == 'a'").set_index(["PARAMCD", "AVISIT"])["AVAL"]
+    )
+    known = {}
+    for visit, taken in (("Baseline", -28), ("Week 2", 14)):
+        age = (day(taken) - BIRTH).days / 365.25
+        by_creatinine = {"female": 36.1, "male": 39.0}[sex] * 1.008 ** (age - 12) * 1.4 * 88.4 / 60
+        by_cystatin = {"female": 79.9 * 1.004 ** (age - 12), "male": 87.2 * 1.011 ** (age - 15)}[sex] / 0.8
+        known["GFRBSCRT", visit] = 0.413 * 140 * 88.4 / 60
+        known["GFRU25CR", visit], known["GFRBSCYC", visit] = by_creatinine, by_cystatin
+        known["GFRU25AV", visit] = (by_creatinine + by_cystatin) / 2
+    for key, value in known.items():
+        assert adlb[key] == pytest.approx(value, rel=1e-4), key  # a day of age is 3e-5
+    for code, (_, method) in adam.PARAMS.items():
+        if code.startswith("GFR"):
+            adsl = adam.Adam(raw, Parameters(gfr_method=method)).adsl()
+            assert adsl["EGFRBL"].iloc[0] == pytest.approx(known[code, "Baseline"], rel=1e-4), method
 
 
 def test_dysmorphic_cells_where_the_plan_reads_them():
@@ -335,6 +400,20 @@ def test_a_baseline_carries_the_qualifiers_of_the_samples_it_is_made_of():
     first, second = ({**child, "beyond": {("upcr", k): "<"}} for k in (0, 1))
     assert flags(first) == {}
     assert flags(second) == flags(first, mean) == flags(second, mean) == {("PROTCRT", "Baseline"): "Y"}
+
+
+@pytest.mark.parametrize("sign", ["<", ">"])
+@pytest.mark.parametrize("marked", [0, 1])
+def test_a_single_baseline_carries_the_qualifier_of_its_own_sample_alone(sign, marked):
+    """Of screening (0) and baseline (1) the later one is the baseline, unless it was taken after the infusion."""
+    child = {"upcr": {0: 0.4, 1: 0.3}, "beyond": {("upcr", marked): sign}}
+    told = {("PROTCRT", "Baseline"): {"<": "Y", ">": "H"}[sign]}
+    separate, mean = (Parameters(baseline_samples=way) for way in ("separate", "mean of both"))
+    late = {**child, "shift": {1: 1}}
+    alone = {**child, "upcr": {marked: 0.4}}
+    assert flags(child, separate) == (told if marked == 1 else {})
+    assert flags(late, separate) == flags(late, mean) == (told if marked == 0 else {})
+    assert flags(child, mean) == flags(alone, separate) == flags(alone, mean) == told
 
 
 def test_a_value_after_the_first_infusion_is_no_baseline():

@@ -220,6 +220,15 @@ def test_what_can_not_be_told_of_a_contrast_is_said(month12, below, estimate, no
     assert np.isnan([row["lower"], row["upper"]]).all()
 
 
+@pytest.mark.parametrize(("zeros", "arm"), [("ec", "hUC-MSC"), ("fd", "Placebo")])
+def test_an_arm_of_zeros_alone_has_no_contrast(zeros, arm):
+    """Half the smallest positive value stands in for each: a ratio of them would be one of our own making."""
+    month12 = {"f": 2, "d": 8, "e": 1, "c": 4} | dict.fromkeys(zeros, 0)
+    row = cell(course.contrasts(tidied(UPCR, Baseline=six(), Month_12=month12), UPCR), "Month 12")
+    assert row["note"] == f"all of {arm} below quantification"
+    assert np.isnan([row["estimate"], row["lower"], row["upper"]]).all()
+
+
 def test_a_reader_may_choose_children():
     values = tidied(UPCR, Baseline=six(), Month_12={"f": 2, "d": 8, "e": 1, "c": 4, "a": 9})
     some = values[values["child"].isin(list("fec"))]

@@ -151,6 +151,13 @@ def test_what_was_seen_stays_and_what_a_child_left_moves(base):
     assert not np.allclose(completed["jump_to_reference", 1.0].values[:, active], mar[:, active])
 
 
+def test_there_are_sixty_imputations(base):
+    """Literally: the Monte Carlo error published goes with 1 / sqrt(60), a tenth of them would treble it."""
+    assert {handling: len(filled.values) for handling, filled in base[-2].items()} == dict.fromkeys(
+        base[-2], 60
+    )
+
+
 def test_imputation_is_that_of_the_seed(base):
     *_, upcr, _, completed, _ = base
     again = missing_data.imputed(upcr, P)

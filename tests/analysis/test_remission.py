@@ -182,6 +182,17 @@ def test_states_of_each_child_by_hand():
     assert (found["arm"] == found["child"].map(arms)).all()
 
 
+def test_only_who_left_has_dropped_out():
+    """A last contact before a visit was due is no drop-out of a child who completed the trial."""
+    adsl, adlb, _, _ = tables()
+    early = adsl["USUBJID"] == "P2"
+    adsl = adsl.assign(EOSDT=adsl["EOSDT"].mask(early, ZERO + pd.Timedelta(days=360)))
+    adlb = adlb[(adlb["USUBJID"] != "P2") | (adlb["AVISIT"] != "Month 12")]
+    for status, state in (("COMPLETED", "not attended"), ("DISCONTINUED", "after drop-out")):
+        found = remission.each_child(adsl.assign(EOSSTT=adsl["EOSSTT"].mask(early, status)), adlb)
+        assert found.set_index(["child", "visit"]).loc[("P2", "Month 12"), "state"] == state
+
+
 def test_agreement_by_hand():
     adsl, _, adtte, _ = tables()
     found = remission.agreement(adsl, adtte).set_index(["first_measure", "second_measure"])

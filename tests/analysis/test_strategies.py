@@ -57,6 +57,12 @@ def test_first_and_last_day_of_an_illness_count(start, end, ill):
     assert strategies.ill_visits(adsl, adlb, event)[0, 1] == ill
 
 
+def test_an_illness_over_the_baseline_sample_makes_no_visit_ill():
+    adsl, adlb, _, adae = tables()
+    event = adae.iloc[:1].assign(USUBJID="P1", ASTDT=date(-20), AENDT=date(-1))  # sampled on day -14
+    assert not strategies.ill_visits(adsl, adlb, event).any()
+
+
 def test_no_event_makes_nobody_ill():
     adsl, adlb, _, adae = tables()
     assert not strategies.ill_visits(adsl, adlb, adae.iloc[:0]).any()

@@ -103,6 +103,19 @@ def test_counts_and_medians_by_hand():
     assert row["median"] == MONTHS[6]
 
 
+def test_median_and_count_go_by_the_clock_asked_for():
+    """One child remits at each of the eleven visits, on the actual clock half a month behind its target time."""
+    children = [(v, True) for v in range(1, 12)]
+    late = adtte(children, children).assign(ACTMONTH=lambda rows: rows["AVAL"] + 0.5)
+    found = ttr.estimates(late, ["UPCRC"], ["AVAL", "ACTMONTH"]).set_index(["clock", "arm"])
+    for arm in ARMS:
+        target, actual = found.loc[("AVAL", arm)], found.loc[("ACTMONTH", arm)]
+        for column in ("median", "median_lower", "median_upper", "last"):
+            assert actual[column] == pytest.approx(target[column] + 0.5)
+        assert target["median"] == MONTHS[6]
+        assert (target["n"], target["N"]) == (actual["n"], actual["N"]) == (11, 11)
+
+
 def test_what_cannot_be_estimated_says_why():
     gone = [(0, False)] * 3
     found = ttr.estimates(adtte(gone, []), ["UPCRC"])
