@@ -93,7 +93,8 @@ def site(**children) -> adam.Raw:
                  "serious": "no", "within_24h": "no"}
             )  # fmt: skip
         rows["disposition"].append(
-            {**who, "status": "completed" if left is None else "left", "date": day(story.get("ended", 365) if left is None else left),
+            {**who, "status": "completed" if left is None else "left",
+             "date": day(story.get("ended", 365) if left is None else left),
              "reason": None if left is None else "moved away"}
         )  # fmt: skip
     return adam.Raw(**{name: table(name, found) for name, found in rows.items()})
