@@ -29,6 +29,12 @@ def pytest_collection_modifyitems(config, items):
     items[:] = mine
 
 
+def pytest_sessionfinish(session, exitstatus):
+    """A part without a test is no failure."""
+    if os.environ.get("SHARD") and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        session.exitstatus = pytest.ExitCode.OK
+
+
 MINIATURE_CHAPTERS = """CHAPTERS = (
     Chapter("a-clinic", "Clinic", "Who comes.", writes=("clinic.json", "clinic.csv")),
     Chapter("b-visits", "Visits", "Who is seen.", reads=("clinic.csv",), writes=("visits.csv", "truth/")),
