@@ -88,7 +88,7 @@ def test_the_environment_s_settings_stay_inside_the_project(tmp_path, monkeypatc
 
 def test_the_makefile_has_no_table_of_its_own():
     text = (ROOT / "Makefile").read_text()
-    assert re.findall(r"^(?:un)?export (\w+)", text, re.M) == ["SCENARIO", "SET"]
+    assert re.findall(r"^(?:un)?export (\w+)", text, re.M) == ["SCENARIO", "SET", "SHARD"]
     recipes = re.findall(r"^\t@(.*)$", text, re.M)
     assert not [line for line in recipes if ".venv/bin/python" in line]
     assert re.search(r"^RUN := exec \.venv/bin/python src/helpers/build/environment\.py run$", text, re.M)
