@@ -1,5 +1,6 @@
 """Fixtures that several tests share."""
 
+import fcntl
 import json
 import os
 import re
@@ -11,12 +12,29 @@ import zlib
 from pathlib import Path
 
 import pytest
+from chromium import chromium
+from hypothesis import settings
 
 from helpers import ROOT
 
+# jsonschema would build a grammar of web addresses, for a second or two, that no test needs
+sys.modules.setdefault("rfc3987_syntax", None)
+# `make test` draws the same examples wherever it runs; `make test-search` looks for new ones
+settings.register_profile("steady", derandomize=True, database=None)
+settings.register_profile("search", database=None, print_blob=True)
+settings.load_profile("steady")
+
+
+LONGEST_FIRST = (
+    "test_notebooks", "test_driver", "test_pages", "test_ugly", "test_truth", "test_publishing", "test_ends",
+)  # fmt: skip
+"""Files whose tests take longest: a worker that begins one of them last keeps the others waiting."""
+
 
 def pytest_collection_modifyitems(config, items):
-    """SHARD=i/n keeps the i-th of n parts of the tests, drawn by their names: `make test-slow SHARD=3/8`."""
+    """The longest files first; SHARD=i/n keeps the i-th of n parts of the tests, drawn by their names."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
     shard = os.environ.get("SHARD", "")
     if not shard:
         return
@@ -33,6 +51,12 @@ def pytest_sessionfinish(session, exitstatus):
     """A part without a test is no failure."""
     if os.environ.get("SHARD") and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
         session.exitstatus = pytest.ExitCode.OK
+
+
+def pytest_runtest_setup(item):
+    """Cells that readers change draw with pyplot, which keeps figures for a process: each test begins without."""
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 MINIATURE_CHAPTERS = """CHAPTERS = (
@@ -87,11 +111,18 @@ class Miniature:
         shutil.copytree(ROOT / "scenarios", folder / "scenarios")
         for name in ("requirements.lock", "pyproject.toml", "Makefile"):
             shutil.copy(ROOT / name, folder / name)
+        # the plan quotes it
+        registered = "data/reference/NCT06731192.txt"
+        (folder / registered).parent.mkdir(parents=True)
+        shutil.copy(ROOT / registered, folder / registered)
         (folder / "notebooks").mkdir()
         chapters = folder / "src/helpers/chapters/contents.py"
         text, found = re.subn(
             r"CHAPTERS = \(\n.*?\n\)\n", MINIATURE_CHAPTERS, chapters.read_text("utf-8"), flags=re.S
         )
+        assert found == 1
+        # no published numbers travel along
+        text, found = re.subn(r'REFERENCES = ".*"', 'REFERENCES = ""', text)
         assert found == 1
         chapters.write_text(text, "utf-8")
         (folder / "src/helpers/study/names.py").write_text('CHILDREN = ["ann", "ben"]\n')
@@ -148,13 +179,26 @@ class Miniature:
         return found
 
 
+def built_by_the_first(tmp_path_factory, name: str, kind: type[Miniature]) -> Miniature:
+    """A project with its base report, built by the worker that asks first; the others wait for it and read it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    made, told = object.__new__(kind), shared / f"{name}.json"
+    made.folder = shared / name / "a project"
+    with open(shared / f"{name}.lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not told.exists():
+            done = kind(made.folder).build()
+            told.write_text(json.dumps([done.returncode, done.stdout + done.stderr]))
+    code, text = json.loads(told.read_text())
+    assert code == 0, text
+    return made
+
+
 @pytest.fixture(scope="session")
 def built_once(tmp_path_factory) -> Miniature:
     """A miniature project whose base report is built; tests copy it or only read it."""
-    made = Miniature(tmp_path_factory.mktemp("mini") / "a project")
-    done = made.build()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return made
+    return built_by_the_first(tmp_path_factory, "mini", Miniature)
 
 
 class Whole(Miniature):
@@ -175,10 +219,7 @@ class Whole(Miniature):
 @pytest.fixture(scope="session")
 def whole_project(tmp_path_factory) -> Whole:
     """The real project, copied, with its base report built; tests only read it."""
-    made = Whole(tmp_path_factory.mktemp("whole") / "the project")
-    done = made.build()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return made
+    return built_by_the_first(tmp_path_factory, "whole", Whole)
 
 
 @pytest.fixture
@@ -188,3 +229,10 @@ def miniature(built_once, tmp_path) -> Miniature:
     copy = object.__new__(Miniature)
     copy.folder = tmp_path / "p"
     return copy
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium that logs its console and every request; skipped in words where there is none."""
+    with chromium() as driver:
+        yield driver

@@ -21,7 +21,7 @@ from pathlib import Path
 def shown(stem: str, **parameters) -> tuple[dict[str, str], dict[str, dict], dict]:
     """(CSV text of each exhibit, record of each named result, the names at the end) of a chapter.
 
-    `parameters` replace those of the first cell.
+    `parameters` are set below the first cell, as Papermill would.
     """
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -40,21 +40,25 @@ def shown(stem: str, **parameters) -> tuple[dict[str, str], dict[str, dict], dic
     before, exhibits.display = exhibits.display, display
     place = Path.cwd()
     os.chdir(ROOT / "notebooks")
-    names: dict = {"__name__": "__main__"}
+    history: list[str] = [""]
+    names: dict = {"__name__": "__main__", "In": history}
     quiet = contextlib.redirect_stdout(io.StringIO())
     try:
         quiet.__enter__()
         for cell in json.loads((ROOT / "notebooks" / f"{stem}.ipynb").read_text("utf-8"))["cells"]:
             if cell["cell_type"] != "code":
                 continue
-            body = ast.parse("".join(cell["source"])).body
+            history.append("".join(cell["source"]))
+            body = ast.parse(history[-1]).body
             last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
             exec(compile(ast.Module(body, []), stem, "exec"), names)
             if last is not None:
                 value = eval(compile(ast.Expression(last.value), stem, "eval"), names)
                 if hasattr(value, "_ipython_display_"):
                     value._ipython_display_()
-            if "parameters" in cell["metadata"].get("tags", ()):
+            if parameters and "parameters" in cell["metadata"].get("tags", ()):
+                lines = [f"{name} = {value!r}" for name, value in parameters.items()]
+                history.append("\n".join(["# Parameters", *lines]))
                 names.update(parameters)
     finally:
         quiet.__exit__(None, None, None)
@@ -75,7 +79,7 @@ def differences(stem: str, scenario: str) -> list:
 
     expected = ROOT / "reports" / "expected" / scenario
     tables, results, _ = shown(stem, scenario=scenario)
-    known = json.loads((expected / "results.json").read_text("utf-8"))[stem]
+    known = json.loads((expected / "results.json").read_text("utf-8")).get(stem, {})
     out = compare_results(scenario, {stem: known}, {stem: results})
     old = {path.stem: path.read_text("utf-8") for path in (expected / "exhibits" / stem).glob("*.csv")}
     for key in sorted(set(old) | set(tables)):

@@ -8,7 +8,9 @@ is a survivor and wants an explanation.
 
     python tests/mutants.py [--count 200] [--workers 2] [--seed 6731192] [--only FILE]
 
-Answers are kept one by one in `.cache/mutants/`, so that a run can be stopped and taken up again; at the end
+Answers are kept one by one in `.cache/mutants/`, so that a run can be stopped and taken up again. Of a mutant that
+was noticed the verdict stands as long as the test that noticed it, and all that this imports, are as they were; a
+survivor is asked for again when anything has changed. Who noticed must be content with the code as it is. At the end
 `tests/mutants.json` is written, with the content key of what was judged. A survivor's `why` is written there by
 hand and kept from run to run.
 """
@@ -17,14 +19,18 @@ import argparse
 import ast
 import contextlib
 import copy
+import fcntl
+import functools
 import hashlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +40,9 @@ SOURCE = ROOT / "src" / "helpers"
 TABLE = ROOT / "tests" / "mutants.json"
 CACHE = ROOT / ".cache" / "mutants"
 LIMIT = 300
-"""Seconds for one mutant: an endless loop is noticed too. Nothing is judged by it that ends by itself."""
+"""Seconds of a processor for one run of tests: an endless loop is noticed too, however loaded the machine is."""
+PATIENCE = 1800
+"""Seconds of a clock, for what waits for ever without working."""
 
 COMPARE = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -218,29 +226,41 @@ def room_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0]
 
 
+def named(path: Path) -> list[tuple[str, str, int]]:
+    """(old, new, how many alike stood before) of every candidate of a module: a name that outlives other edits."""
+    seen: dict[tuple[str, str], int] = {}
+    out = []
+    for _, node, new in candidates(path):
+        pair = (ast.unparse(node), ast.unparse(new))
+        out.append((*pair, seen.setdefault(pair, 0)))
+        seen[pair] += 1
+    return out
+
+
 def drawn(count: int, seed: int, only: str = "") -> list[tuple[str, int]]:
-    """(module, number of its candidate): from each room in proportion to its lines, without repetition."""
-    chance = random.Random(seed)
+    """(module, number of its candidate): from each room in proportion to its lines, without repetition.
+
+    Drawn by the digest of seed and name, so that an edit elsewhere changes few of them.
+    """
     modules = [p for p in sorted(SOURCE.rglob("*.py")) if only in p.as_posix()]
-    lines = {p: len(p.read_text("utf-8").splitlines()) for p in modules}
     rooms: dict[str, int] = {}
-    for path, n in lines.items():
-        rooms[room_of(path)] = rooms.get(room_of(path), 0) + n
+    pools: dict[str, list] = {}
+    for path in modules:
+        room, place = room_of(path), path.relative_to(ROOT).as_posix()
+        rooms[room] = rooms.get(room, 0) + len(path.read_text("utf-8").splitlines())
+        for number, name in enumerate(named(path)):
+            rank = hashlib.sha256(f"{seed} {place} {name}".encode()).hexdigest()
+            pools.setdefault(room, []).append((rank, place, number))
     whole = sum(rooms.values())
     share = {room: count * n // whole for room, n in rooms.items()}
     rest = sorted(rooms, key=lambda room: (-(count * rooms[room] % whole), room))
     for room in rest[: count - sum(share.values())]:
         share[room] += 1
-    out = []
-    for room in sorted(rooms):
-        pool = [
-            (p.relative_to(ROOT).as_posix(), k)
-            for p in modules
-            if room_of(p) == room
-            for k in range(len(candidates(p)))
-        ]
-        out += chance.sample(pool, min(len(pool), share[room]))
-    return out
+    return [
+        (place, number)
+        for room in sorted(rooms)
+        for _, place, number in sorted(pools.get(room, []))[: share[room]]
+    ]
 
 
 # ------------------------------------------------------------------ who must notice
@@ -257,44 +277,143 @@ def content_key() -> str:
     return whole.hexdigest()[:16]
 
 
+def imported(path: Path) -> set[str]:
+    """The modules of helpers, and names in them, that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{a.name}" for a in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {a.name for a in node.names}
+    return {name for name in names if name.startswith("helpers")}
+
+
+def dotted(module: str) -> str:
+    return module.removeprefix("src/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
 def tests_of(module: str) -> list[str]:
-    """Test files that import a module, the one that mirrors it first, those that run kernels last."""
-    dotted = module.removeprefix("src/").removesuffix(".py").replace("/", ".")
-    above, _, stem = dotted.rpartition(".")
-    found = []
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        names = set()
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names |= {node.module} | {f"{node.module}.{a.name}" for a in node.names}
-            elif isinstance(node, ast.Import):
-                names |= {a.name for a in node.names}
-        drawing = above == "helpers.figures" and "helpers.figures" in names
-        if dotted in names or drawing or (stem == "__init__" and above in names):
-            found.append(path)
-    found.sort(key=lambda p: ("miniature" in p.read_text("utf-8"), p.stem != f"test_{stem}", p.as_posix()))
-    return [p.relative_to(ROOT).as_posix() for p in found]
+    """Test files that import a module, the one that mirrors it first.
+
+    A package's test imports its modules through it. Where no test imports a module, those that import its users.
+    """
+    name = dotted(module)
+    above, _, stem = name.rpartition(".")
+    package = above if above.count(".") > 1 else ""
+    imports = {path: imported(path) for path in sorted((ROOT / "tests").rglob("test_*.py"))}
+
+    def found(names: set[str]) -> list[Path]:
+        drawing = {"helpers.figures"} if above == "helpers.figures" else set()
+        return [path for path, known in imports.items() if known & (names | drawing)]
+
+    paths = found({name, package} - {""})
+    if not paths:
+        users = [p for p in SOURCE.rglob("*.py") if name in imported(p)]
+        paths = found({dotted(p.relative_to(ROOT).as_posix()) for p in users})
+    room = name.split(".")[1]
+    mirror = {f"test_{stem}", "test_in_pieces" if room == "build" else ""}
+    paths.sort(key=lambda p: (p.stem not in mirror, p.parent.name != room, len(imports[p]), p.as_posix()))
+    return [p.relative_to(ROOT).as_posix() for p in paths]
 
 
-def chapters_of(module: str) -> list[str]:
-    """Chapters whose result hangs on a module, by the same closure that decides whether they run again."""
+def chapters_of(modules: set[str]) -> dict[str, list[str]]:
+    """Chapters whose result hangs on each module, by the same closure that decides whether they run again."""
     from helpers.chapters.contents import CHAPTERS
     from helpers.study.freshness import Sources
 
-    sources, out = Sources({}), []
+    sources, out = Sources({}), {module: [] for module in sorted(modules)}
     for chapter in CHAPTERS:
         _, imports, _ = sources.notebook(ROOT / "notebooks" / f"{chapter.stem}.ipynb")
-        if module in sources.closure(imports):
-            out.append(chapter.stem)
+        closure = sources.closure(imports)
+        for module in out:
+            if module in closure:
+                out[module].append(chapter.stem)
     return out
 
 
-def _child(project: Path, kind: str, names: list[str]) -> int:
-    """Exit code of the tests, or of the chapters, of a copy of the project; in a fork of this process."""
-    log = project / f"{kind}.log"
+@functools.cache
+def reader():
+    """One reader of sources, which parses each file once."""
+    from helpers.study.freshness import Sources
+
+    return Sources({})
+
+
+def stands_on(noticed: str, module: str, whole: str) -> str:
+    """Digest of what a verdict hangs on: for a survivor all that was judged, else who noticed and all it imports."""
+    if not noticed:
+        return whole
+    sources, parts = reader(), [module, (ROOT / module).read_bytes()]
+    if noticed.startswith("exhibits of "):
+        stem = noticed.removeprefix("exhibits of ")
+        source, names, _ = sources.notebook(ROOT / "notebooks" / f"{stem}.ipynb")
+        parts.append(source)
+    else:
+        test = ROOT / noticed.split("::")[0].removesuffix(" (time limit)")
+        if not test.is_file():
+            return ""
+        names = imported(test)
+        parts += [test.read_bytes(), (ROOT / "tests" / "conftest.py").read_bytes()]
+    for file, code in sorted(sources.closure(names).items()):
+        parts += [file, code]
+    raw = [part.encode() if isinstance(part, str) else part for part in parts]
+    return hashlib.sha256(b"\0".join(raw)).hexdigest()[:16]
+
+
+BUILDS = {"built_once", "miniature", "whole_project"}
+"""Fixtures that build a report: of them only the tiny ones are asked, and only about the room `build`, last."""
+TELLTALES = ("test_the_committed_answers_stand_for_the_code_and_scenarios_as_they_are",)
+"""Tests that any edit of the code fails, whether it is wrong or right: they notice nothing."""
+
+
+class Asked:
+    """A plugin for pytest: which tests run, and the first that fails."""
+
+    def __init__(self, builds: bool, told: Path):
+        self.builds, self.told = builds, told
+
+    def pytest_collection_modifyitems(self, config, items):
+        kept = []
+        for item in items:
+            wanted = set(getattr(item, "fixturenames", ()))
+            dear = wanted & BUILDS
+            right = bool(dear) and "whole_project" not in wanted if self.builds else not dear
+            if right and item.name.split("[")[0] not in TELLTALES:
+                kept.append(item)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+    def tell(self, report):
+        if report.failed and not self.told.exists():
+            self.told.write_text(report.nodeid)
+
+    pytest_runtest_logreport = pytest_collectreport = tell
+
+
+def stored_answers_stand() -> None:
+    """Let committed answers stand for mutated code: that they are of other code would tell of every mutant."""
+    from helpers.design import stored
+
+    right, committed = stored.code, stored.COMMITTED
+
+    def code(compute, sources=None):
+        known = stored.entries(committed / f"{stored.name_of(compute)}.json")
+        return known[0]["code"] if known else right(compute, sources)
+
+    stored.code = code
+
+
+def _child(project: Path, kind: str, names: list[str]) -> str:
+    """What notices in a copy of the project, empty if nothing does: `tests` or `builds` of files, or `chapters`.
+
+    In a fork of this process.
+    """
+    log, told = project / f"{kind}.log", project / "noticed"
+    told.unlink(missing_ok=True)
     pid = os.fork()
     if pid == 0:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT + 10))
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(out, 1)
         os.dup2(out, 2)
@@ -303,51 +422,93 @@ def _child(project: Path, kind: str, names: list[str]) -> int:
         os.environ |= {"PYTHONPATH": str(project / "src"), "ALPORT_DATA": ""}
         code = 1
         with contextlib.suppress(BaseException):
-            if kind == "tests":
-                import pytest
-
-                code = int(pytest.main(["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", *names]))
-                code = 0 if code == 5 else code
-            else:
+            if kind == "chapters":
                 tables = project / "tables"
                 shutil.rmtree(tables, ignore_errors=True)
                 shutil.copytree(project / "data" / "synthetic" / "base", tables / "base")
                 os.environ["ALPORT_DATA"] = str(tables)
+            stored_answers_stand()
+            if kind == "chapters":
                 import in_process
 
-                code = int(any(in_process.differences(stem, "base") for stem in names))
+                for stem in names:
+                    told.write_text(f"exhibits of {stem}")
+                    if in_process.differences(stem, "base"):
+                        os._exit(1)
+                told.unlink()
+                code = 0
+            else:
+                import pytest
+
+                plain = [
+                    "-x",
+                    "-q",
+                    "-m",
+                    "not slow",
+                    "-p",
+                    "no:cacheprovider",
+                    "-p",
+                    "no:nbval",
+                    "-p",
+                    "no:xdist",
+                ]
+                code = int(pytest.main([*plain, *names], plugins=[Asked(kind == "builds", told)]))
+                code = 0 if code == 5 else code
         os._exit(code)
-    end = time.monotonic() + LIMIT
+    end = time.monotonic() + PATIENCE
+    code = 124
     while time.monotonic() < end:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            break
         time.sleep(0.02)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return 124
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    if not code:
+        return ""
+    late = code in (124, -signal.SIGXCPU, -signal.SIGKILL)
+    who = told.read_text() if told.exists() else names[0] if kind != "chapters" else f"exhibits of {names[0]}"
+    return f"{who} (time limit)" if late else who
 
 
-def judge(project: Path, module: str, number: int, chapters: list[str]) -> dict:
-    """Plant one mutant in a copy of the project, and say who noticed it."""
+def judge(project: Path, module: str, number: int, chapters: list[str], without: list[str]) -> dict:
+    """Plant one mutant in a copy of the project, and say who noticed it; those in `without` are not asked."""
     text, told = mutated(ROOT / module, number)
+    chapters = [stem for stem in chapters if f"exhibits of {stem}" not in without]
+    skipped = [f"--deselect={test}" for test in without if "::" in test]
+    began = time.monotonic()
     (project / module).write_text(text)
     try:
-        noticed = ""
-        for test in tests_of(module):
-            code = _child(project, "tests", [test])
-            if code:
-                noticed = f"{test}{' (time limit)' if code == 124 else ''}"
-                break
-        if not noticed:
-            for stem in chapters:
-                if _child(project, "chapters", [stem]):
-                    noticed = f"exhibits of {stem}"
-                    break
+        first, *others = tests_of(module) or [""]
+        noticed = _child(project, "tests", [first, *skipped]) if first else ""
+        if not noticed and others:
+            noticed = _child(project, "tests", [*others, *skipped])
+        if not noticed and chapters:
+            noticed = _child(project, "chapters", chapters)
+        if not noticed and room_of(ROOT / module) == "build":
+            noticed = _child(
+                project, "builds", ["tests/build/test_driver.py", "tests/build/test_publishing.py"]
+            )
     finally:
         shutil.copyfile(ROOT / module, project / module)
-    return {"module": module, "number": number, **told, "noticed": noticed}
+    old, new, occurrence = named(ROOT / module)[number]
+    name = hashlib.sha256(f"{old} {new}".encode()).hexdigest()[:12]
+    seconds = round(time.monotonic() - began)
+    return {
+        "module": module, "number": number, "name": f"{name} {occurrence}", **told,
+        "noticed": noticed, "seconds": seconds,
+    }  # fmt: skip
+
+
+def innocent(project: Path, noticed: str) -> bool:
+    """Whether what noticed a mutant is content with the code as it is."""
+    if noticed.startswith("exhibits of "):
+        return not _child(project, "chapters", [noticed.removeprefix("exhibits of ").partition(" ")[0]])
+    test = noticed.removesuffix(" (time limit)")
+    return not (_child(project, "tests", [test]) or _child(project, "builds", [test]))
 
 
 def copy_of_the_project(folder: Path) -> Path:
@@ -357,31 +518,78 @@ def copy_of_the_project(folder: Path) -> Path:
     return folder
 
 
-def work(share: list[tuple[str, int]], chapters: dict[str, list[str]], folder: Path, answers: Path) -> None:
-    """Judge a share of the mutants; each answer is a line of its own, written when it is known.
+def work(folder: Path, chapters: dict[str, list[str]]) -> None:
+    """Judge mutants: (module, number) a line of the input, the verdict a line of the output.
 
     This process never imports helpers: its forks must find those of the copy.
     """
+    # jsonschema would build a grammar of web addresses that no test needs
+    sys.modules["rfc3987_syntax"] = None
     # what every test imports is loaded once; helpers themselves are not
+    import hypothesis  # noqa: F401
+    import IPython  # noqa: F401
     import lifelines  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
     import pydantic  # noqa: F401
     import pytest  # noqa: F401
     import scipy.stats  # noqa: F401
     import seaborn  # noqa: F401
-    import statsmodels.api  # noqa: F401
+    import statsmodels.api
+    import statsmodels.formula.api  # noqa: F401
     import yaml  # noqa: F401
 
-    project = copy_of_the_project(folder)
-    for module, number in share:
+    # a run that was stopped may be at its last mutant yet
+    held = open(f"{folder}.lock", "w")  # noqa: SIM115 until this process ends
+    fcntl.flock(held, fcntl.LOCK_EX)
+    project, known = copy_of_the_project(folder), {}
+    spoilt: list[str] = []
+    for line in sys.stdin:
+        module, number = json.loads(line)
         assert "helpers" not in sys.modules
-        found = judge(project, module, number, chapters[module])
-        with answers.open("a") as file:
-            file.write(json.dumps(found) + "\n")
-        print(
-            f"{found['noticed'] or 'SURVIVED':<60} {module}:{found['line']}  {found['old']}  ->  {found['new']}",
-            flush=True,
-        )
+        while True:
+            found = judge(project, module, number, chapters[module], spoilt)
+            who = found["noticed"]
+            if who and who not in known:
+                known[who] = innocent(project, who)
+            if not who or known[who]:
+                break
+            if who in spoilt:
+                # a file that can't be loaded, or what needs too long by itself
+                found["noticed"] = ""
+                break
+            spoilt.append(who)
+            print(f"{who} fails without a mutant, and is not asked", file=sys.stderr, flush=True)
+        found["without"] = spoilt
+        print(json.dumps(found), flush=True)
+
+
+def hand_out(
+    left: list[tuple[str, int]], worker: int, chapters: dict, answers: Path, faults: list[str]
+) -> None:
+    """Give one worker a mutant after the other until none is left; each verdict is kept when it is known."""
+    command = [sys.executable, __file__, "--worker", str(CACHE / f"project-{worker}")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, text=True, env=os.environ | {"PYTHONPATH": ""}
+    ) as child:
+        child.stdin.write(json.dumps(chapters) + "\n")
+        while left and not faults:
+            child.stdin.write(json.dumps(left.pop(0)) + "\n")
+            child.stdin.flush()
+            line = child.stdout.readline()
+            if not line:
+                faults.append(f"worker {worker} ended")
+                break
+            found = json.loads(line)
+            found["stands"] = stands_on(found["noticed"], found["module"], content_key())
+            with answers.open("a") as file:
+                file.write(json.dumps(found) + "\n")
+            print(
+                f"{found['noticed'] or 'SURVIVED':<60} {found['seconds']:>4} s  {found['module']}:{found['line']}  "
+                f"{found['old']}  ->  {found['new']}",
+                flush=True,
+            )
+        child.stdin.close()
 
 
 def main() -> int:
@@ -394,49 +602,67 @@ def main() -> int:
     sys.path.insert(0, str(ROOT / "src"))
     key = content_key()
     CACHE.mkdir(parents=True, exist_ok=True)
-    answers = CACHE / f"{key}-{options.seed}.jsonl"
+    answers = CACHE / f"{options.seed}.jsonl"
     wanted = drawn(options.count, options.seed, options.only)
+    names = {}
+    for module, number in wanted:
+        old, new, occurrence = named(ROOT / module)[number]
+        digest = hashlib.sha256(f"{old} {new}".encode()).hexdigest()[:12]
+        names[module, number] = f"{digest} {occurrence}"
 
-    def known() -> dict[tuple[str, int], dict]:
+    def known() -> dict[tuple[str, str], dict]:
         lines = answers.read_text().splitlines() if answers.exists() else []
-        rows = [json.loads(line) for line in lines]
-        return {(row["module"], row["number"]): row for row in rows}
+        rows = {(row["module"], row["name"]): row for row in map(json.loads, lines)}
+        needed = {(module, name) for (module, _), name in names.items()}
+        return {
+            one: row
+            for one, row in rows.items()
+            if one in needed and row["stands"] == stands_on(row["noticed"], row["module"], key)
+        }
 
-    left = [one for one in wanted if one not in known()]
+    before = known()
+    left = [one for one in wanted if (one[0], names[one]) not in before]
     print(f"{len(wanted)} mutants, {len(wanted) - len(left)} of them judged before", flush=True)
-    chapters = {module: chapters_of(module) for module in {module for module, _ in left}}
-    began, children = time.monotonic(), []
-    for k in range(options.workers):
-        command = [sys.executable, __file__, "--worker"]
-        share = json.dumps([left[k :: options.workers], chapters, str(CACHE / f"project-{k}"), str(answers)])
-        child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": ""}
-        )
-        child.stdin.write(share)
-        child.stdin.close()
-        children.append(child)
-    codes = [child.wait() for child in children]
-    rows = [known()[one] for one in wanted if one in known()]
+    chapters = chapters_of({module for module, _ in left})
+    # those of long modules are dear: the workers end together
+    random.Random(options.seed).shuffle(left)
+    began, faults = time.monotonic(), []
+    threads = [
+        threading.Thread(target=hand_out, args=(left, k, chapters, answers, faults), daemon=True)
+        for k in range(options.workers)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for fault in faults:
+        print(fault)
+    found = known()
+    rows = [found[one[0], names[one]] for one in wanted if (one[0], names[one]) in found]
     caught = sum(bool(row["noticed"]) for row in rows)
     minutes = (time.monotonic() - began) / 60
     print(f"{caught} of {len(rows)} noticed ({100 * caught / max(len(rows), 1):.0f} %), {minutes:.0f} min")
-    if any(codes) or len(rows) < len(wanted) or options.only:
-        return int(any(codes))
-    before = json.loads(TABLE.read_text()) if TABLE.exists() else {"mutants": []}
-    why = {(r["module"], r["old"], r["new"]): r.get("why", "") for r in before["mutants"]}
+    without = sorted({who for row in rows if not row["noticed"] for who in row["without"]})
+    if without:
+        print(f"no table: survivors were not shown to {', '.join(without)}, which fail without a mutant")
+        faults += without
+    if faults or len(rows) < len(wanted) or options.only or content_key() != key:
+        return int(bool(faults))
+    old = json.loads(TABLE.read_text()) if TABLE.exists() else {"mutants": []}
+    why = {(r["module"], r["old"], r["new"]): r.get("why", "") for r in old["mutants"]}
+    lines = []
     for row in rows:
-        del row["number"]
-        if not row["noticed"]:
-            row["why"] = why.get((row["module"], row["old"], row["new"]), "")
-    text = ",\n".join(json.dumps(row) for row in rows)
+        one = {name: row[name] for name in ("module", "line", "old", "new", "noticed")}
+        if not one["noticed"]:
+            one["why"] = why.get((one["module"], one["old"], one["new"]), "")
+        lines.append(json.dumps(one, ensure_ascii=False))
     head = f'"key": "{key}", "seed": {options.seed}, "noticed": {caught}, "of": {len(rows)}'
-    TABLE.write_text(f'{{{head}, "mutants": [\n{text}\n]}}\n')
+    TABLE.write_text(f'{{{head}, "mutants": [\n' + ",\n".join(lines) + "\n]}\n")
     return int(caught < 0.9 * len(rows))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--worker"]:
-        share, chapters, folder, answers = json.load(sys.stdin)
-        work([tuple(one) for one in share], chapters, Path(folder), Path(answers))
+    if sys.argv[1:2] == ["--worker"]:
+        work(Path(sys.argv[2]), json.loads(sys.stdin.readline()))
     else:
         sys.exit(main())

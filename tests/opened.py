@@ -1,10 +1,13 @@
 """What chapters open and import while they run: their cells in this process, watched by an audit hook.
 
-    python tests/opened.py STEM ...
+    python tests/opened.py STEM_OR_MODULE ...
+
+Modules, `helpers...`, are loaded only.
 
 prints JSON: the paths below any folder `truth/` that were opened or listed, and the modules of `helpers` loaded.
 """
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -25,8 +28,11 @@ def main() -> None:
     from in_process import shown
 
     sys.addaudithook(watch)
-    for stem in sys.argv[1:]:
-        shown(stem)
+    for name in sys.argv[1:]:
+        if name.partition(".")[0] == "helpers":
+            importlib.import_module(name)
+        else:
+            shown(name)
     loaded = sorted(name for name in sys.modules if name.split(".")[0] == "helpers")
     print(json.dumps({"truth": TRUTH, "modules": loaded}))
 

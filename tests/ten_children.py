@@ -28,6 +28,7 @@ EVENTS = {  # PARAMCD: (children with the event, children not evaluable)
     "UPCRF": ("P2 M1 M3 M4 M5", "P4"),
     "UPCRC": ("P2 M1 M4", "P4"),
     "UPCRS": ("P2 M1 M4", "P4"),
+    "UPCRA": ("P2 M1 M4", "P4"),
     "P24F": ("P1 P2 M1", "P4"),
     "P24C": ("P1 P2 M1", "P4"),
     "P24S": ("P2 M1", "P4"),
@@ -61,7 +62,8 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         row = {
             "USUBJID": child, "TRT01P": arm, "TRT01PN": float(arm == "hUC-MSC"), "SEX": "M", "GENOTYPE": "X-linked",
             "RASFL": "Y", "UPCRBL": base, "TZERODT": ZERO, "UPCRFL": "Y" if base >= 0.2 else "N", "PPROTFL": "Y",
-            "RESCDT": date(rescue), "RASCHDT": date(changes.get("ras")),
+            "RESCDT": date(rescue), "RASCHDT": date(changes.get("ras")), "NOREMDT": date(rescue), "RASSTDT": pd.NaT,
+            "NINFUS": 2.0,
             "EOSSTT": "DISCONTINUED" if "left" in changes else "COMPLETED",
             "DCSREAS": "family moved" if "left" in changes else None, "EOSDT": date(changes.get("left", 365)),
         }  # fmt: skip
@@ -87,6 +89,7 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
             adtte.append(
                 {"USUBJID": child, "TRT01P": arm, "TRT01PN": float(arm == "hUC-MSC"), "PARAMCD": code,
                  "AVAL": 12.0 if path.strip(". ") else 0.0, "CNSR": (1.0 - hit) if inside else 2.0,
+                 "CNFMONTH": 12.0 if path.strip(". ") else 0.0, "HORIZON": 12.0,
                  "ANL01FL": "Y" if inside else "N", "LMONTH": 0.0, "RMONTH": np.nan}
             )  # fmt: skip
     adae = [

@@ -1,9 +1,9 @@
-"""Executable analysis plan for NCT06731192, in eight rooms.
+"""Executable analysis plan for NCT06731192, in nine rooms.
 
 `study` what was planned, `trial` what happens to children, `estimators` statistics that know nothing of this
-trial, `analysis` what it means, `design` what the trial can show, `figures` how it is drawn, `chapters` how it
-is said, `build` how it is made. A room imports only from those before it, and `analysis` never from `trial`:
-`docs/architecture.md` has the picture.
+trial, `analysis` what it means, `intake` what a site sent, `design` what the trial can show, `figures` how it is
+drawn, `chapters` how it is said, `build` how it is made. A room imports only from those before it, and neither
+`analysis` nor `intake` from `trial`: `docs/architecture.md` has the picture.
 """
 
 import os
@@ -21,3 +21,7 @@ class Problem(ValueError):
 
     It says which file, row, column or parameter, what was found, and what is allowed or to be done.
     """
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in the place of a traceback."""
+        return [f"Problem: {self}"]

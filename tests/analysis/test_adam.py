@@ -13,10 +13,10 @@ from helpers.study.protocol import VISITS
 from helpers.trial import conduct, record
 
 MONTH = 30.4375
-TARGET = {0: -28, 1: -14, **{v.number: v.day for v in VISITS}}
+TARGET = {0: -28, 1: -21, **{v.number: v.day for v in VISITS}}
 NAMES = {0: "Screening", 1: "Baseline", **{v.number: v.name for v in VISITS}}
 ZERO = pd.Timestamp("2025-03-15")
-"""Planned day of the last infusion; consent 28 days and the first infusion 14 days before it."""
+"""Planned day of the last infusion; consent 28, randomisation 21 and the first infusion 14 days before it."""
 BIRTH = pd.Timestamp("2015-02-15")
 
 
@@ -40,7 +40,8 @@ def site(**children) -> adam.Raw:
     upcr, creatinine, ...: {visit number: value}; beyond: {(test, visit number): "<" or ">"}; given:
     infusions given; products: of the two infusions, else those of the arm; rescue, ras: day of the change, or days;
     left: day of leaving; ended: day of the last contact of who stayed; shift: {visit number: actual minus target day};
-    events: [(day, event)]; sex. Height and weight are measured at every attended visit.
+    events: [(day, event)] or [(day, event, {column: value})]; sex. Height and weight are measured at every attended
+    visit.
     """
     rows = {name: [] for name in adam.Raw.__dataclass_fields__}
     for k, (child, story) in enumerate(children.items()):
@@ -87,10 +88,11 @@ def site(**children) -> adam.Raw:
                 rows["treatments"].append(
                     {**who, "date": day(change), "treatment": treatment, "change": "started"}
                 )
-        for number, (start, event) in enumerate(story.get("events", []), start=1):
+        for number, (start, event, *more) in enumerate(story.get("events", []), start=1):
             rows["events"].append(
-                {**who, "event_no": number, "event": event, "start_date": day(start), "end_date": day(start + 2),
-                 "serious": "no", "within_24h": "no"}
+                {**who, "event_no": number, "event": event, "term": f"some {event}", "start_date": day(start),
+                 "end_date": day(start + 2), "severity": "mild", "serious": "no", "related": "no",
+                 "within_24h": "no", **(more[0] if more else {})}
             )  # fmt: skip
         rows["disposition"].append(
             {**who, "status": "completed" if left is None else "left",
@@ -131,7 +133,7 @@ def hand():
     }
 
 
-WEEK2, WEEK4, WEEK8, MONTH3, YEAR = 14, 28, 56, 91, 365
+WEEK2, WEEK4, WEEK8, MONTH3, MONTH10, YEAR = 14, 28, 56, 91, 304, 365
 NAN = np.nan
 
 
@@ -140,18 +142,27 @@ NAN = np.nan
     [
         ("remits", "UPCRF", 0, WEEK2, -14, WEEK2),
         ("remits", "UPCRC", 0, WEEK2, -14, WEEK2),
-        ("remits", "UPCRS", 1, YEAR, YEAR, NAN),
+        ("remits", "UPCRS", 1, MONTH10, MONTH10, NAN),  # sustained from month 12 on would be one visit
         ("never", "UPCRF", 1, YEAR, YEAR, NAN),
         ("low baseline", "UPCRC", 2, 0, -14, NAN),
         ("leaves at once", "UPCRC", 1, 0, -14, NAN),
         ("rescued", "UPCRF", 0, MONTH3, WEEK8, MONTH3),
-        ("rescued", "UPCRC", 1, YEAR, YEAR, NAN),
+        ("rescued", "UPCRC", 1, MONTH10, MONTH10, NAN),
         ("second infusion only", "UPCRC", 0, WEEK2, 0, WEEK2),
-        ("no infusion", "UPCRC", 1, YEAR, YEAR, NAN),
+        ("no infusion", "UPCRC", 1, MONTH10, MONTH10, NAN),
         ("no baseline", "UPCRC", 2, 0, -14, NAN),
-        ("leaves later", "UPCRC", 1, WEEK8, WEEK8, NAN),
+        ("leaves later", "UPCRF", 1, WEEK8, WEEK8, NAN),
+        (
+            "leaves later",
+            "UPCRC",
+            1,
+            WEEK4,
+            WEEK4,
+            NAN,
+        ),  # weeks 2, 4 and 8: from week 4 on, week 8 is 28 days later
+        ("leaves later", "UPCRS", 1, 42, WEEK4, NAN),  # week 6 was missed: two visits from it on would be one
         ("at month 12", "UPCRF", 0, YEAR, 304, YEAR),
-        ("at month 12", "UPCRC", 1, YEAR, YEAR, NAN),
+        ("at month 12", "UPCRC", 1, MONTH10, MONTH10, NAN),
     ],
 )
 def test_time_to_remission_by_hand(hand, child, code, cnsr, aval, left, right):
@@ -159,6 +170,50 @@ def test_time_to_remission_by_hand(hand, child, code, cnsr, aval, left, right):
     found = [row["CNSR"], row["AVAL"] * MONTH, row["LMONTH"] * MONTH, row["RMONTH"] * MONTH]
     assert found == pytest.approx([cnsr, aval, left, right], nan_ok=True)
     assert row["ANL01FL"] == ("N" if cnsr == 2 else "Y")
+
+
+@pytest.mark.parametrize(
+    ("child", "code", "month"),
+    [
+        ("remits", "UPCRC", 42),  # weeks 2, 4 and 6: week 6 confirms
+        ("leaves later", "UPCRC", WEEK8),  # censored where it was seen last
+        ("never", "UPCRC", YEAR),
+        ("leaves at once", "UPCRC", 0),
+        ("remits", "UPCRF", WEEK2),
+    ],
+)
+def test_the_confirming_visit_dates_it_otherwise(hand, child, code, month):
+    assert hand["adtte"].loc[(child, code), "CNFMONTH"] * MONTH == pytest.approx(month)
+
+
+def test_events_can_begin_up_to_the_horizon(hand):
+    found = hand["adtte"].reset_index().groupby("PARAMCD")["HORIZON"].unique().map(lambda x: x.tolist())
+    days = {
+        "F": YEAR,
+        "C": MONTH10,
+        "S": MONTH10,
+        "A": MONTH10 - 14,
+    }  # 14: half-width of the window of month 10
+    for code, values in found.items():
+        assert np.array(values) * MONTH == pytest.approx([days[code[-1]]])
+
+
+def test_actual_days_decide_anew_what_confirms():
+    """Week 2 on day 17 and week 6 on day 42 are 25 days apart: week 8 must confirm, and doesn't in `b`."""
+    shift = {2: 3}
+    made = adam.Adam(
+        site(
+            a={"upcr": {0: 1.0, **path(0.4, 0.4, 0.4, 0.4)}, "shift": shift},
+            b={"upcr": {0: 1.0, **path(0.4, 0.4, 0.4, 0.9)}, "shift": shift},
+        ),
+        Parameters(),
+    )
+    rows = made.adtte().set_index(["USUBJID", "PARAMCD"])
+    assert rows.loc[("a", "UPCRC"), "CNSR"] == rows.loc[("b", "UPCRC"), "CNSR"] == 0
+    assert rows.loc[("a", "UPCRA"), "ACTMONTH"] * MONTH == pytest.approx(17)
+    assert rows.loc[("b", "UPCRA"), "CNSR"] == 1
+    # at risk to week 4, 28 days before week 8
+    assert rows.loc[("b", "UPCRA"), "ACTMONTH"] * MONTH == pytest.approx(WEEK4)
 
 
 def test_actual_days_and_dates_by_hand(hand):
@@ -184,8 +239,69 @@ def test_observation_ends_with_the_plan_where_the_last_contact_was_later():
         site(a={"upcr": {0: 1.0, **path(0.9)}, "ended": 371, "shift": {12: 6}}, b={}), Parameters()
     )
     row = made.adtte().set_index(["USUBJID", "PARAMCD"]).loc[("a", "UPCRC")]
-    assert [row["AVAL"] * MONTH, row["EOSMONTH"] * MONTH] == pytest.approx([14, 365])
+    # a single visit: nothing could be confirmed
+    assert [row["AVAL"] * MONTH, row["EOSMONTH"] * MONTH] == pytest.approx([0, 365])
     assert made.adsl()["EOSDT"].iloc[0] == day(371)
+
+
+def changed(
+    change: str, ratio: float | None = None, treatment: str = "RAS inhibitor", p: Parameters | None = None
+):
+    """ADSL of a child to whom this change of treatment happened on day 30."""
+    raw = site(a={"upcr": {0: 1.0, **FLAT}, "ras": 30}, b={})
+    raw.treatments["change"], raw.treatments["dose_ratio"] = change, np.nan if ratio is None else ratio
+    raw.treatments["treatment"] = treatment
+    return adam.Adam(raw, p or Parameters()).adsl().set_index("USUBJID").loc["a"]
+
+
+@pytest.mark.parametrize(
+    ("change", "ratio", "column"),
+    [
+        ("started", None, "RASCHDT"),  # in a child without it, a second agent, another class
+        ("raised", None, "RASCHDT"),
+        ("raised", 1.26, "RASCHDT"),
+        ("raised", 1.25, None),  # not more than a quarter: it may follow growth
+        ("raised", 1.0, None),
+        ("lowered", 0.5, "RASSTDT"),
+        ("stopped", None, "RASSTDT"),
+    ],
+)
+def test_what_counts_as_a_change_of_ras_inhibition(change, ratio, column):
+    row = changed(change, ratio)
+    for name in ("RASCHDT", "RASSTDT"):
+        assert row[name] == day(30) if name == column else pd.isna(row[name])
+    assert pd.isna(row["NOREMDT"])
+    assert row["PPROTFL"] == "Y"
+
+
+def test_the_ratio_that_counts_is_the_plans():
+    assert pd.isna(changed("raised", 1.5, p=Parameters(ras_raise_from=1.6))["RASCHDT"])
+    assert changed("started", treatment="rescue")["NOREMDT"] == day(30)
+
+
+@pytest.mark.parametrize(
+    ("reason", "none_after"),
+    [
+        ("death", 80),
+        ("kidney replacement", 80),
+        ("consent withdrawn for harm", 80),
+        ("moved away", None),
+        ("adverse event", None),
+    ],
+)
+def test_ways_out_after_which_there_is_no_remission(reason, none_after):
+    """Seen without remission to week 8, then gone: known to have none, or only not seen."""
+    raw = site(a={"upcr": {0: 1.0, **path(0.9, 0.9, 0.9, 0.9)}, "left": 80}, b={})
+    raw.disposition.loc[raw.disposition["usubjid"] == "a", "reason"] = reason
+    made = adam.Adam(raw, Parameters())
+    row = made.adsl().set_index("USUBJID").loc["a"]
+    assert row["NOREMDT"] == day(none_after) if none_after else pd.isna(row["NOREMDT"])
+    state = made.endpoints["UPCR"].state[0].tolist()
+    assert state == [0] * 4 + [0 if none_after else -1] * 7
+    # at risk to the end, without the event
+    assert made.adtte().set_index(["USUBJID", "PARAMCD"]).loc[
+        ("a", "UPCRC"), "AVAL"
+    ] * MONTH == pytest.approx(MONTH10 if none_after else WEEK4)
 
 
 def test_the_first_of_two_rescues_counts():
@@ -255,20 +371,20 @@ def codes(made: adam.Adam, endpoint: str) -> list[tuple[float, float]]:
 
 def test_dipstick_by_hand():
     """Negative (0) or trace (1) after 1+ (2) or more."""
-    assert codes(others(dipstick={0: 2, **path(2, 1, 0, 1, 2)}), "DIP") == [(0, 28), (0, 28), (1, 91)]
+    assert codes(others(dipstick={0: 2, **path(2, 1, 0, 1, 2)}), "DIP") == [(0, 28), (0, 28), (1, 56)]
     assert codes(others(dipstick={0: 1, **path(0, 0, 0)}), "DIP") == [(2, 0)] * 3
 
 
 def test_24_hour_protein_by_hand():
     """Below 4 mg/m2/h, or at least half below baseline; evaluable from 4 on."""
-    assert codes(others(protein_24h={0: 20.0, **path(10.0, 10.1, 3.9)}), "P24") == [(0, 14), (1, 42), (1, 42)]
+    assert codes(others(protein_24h={0: 20.0, **path(10.0, 10.1, 3.9)}), "P24") == [(0, 14), (1, 14), (1, 28)]
     assert codes(others(protein_24h={0: 5.0, **path(4.0, 3.9, None, 2.0)}), "P24") == [
         (0, 28),
         (0, 28),
         (0, 28),
     ]
     assert codes(others(protein_24h={0: 3.9, **path(1.0)}), "P24") == [(2, 0)] * 3
-    assert codes(others(protein_24h={0: 4.0, **path(3.9)}), "P24") == [(0, 14), (1, 14), (1, 14)]
+    assert codes(others(protein_24h={0: 4.0, **path(3.9)}), "P24") == [(0, 14), (1, 0), (1, 0)]
 
 
 def test_haematuria_by_hand():
@@ -281,7 +397,7 @@ def test_renal_improvement_by_hand():
     """eGFR 0.413 x 140 cm x 88.4 / creatinine: 80 umol/L gives 63.9, 66 gives 77.4 (+21 %), 67 gives +19 %."""
     height = {0: 140.0, **path(*[140.0] * 11)}
     serum = {0: 80.0, **path(67.0, 66.0, 66.0, 66.0, 80.0)}
-    assert codes(others(height=height, creatinine=serum), "GFR") == [(0, 28), (0, 28), (1, 91)]
+    assert codes(others(height=height, creatinine=serum), "GFR") == [(0, 28), (0, 28), (1, 56)]
     normal = {0: 56.0, **path(30.0)}  # eGFR 91.3: a rise may be hyperfiltration
     assert codes(others(height=height, creatinine=normal), "GFR") == [(2, 0)] * 3
     made = others(height=height, creatinine=serum)
@@ -318,13 +434,15 @@ def test_dysmorphic_cells_where_the_plan_reads_them():
     raw = site(a={"rbc": {0: 100.0, **path(50.0)}, "rbc_dysmorphic": {0: 60.0, **path(8.0, 8.0, 8.0)}}, b={})
     made = adam.Adam(raw, Parameters(haematuria_cells="dysmorphic"))
     assert codes(made, "HEM")[1] == (0, 14)
-    assert codes(adam.Adam(raw, Parameters()), "HEM")[1] == (1, 14)
+    assert codes(adam.Adam(raw, Parameters()), "HEM")[1] == (1, 0)
 
 
 @pytest.mark.parametrize(
     ("samples", "upcr", "base", "dtype"),
     [
         ("eligibility", {0: 1.0}, 1.0, None),
+        ("eligibility", {0: 1.0, 1: 4.0}, 1.0, None),
+        ("eligibility", {1: 4.0}, 4.0, None),
         ("separate", {0: 1.0, 1: 4.0}, 4.0, None),
         ("separate", {0: 1.0}, 1.0, None),  # the last value before the first infusion
         ("separate", {1: 4.0}, 4.0, None),
@@ -354,27 +472,47 @@ def test_variables_that_adam_requires():
         "ARM": "hUC-MSC", "TRT01P": "hUC-MSC",
     }  # fmt: skip
     assert not {"STUDYID", "USUBJID", "AESEQ", "AETERM", "AEDECOD", "AESER"} - set(adae)
-    assert adae[["AETERM", "AEDECOD"]].to_numpy().tolist() == [["fever", "fever"]]
+    assert adae[["AETERM", "AEDECOD"]].to_numpy().tolist() == [["some fever", "fever"]]
+
+
+def flags_of(children: dict[str, dict], p: Parameters | None = None) -> dict[str, dict[tuple[str, str], str]]:
+    """LOQFL of each child by parameter and visit, where it is not empty."""
+    # own: a sample from after the infusion is told of and not refused
+    adlb = adam.Adam(site(**children, last={}), p or Parameters(), own=True).adlb()
+    told = adlb[adlb["LOQFL"].notna()]
+    return {
+        child: dict(zip(zip(rows["PARAMCD"], rows["AVISIT"], strict=True), rows["LOQFL"], strict=True))
+        for child, rows in ((child, told[told["USUBJID"] == child]) for child in children)
+    }
 
 
 def flags(child: dict, p: Parameters | None = None) -> dict[tuple[str, str], str]:
     """LOQFL by parameter and visit where it is not empty, of the one child."""
-    adlb = adam.Adam(site(a=child, b={}), p or Parameters()).adlb()
-    rows = adlb[(adlb["USUBJID"] == "a") & adlb["LOQFL"].notna()]
-    return dict(zip(zip(rows["PARAMCD"], rows["AVISIT"], strict=True), rows["LOQFL"], strict=True))
+    return flags_of({"a": child}, p)["a"]
 
 
 def test_the_qualifier_of_every_test_is_kept():
-    for code, (_, source) in adam.PARAMS.items():
-        if source in UNITS:
-            # red cells above the dysmorphic ones, of which they are the whole
-            child = {"rbc": {0: 9.0, 2: 9.0}} | {
-                source: dict.fromkeys((0, 2), {"height": 140.0, "creatinine": 60.0}.get(source, 5)),
-                "beyond": {(source, 2): "<"},
-            }
-            assert flags(child)[code, "Week 2"] == "Y"
-            assert flags({**child, "beyond": {(source, 2): ">"}})[code, "Week 2"] == "H"
-            assert flags({**child, "beyond": {(source, 0): "<"}})[code, "Baseline"] == "Y"
+    measured = {code: source for code, (_, source) in adam.PARAMS.items() if source in UNITS}
+    marked = {
+        "below": (2, "<", "Week 2", "Y"),
+        "above": (2, ">", "Week 2", "H"),
+        "first": (0, "<", "Baseline", "Y"),
+    }
+    children = {
+        # red cells above the dysmorphic ones, of which they are the whole
+        f"{code} {name}": {"rbc": {0: 9.0, 2: 9.0}}
+        | {
+            source: dict.fromkeys((0, 2), {"height": 140.0, "creatinine": 60.0}.get(source, 5)),
+            "beyond": {(source, visit): sign},
+        }
+        for code, source in measured.items()
+        for name, (visit, sign, _, _) in marked.items()
+    }
+    found = flags_of(children)
+    assert len(measured) >= 8
+    for code in measured:
+        for name, (_, _, visit, flag) in marked.items():
+            assert found[f"{code} {name}"][code, visit] == flag, (code, name)
 
 
 def test_red_cells_below_quantification_at_week_2():
@@ -398,9 +536,49 @@ def test_egfr_is_above_its_limit_where_creatinine_or_cystatin_c_is_below():
 def test_a_baseline_carries_the_qualifiers_of_the_samples_it_is_made_of():
     child = {"upcr": {0: 0.4, 1: 0.3}}
     mean = Parameters(baseline_samples="mean of both")
+    alone = Parameters(baseline_samples="eligibility")
     first, second = ({**child, "beyond": {("upcr", k): "<"}} for k in (0, 1))
-    assert flags(first) == {}
-    assert flags(second) == flags(first, mean) == flags(second, mean) == {("PROTCRT", "Baseline"): "Y"}
+    by_one, told = flags_of({"first": first, "second": second}, alone), {("PROTCRT", "Baseline"): "Y"}
+    # taken within an infection: not in the mean, nor is its qualifier
+    ill = {**second, "events": [(-22, "infection")]}
+    assert by_one == {"first": told, "second": {}}
+    assert flags_of({"first": first, "second": second, "ill": ill}, mean) == {
+        "first": told, "second": told, "ill": {},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("upcr", "events", "base", "dtype"),
+    [
+        (
+            {0: 1.0, 1: 4.0},
+            [(-22, "infection")],
+            1.0,
+            None,
+        ),  # days -22 to -20: the sample of day -21 is left out
+        ({0: 1.0, 1: 4.0}, [(-21, "fever")], 1.0, None),
+        ({0: 1.0, 1: 4.0}, [(-23, "infection")], 1.0, None),  # its last day counts
+        ({0: 1.0, 1: 4.0}, [(-24, "infection")], 2.0, "AVERAGE"),
+        ({0: 1.0, 1: 4.0}, [(-20, "infection")], 2.0, "AVERAGE"),
+        ({0: 1.0, 1: 4.0}, [(-22, "other")], 2.0, "AVERAGE"),
+        ({0: 1.0, 1: 4.0}, [(-29, "infection")], 4.0, None),
+        ({0: 1.0, 1: 4.0}, [(-29, "infection"), (-22, "fever")], 2.0, "AVERAGE"),  # no other sample
+        ({1: 4.0}, [(-22, "fever")], 4.0, None),
+    ],
+)
+def test_a_baseline_sample_of_an_ill_child_counts_only_where_there_is_no_other(upcr, events, base, dtype):
+    blood = {0: 50.0, 1: 60.0}
+    made = adam.Adam(site(a={"upcr": upcr, "creatinine": blood, "events": events}, b={}), Parameters())
+    rows = made.adlb().query("USUBJID == 'a' and ABLFL == 'Y'").set_index("PARAMCD")
+    assert rows.loc["PROTCRT", "AVAL"] == pytest.approx(base)
+    assert rows.loc["PROTCRT", "DTYPE"] == dtype
+    assert rows.loc["CREAT", "AVAL"] == 55.0  # a fever does not move creatinine
+
+
+@pytest.mark.parametrize(("shift", "base"), [(0, 2.0), (1, 1.0), (-3, 2.0)])
+def test_a_second_sample_from_after_randomisation_is_not_in_the_mean(shift, base):
+    made = adam.Adam(site(a={"upcr": {0: 1.0, 1: 4.0}, "shift": {1: shift}}, b={}), Parameters())
+    assert made.adsl()["UPCRBL"].iloc[0] == pytest.approx(base)
 
 
 @pytest.mark.parametrize("sign", ["<", ">"])
@@ -410,17 +588,22 @@ def test_a_single_baseline_carries_the_qualifier_of_its_own_sample_alone(sign, m
     child = {"upcr": {0: 0.4, 1: 0.3}, "beyond": {("upcr", marked): sign}}
     told = {("PROTCRT", "Baseline"): {"<": "Y", ">": "H"}[sign]}
     separate, mean = (Parameters(baseline_samples=way) for way in ("separate", "mean of both"))
-    late = {**child, "shift": {1: 1}}
+    late = {**child, "shift": {1: 8}}
     alone = {**child, "upcr": {marked: 0.4}}
-    assert flags(child, separate) == (told if marked == 1 else {})
-    assert flags(late, separate) == flags(late, mean) == (told if marked == 0 else {})
-    assert flags(child, mean) == flags(alone, separate) == flags(alone, mean) == told
+    by_last = flags_of({"child": child, "late": late, "alone": alone}, separate)
+    by_mean = flags_of({"child": child, "late": late, "alone": alone}, mean)
+    assert by_last["child"] == (told if marked == 1 else {})
+    assert by_last["late"] == by_mean["late"] == (told if marked == 0 else {})
+    assert by_mean["child"] == by_last["alone"] == by_mean["alone"] == told
 
 
 def test_a_value_after_the_first_infusion_is_no_baseline():
     made = adam.Adam(
-        site(a={"upcr": {0: 1.0, 1: 4.0}, "shift": {1: 1}}, b={}), Parameters(baseline_samples="separate")
+        site(a={"upcr": {0: 1.0, 1: 4.0}, "shift": {1: 8}}, b={}),
+        Parameters(baseline_samples="separate"),
+        own=True,
     )
+    assert "visits.baseline" in set(made.findings["code"])
     assert made.adsl()["UPCRBL"].iloc[0] == 1.0
 
 
@@ -436,6 +619,30 @@ def test_treatment_emergent_by_hand():
     adae = tables.check("adae", made.adae())
     assert adae["TRTEMFL"].tolist() == ["N", "Y", "Y", "N", "Y", "N"]
     assert adae["ASTDY"].tolist() == [-15, -14, 200, -14, 0, 5]
+
+
+def test_adverse_events_by_hand():
+    """Ongoing where there is no last day; what nobody judged stays empty; under what was received."""
+    unjudged = {"severity": None, "related": None, "serious": None}
+    made = adam.Adam(
+        site(
+            a={"events": [(5, "other", {"term": "rash", "severity": "severe", "related": "yes", "serious": "yes"}),
+                          (360, "infection", {"end_date": pd.NaT})]},
+            b={"events": [(0, "fever", {"end_date": day(0), "within_24h": "yes"})], "products": ("Placebo", "Placebo")},
+            c={"events": [(9, "other", unjudged)], "given": (False, False)},
+        ),
+        Parameters(),
+        own=True,
+    )  # fmt: skip
+    adae = tables.check("adae", made.adae())
+    assert adae["AETERM"].tolist() == ["rash", "some infection", "some fever", "some other"]
+    assert adae["ADURN"].fillna(-1).tolist() == [3, -1, 1, 3]
+    assert adae["AEENRTPT"].tolist() == [None, "ONGOING", None, None]
+    assert adae["AESEV"].tolist() == ["severe", "mild", "mild", None]
+    assert adae["AEREL"].fillna("").tolist() == ["Y", "N", "N", ""]
+    assert adae["AESER"].tolist() == ["Y", "N", "N", None]
+    assert adae["TRT01P"].tolist() == ["Placebo", "Placebo", "hUC-MSC", "Placebo"]
+    assert adae["TRT01A"].fillna("").tolist() == ["Placebo", "Placebo", "Placebo", ""]
 
 
 def test_event_indicator_is_the_opposite_of_cnsr(hand):
@@ -490,7 +697,7 @@ def test_ugly_data_still_make_whole_tables(story):
     for name in ("adsl", "adlb", "adtte", "adae"):
         tables.check(name, getattr(made, name)())
     assert len(made.adsl()) == children
-    assert len(made.adtte()) == children * 15
+    assert len(made.adtte()) == children * 20
     events = int((made.adtte().query("PARAMCD == 'UPCRC'")["CNSR"] == 0).sum())
     assert events == (children if story == "all remit at the first visit" else 0)
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hand_made import MONTHS, adtte
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from helpers.analysis import adam, between_visits
 from helpers.estimators import discrete_time, interval_censored, survival
@@ -28,26 +29,25 @@ def test_without_a_gap_the_estimate_is_the_share_that_remitted():
     assert msc["n"].eq(20).all()
 
 
-def test_the_band_holds_95_per_cent_of_the_resamples():
-    """The share in a resample of n children is binomial: its 2.5 and 97.5 % points are known."""
+def test_the_band_is_wilson_s_where_nobody_missed_a_visit():
+    """The share in a resample of n children is binomial, so that the effective number is that of the children."""
     found = between_visits.interval_curve(adtte(FORTY, TWENTY), "UPCRC", seed=1, resamples=20_000)
-    assert (stats.binom.ppf([0.025, 0.975], 40, 0.4) != stats.binom.ppf([0.05, 0.95], 40, 0.4)).all()
     for arm, n, visit, share in (("Placebo", 40, 11, 0.4), ("Placebo", 40, 2, 0.2), ("hUC-MSC", 20, 11, 0.5)):
         row = found[(found["arm"] == arm) & (found["time"] == MONTHS[visit])].iloc[0]
-        ends = stats.binom.ppf([0.025, 0.975], n, share) / n
-        assert [row["lower"], row["upper"]] == pytest.approx(list(ends), abs=1e-4)
+        ends = proportion_confint(share * n, n, method="wilson")
+        assert [row["lower"], row["upper"]] == pytest.approx(list(ends), abs=4e-3)
 
 
-def test_no_band_where_no_resample_differs_and_limits_the_right_way_round():
+def test_where_no_resample_differs_the_band_is_that_of_the_children_seen():
     found = between_visits.interval_curve(adtte(FORTY, [(11, False)] * 5), "UPCRC", seed=1)
     assert found["resamples"].eq(between_visits.RESAMPLES).all()
-    assert found["tail_se"].iloc[0] == pytest.approx(100 * np.sqrt(0.025 * 0.975 / 500))
+    assert found["spread_se"].iloc[0] == pytest.approx(100 / np.sqrt(2 * 499))
     placebo, msc = (found[found["arm"] == arm] for arm in ARMS)
-    assert placebo["lower"].isna().tolist() == [True] + [False] * 10
-    within = placebo.dropna()
+    within = placebo.iloc[1:]
     assert ((within["lower"] < within["estimate"]) & (within["estimate"] < within["upper"])).all()
-    assert msc["lower"].isna().all()
-    assert msc["upper"].isna().all()
+    for rows, n in ((placebo.iloc[:1], 40), (msc, 5)):
+        assert rows["lower"].to_numpy() == pytest.approx(0, abs=1e-12)
+        assert rows["upper"].to_numpy() == pytest.approx(proportion_confint(0, n, method="wilson")[1])
     assert msc["note"].str.contains("no events").all()
 
 
@@ -146,8 +146,8 @@ def test_contrasts_of_the_base_trial_are_the_estimators_own():
     rows = adam.events(table, "UPCRC")
     found = between_visits.contrasts(table).iloc[:2]
     time, event, arm = rows["time"], rows["event"], rows["arm"]
-    share = survival.cumulative_difference(time, event, arm, MONTHS[11], method="log-log")
-    mean = survival.rmst_difference(time, event, arm, MONTHS[11])
+    share = survival.cumulative_difference(time, event, arm, MONTHS[10], method="log-log")
+    mean = survival.rmst_difference(time, event, arm, MONTHS[10])
     assert found["estimate"].tolist() == pytest.approx([100 * share.estimate, mean.estimate], rel=1e-5)
     assert found["lower"].tolist() == pytest.approx([100 * share.lower, mean.lower], rel=1e-5)
     assert found["upper"].tolist() == pytest.approx([100 * share.upper, mean.upper], rel=1e-5)

@@ -90,6 +90,86 @@ def test_confirm_days(confirm_days, path, confirmed):
     assert endpoint(path, Parameters(confirm_days=confirm_days))[1] == confirmed
 
 
+def by_loop(path, days, least):
+    """(index of the confirming visit, whether it could be confirmed) of each visit, read from the sentence."""
+    answer = []
+    for v, state in enumerate(path):
+        later = [w for w in range(v + 1, len(path)) if path[w] >= 0]
+        far = [w for w in later if days[w] - days[v] >= least]
+        could = bool(far)
+        holds = could and state > 0 and all(path[w] > 0 for w in later if w <= far[0])
+        answer.append((far[0] if holds else -1, could))
+    return answer
+
+
+@pytest.mark.parametrize("least", [0, 14, 28, 29, 60, 366])
+def test_what_confirms_and_who_is_at_risk_by_a_plain_loop(least):
+    rng = np.random.default_rng(7)
+    state = rng.choice([-1, 0, 1], (300, 11), p=[0.25, 0.3, 0.45]).astype(np.int8)
+    for days in (DAYS, DAYS + rng.integers(-3, 4, state.shape)):
+        by = [by_loop(s, d, least) for s, d in zip(state, np.broadcast_to(days, state.shape), strict=True)]
+        found = derive.confirming(state, days, least), derive.confirmable(state, days, least)
+        assert found[0].tolist() == [[w for w, _ in row] for row in by]
+        assert found[1].tolist() == [[c for _, c in row] for row in by]
+    # leading axes are free
+    assert np.array_equal(derive.confirming(state.reshape(3, 100, 11), DAYS, least).reshape(300, 11),
+                          derive.confirming(state, DAYS, least))  # fmt: skip
+
+
+@pytest.mark.parametrize(("least", "at_risk"), [(1, [0, 1, 2, 3, 4]), (2, [0, 1, 2, 3]), (4, [0]), (5, [])])
+def test_a_sustained_remission_needs_its_visits_ahead(least, at_risk):
+    assert np.flatnonzero(derive.sustainable(states("nr.n r.. ...."), least)).tolist() == at_risk
+
+
+@given(st.lists(st.sampled_from([-1, 0, 1]), min_size=11, max_size=11), st.integers(0, 100))
+def test_every_confirmed_remission_begins_where_one_is_at_risk(path, least):
+    state = np.array(path, np.int8)
+    risk = derive.confirmable(state, DAYS, least)
+    assert not (derive.confirmed(state, DAYS, least) & ~risk).any()
+    # and a visit at risk is decided whatever the missing visits would have held
+    better = np.where(state < 0, np.int8(1), state)
+    assert not (derive.confirmed(state, DAYS, least) & ~derive.confirmed(better, DAYS, least)).any()
+
+
+X = np.nan
+
+
+@pytest.mark.parametrize(
+    ("values", "mean"),
+    [
+        ([2.0] * 11, 2.0),
+        (
+            [float(d) for d in DAYS],
+            (14 + 365) / 2,
+        ),  # linear in time: the middle, though most visits come early
+        ([1.0, *[X] * 9, 3.0], 2.0),
+        (
+            [0.0, *[X] * 7, 0.0, 1.0, X],
+            0.5 * 60 / 290,
+        ),  # weeks 2 to month 10; a triangle between days 244 and 304
+        ([X] * 8 + [7.0, X, X], 7.0),  # a single value, at month 8
+        ([1.0] * 8 + [X] * 3, X),  # month 6 is not after month 6
+        ([X] * 11, X),
+    ],
+)
+def test_time_weighted_mean_by_hand(values, mean):
+    assert derive.time_weighted(np.array(values), DAYS, 183) == pytest.approx(mean, nan_ok=True)
+    assert derive.time_weighted(np.array([values, [0.0] * 11]), DAYS, 183).shape == (2,)
+
+
+@given(st.lists(st.one_of(st.just(np.nan), st.floats(-3, 3)), min_size=11, max_size=11), st.floats(-2, 2))
+def test_time_weighted_mean_is_numpys_trapezoid(values, shift):
+    y, seen = np.array(values), ~np.isnan(values)
+    found = derive.time_weighted(y, DAYS, 183)
+    if not (seen & (DAYS > 183)).any():
+        assert np.isnan(found)
+        return
+    days = DAYS[seen]
+    expected = np.trapezoid(y[seen], days) / (days[-1] - days[0]) if len(days) > 1 else y[seen][0]
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert derive.time_weighted(y + shift, DAYS, 183) == pytest.approx(expected + shift, abs=1e-9)
+
+
 @pytest.mark.parametrize(("least", "sustained"), [(1, MONTH12), (2, NEVER)])
 def test_sustained_visits(least, sustained):
     assert endpoint("nnnn nnn nnnr", Parameters(sustained_visits=least))[2] == sustained
@@ -193,6 +273,11 @@ def test_after_rescue_there_is_no_remission():
     path = states("rrrr .rn rrrr")
     month5 = np.array(150.0)
     assert derive.after_rescue(path, DAYS, month5).tolist() == states("rrrr .rn nnnn").tolist()
+    # a visit missed after it has its answer
+    assert (
+        derive.after_rescue(states("rrrr .rr ...r"), DAYS, month5).tolist()
+        == states("rrrr .rn nnnn").tolist()
+    )
     on_the_day = derive.after_rescue(path, DAYS, np.array(122.0))
     assert on_the_day.tolist() == states("rrrr .nn nnnn").tolist()
     assert derive.after_rescue(path, DAYS, np.array(np.inf)).tolist() == path.tolist()
@@ -214,7 +299,7 @@ def test_the_upcr_endpoint_is_response_evaluability_rescue_and_confirmation():
     base = np.array([1.0, 1.0, 0.1])
     e = derive.upcr_endpoint(upcr, base, DAYS, PLAN, np.array([np.inf, 15.0, np.inf]))
     assert e.evaluable.tolist() == [True, True, False]
-    assert e.state[:, :3].tolist() == [[1, -1, 1], [1, -1, 0], [-1, -1, -1]]
+    assert e.state[:, :3].tolist() == [[1, -1, 1], [1, 0, 0], [-1, -1, -1]]
     assert e.first.tolist() == [WEEK2, WEEK2, NEVER]
     assert e.confirmed.tolist() == [WEEK2, NEVER, NEVER]
     # completed data sets of the same children
@@ -307,3 +392,88 @@ def test_a_missing_value_is_never_a_remission_and_lower_is_never_worse(values, b
         lower = derive.upcr_response(upcr * 0.9, np.array(base), p)
         assert (lower >= response).all()
         assert np.array_equal(derive.in_remission(response) > 0, response > 0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "base", "upcr", "met"),
+    [
+        (derive.Rule(fall=0.3), 1.0, [0.7, 0.71], [1, 0]),
+        (derive.Rule(fall=0.3), 3.0, [3 * 0.7, 2.11], [1, 0]),  # 2.0999999999999996 is 70 % on paper
+        (derive.Rule(limit=0.3, strict=True), 1.0, [0.29, 0.3, 0.1 + 0.2], [1, 0, 0]),
+        (derive.Rule(limit=0.7), 1.0, [0.7, 0.71], [1, 0]),
+        (derive.Rule(limit=1.5, fall=0.4, beyond=True), 2.5, [1.5, 1.49, 0.5], [0, 1, 1]),
+        (derive.Rule(limit=1.5, fall=0.4, beyond=True), 5.0, [1.5, 1.51, 2.9], [1, 0, 0]),
+        (derive.Rule(limit=0.7), 1.0, [np.nan, 0.5], [-1, 1]),
+        (derive.Rule(fall=0.3), np.nan, [0.1, np.nan], [-1, -1]),
+    ],
+)
+def test_rules_of_others_at_their_limits(rule, base, upcr, met):
+    assert derive.rule_state(np.array(upcr), np.array(base), rule).tolist() == met
+
+
+def test_who_can_be_judged_by_a_rule():
+    base = np.array([0.1, 0.2, 0.3, 0.7, 0.71, 1.5, np.nan])
+    judged = {
+        derive.Rule(fall=0.3): [0, 1, 1, 1, 1, 1, 0],
+        derive.Rule(limit=0.3, strict=True): [0, 0, 1, 1, 1, 1, 0],
+        derive.Rule(limit=0.7): [0, 0, 0, 0, 1, 1, 0],
+        derive.Rule(limit=1.5, fall=0.4, beyond=True): [0, 0, 0, 0, 0, 0, 0],
+    }
+    for rule, found in judged.items():
+        assert derive.rule_evaluable(base, rule, Parameters()).tolist() == [bool(x) for x in found]
+
+
+TYPES = (np.float32, np.float64, "longdouble")
+
+
+@pytest.mark.parametrize("mine", TYPES)
+@pytest.mark.parametrize("theirs", TYPES)
+def test_an_exact_fall_is_one_whatever_the_precision_of_the_two_values(mine, theirs):
+    """Every pair of reported values whose fall is exactly 50 %, and those one hundredth above and below."""
+    p = Parameters()
+    hundredths = np.arange(20, 2000)
+    base = (2 * hundredths / 100).astype(theirs)
+    for step, response in ((0, True), (-1, True), (1, False)):
+        upcr = ((hundredths + step) / 100).astype(mine)
+        found = derive.in_remission(derive.upcr_response(upcr[:, None], base, p))[:, 0]
+        assert (found == response).all()
+        rise = derive.risen(base[:, None], upcr, 1.0)[:, 0]
+        assert (rise == (step <= 0)).all()
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_value_at_a_limit_is_at_it_whatever_its_precision(kind):
+    p = Parameters()
+    limit = np.array([p.haematuria_limit], dtype=kind)
+    assert derive.at_most(limit, p.haematuria_limit) == 1
+    assert not derive.above(limit, p.haematuria_limit)
+    assert not derive.below(limit, p.haematuria_limit)
+    assert derive.at_least(limit, p.haematuria_limit)
+    assert derive.evaluable_upcr(np.array([0.2], dtype=kind), p)
+    assert derive.protein_24h_state(np.array([[4.0]], kind), np.array([5.0], kind), p) == 0
+
+
+def test_what_is_no_number_is_refused():
+    for values in (np.array([["a"]]), [["1,5"]]):
+        with pytest.raises(ValueError, match="could not convert"):
+            derive.upcr_response(values, [1.0], Parameters())
+
+
+def test_days_that_do_not_ascend_are_refused():
+    state = np.ones((1, 3), np.int8)
+    with pytest.raises(ValueError, match="days must ascend"):
+        derive.confirmed(state, np.array([0, 56, 28]), 28)
+
+
+def test_no_visit_and_plain_lists_are_answered_too():
+    none = np.empty((3, 0), np.int8)
+    for act in (derive.first, derive.last_seen, lambda state: derive.sustained(state, 2)):
+        assert act(none).tolist() == [-1, -1, -1]
+    assert derive.confirmed(none, [], 28).shape == (3, 0)
+    left, right = derive.interval(derive.first(none), none, [], -14.0)
+    assert left.tolist() == [-14.0] * 3
+    assert np.isinf(right).all()
+    assert derive.first([[0, 1, -1]]).tolist() == [1]
+    assert derive.last_seen([[0, 1, -1]]).tolist() == [1]
+    assert derive.sustained([[0, 1, 1]], 2).tolist() == [1]
+    assert derive.confirmed([[0, 1, 1]], [0, 28, 56], 28).tolist() == [[False, True, False]]

@@ -169,21 +169,23 @@ def test_the_arms_boxes_by_hand():
         ("allocated", "Placebo", None, 3),
         ("treated", "Placebo", None, 2),
         ("discontinued", "Placebo", None, 2),
-        ("analysed", "Placebo", None, 2),
+        ("analysed", "Placebo", None, 3),
         ("allocated", "hUC-MSC", None, 2),
         ("treated", "hUC-MSC", None, 2),
         ("discontinued", "hUC-MSC", None, 2),
-        ("analysed", "hUC-MSC", None, 1),
+        ("analysed", "hUC-MSC", None, 2),
     ]
     assert told(found[found["reason"].notna()]) == [
-        ("allocated", "Placebo", "not evaluable", 1),
         ("treated", "Placebo", "both infusions", 1),
         ("discontinued", "Placebo", "moved away", 1),
         ("discontinued", "Placebo", "no reason", 1),
-        ("allocated", "hUC-MSC", "not evaluable", 1),
+        ("analysed", "Placebo", "evaluable", 2),
+        ("analysed", "Placebo", "not evaluable", 1),
         ("treated", "hUC-MSC", "both infusions", 2),
         ("discontinued", "hUC-MSC", "adverse event", 1),
         ("discontinued", "hUC-MSC", "moved away", 1),
+        ("analysed", "hUC-MSC", "evaluable", 1),
+        ("analysed", "hUC-MSC", "not evaluable", 1),
     ]
 
 

@@ -70,8 +70,9 @@ def raw():
              ("m1", "infection", day(61), "yes", "no"), ("p2", "other", day(-27), "no", "no")],
         ),
         treatments=table(
-            "usubjid date treatment",
-            [("p1", day(30), "RAS inhibitor"), ("p1", day(60), "RAS inhibitor"), ("m1", day(90), "rescue")],
+            "usubjid date treatment change",
+            [("p1", day(30), "RAS inhibitor", "started"), ("p1", day(60), "RAS inhibitor", "raised"),
+             ("m1", day(90), "rescue", "started"), ("m2", day(20), "RAS inhibitor", "stopped")],
         ),
         disposition=table(
             "usubjid status reason date",
@@ -142,7 +143,7 @@ def test_marks_are_what_happened_when_it_happened(raw):
         ("rescue", 90),
     ]
     assert found["kind"].value_counts().to_dict() == {
-        "visit": 36, "infusion": 6, "fever": 2, "RAS change": 2, "missed": 1, "adverse event": 1,
+        "visit": 36, "infusion": 6, "fever": 2, "RAS change": 3, "missed": 1, "adverse event": 1,
         "serious adverse event": 1, "rescue": 1, "drop-out": 1,
     }  # fmt: skip
     (missed,) = found.loc[found["kind"] == "missed", "month"]
@@ -154,7 +155,7 @@ def test_marks_are_what_happened_when_it_happened(raw):
 @pytest.mark.parametrize(
     ("item", "placebo", "msc"),
     [("both_infusions", 1, 1), ("one_infusion", 1, 1), ("postponed", 0, 1), ("ras_at_consent", 2, 0),
-     ("ras_changed", 1, 0), ("rescue", 0, 1)],
+     ("ras_changed", 1, 0), ("ras_stopped", 0, 1), ("rescue", 0, 1)],
 )  # fmt: skip
 def test_treatment(raw, item, placebo, msc):
     """Only the first infusion counts as postponed; two changes of a child are one child."""

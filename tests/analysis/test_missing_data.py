@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from scipy import stats
+from scipy import optimize, stats
 from ten_children import tables
 
 from helpers.analysis import course, missing_data, remission, repeated_measures
@@ -41,13 +41,13 @@ def of(found: pd.DataFrame, outcome: str) -> pd.DataFrame:
 
 
 def test_every_assignment_by_hand(hand):
-    """1 of 4 on placebo with two undetermined, 2 of 5 on hUC-MSC with none."""
+    """1 of 5 on placebo with two undetermined, 2 of 5 on hUC-MSC with none."""
     found = missing_data.tipping_point(hand, P)
     assert found["responders0"].tolist() == [0, 1, 2]
     assert found["responders1"].tolist() == [0, 0, 0]
-    assert found["difference"].to_numpy() == pytest.approx([0.4 - 0.25, 0.4 - 0.5, 0.4 - 0.75])
-    assert found[["n0", "n1"]].to_numpy().tolist() == [[4, 5]] * 3
-    limits = proportions.miettinen_nurminen(3, 4, 2, 5)
+    assert found["difference"].to_numpy() == pytest.approx([0.4 - 0.2, 0.4 - 0.4, 0.4 - 0.6])
+    assert found[["n0", "n1"]].to_numpy().tolist() == [[5, 5]] * 3
+    limits = proportions.boschloo_interval(3, 5, 2, 5)
     assert tuple(found.loc[2, ["lower", "upper"]]) == pytest.approx(limits)
     assert "p" not in found
 
@@ -86,7 +86,7 @@ def test_counted_handlings(base):
         one = rows.loc[handling]
         assert tuple(one[["placebo_n", "placebo_N", "msc_n", "msc_N"]]) == expected
         assert one["estimate"] == pytest.approx(100 * (expected[2] / expected[3] - expected[0] / expected[1]))
-        limits = proportions.miettinen_nurminen(*expected)
+        limits = proportions.boschloo_interval(*expected)
         assert (one["lower"] / 100, one["upper"] / 100) == pytest.approx(limits)
         assert np.isnan(one["monte_carlo"])
     # What imputation adds can only lie between the extremes of the tipping point.
@@ -110,25 +110,36 @@ def test_imputed_remission_by_a_plain_loop(base):
     evaluable = (adsl["UPCRFL"] == "Y").to_numpy()
     rescue = (adsl["RESCDT"] - adsl["TZERODT"]).dt.days.fillna(np.inf).to_numpy()
     ends = np.exp(upcr.baseline)
-    differences, variances = [], []
+    differences, each = [], []
     for one in filled:
         shares = {}
         for arm in (0, 1):
             hits = [
-                confirmed(np.round(np.exp(one[i]) * ends[i], 10), ends[i], rescue[i])
-                for i in np.flatnonzero(evaluable & (upcr.arm == arm))
+                evaluable[i] and confirmed(np.round(np.exp(one[i]) * ends[i], 10), ends[i], rescue[i])
+                for i in np.flatnonzero(upcr.arm == arm)
             ]
             shares[arm] = np.mean(hits), len(hits)
         differences.append(shares[1][0] - shares[0][0])
-        variances.append(sum(share * (1 - share) / n for share, n in shares.values()))
+        each.append(shares)
     m = len(differences)
     assert m == missing_data.IMPUTATIONS
-    row = of(found, missing_data.REMISSION).loc[("mar", 1.0)]
-    total = np.mean(variances) + (1 + 1 / m) * np.var(differences, ddof=1)
+    # literally: whoever reads the frame asks for its outcomes by these names
+    row = of(found, "remission").loc[("mar", 1.0)]
+    assert set(found["outcome"]) == {"remission", "upcr"}
     assert row["estimate"] == pytest.approx(100 * np.mean(differences), rel=1e-9)
     assert row["monte_carlo"] == pytest.approx(100 * np.std(differences, ddof=1) / np.sqrt(m), rel=1e-9)
-    half = (row["upper"] - row["lower"]) / 2
-    assert half / 100 / np.sqrt(total) == pytest.approx(stats.norm.ppf(0.975), rel=0.02)
+    limits = {}
+    for arm in (0, 1):
+        q, n = np.array([shares[arm][0] for shares in each]), each[0][arm][1]
+        r = (1 + 1 / m) * q.var(ddof=1) / (q * (1 - q) / n).mean()
+        wide = stats.t.ppf(0.975, (m - 1) * (1 + 1 / r) ** 2) * np.sqrt((1 + r) / n)
+        ends = [
+            optimize.brentq(lambda p, q, w: q.mean() - p - w * np.sqrt(p * (1 - p)), a, b, args=(q, s * wide))
+            for s, a, b in ((1, 0, q.mean()), (-1, q.mean(), 1))
+        ]
+        limits[arm] = np.abs(q.mean() - ends)
+    assert row["estimate"] - row["lower"] == pytest.approx(100 * np.hypot(limits[1][0], limits[0][1]))
+    assert row["upper"] - row["estimate"] == pytest.approx(100 * np.hypot(limits[1][1], limits[0][0]))
     assert (row["placebo_N"], row["msc_N"]) == (primary["placebo_N"][0], primary["msc_N"][0])
 
 
@@ -164,7 +175,8 @@ def test_imputation_is_that_of_the_seed(base):
     assert list(again) == [
         ("mar", 1.0),
         ("jump_to_reference", 1.0),
-        *(("delta", d) for d in missing_data.DELTAS),
+        ("delta", 1.25),
+        ("delta", 1.5),
     ]
     assert (again["mar", 1.0].values == completed["mar", 1.0].values).all()
     other = missing_data.imputed(upcr, P.model_copy(update={"seed": P.seed + 1}))["mar", 1.0].values
@@ -202,7 +214,7 @@ def test_course_rows_against_the_fit_and_statsmodels(base):
 def test_there_is_no_imputed_remission_after_rescue(base):
     primary, adsl, upcr, fit, *_ = base
     placebo = adsl["TRT01P"] == "Placebo"
-    rescued = adsl.assign(RESCDT=adsl["RESCDT"].mask(placebo, adsl["TZERODT"]))
+    rescued = adsl.assign(NOREMDT=adsl["NOREMDT"].mask(placebo, adsl["TZERODT"]))
     before, after = (
         of(missing_data.handlings(primary, one, upcr, fit, P), missing_data.REMISSION)["estimate"]["mar", 1.0]
         for one in (adsl, rescued)

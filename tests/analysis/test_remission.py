@@ -23,10 +23,23 @@ def base():
 def test_primary_by_hand():
     adsl, adlb, adtte, _ = tables()
     row = remission.primary(adsl, adlb, adtte, P).iloc[0]
-    assert (row["placebo_n"], row["placebo_N"], row["placebo_undetermined"]) == (1, 4, 2)
+    assert row["set"] == "all_randomised"
+    assert (row["placebo_n"], row["placebo_N"], row["placebo_undetermined"]) == (1, 5, 2)
     assert (row["msc_n"], row["msc_N"], row["msc_undetermined"]) == (2, 5, 0)
-    assert row["difference"] == pytest.approx(15)
-    assert row["p"] == pytest.approx(stats.boschloo_exact([[2, 1], [3, 3]], n=64).pvalue, rel=1e-6)
+    assert row["difference"] == pytest.approx(20)
+    assert row["p"] == pytest.approx(stats.boschloo_exact([[2, 1], [3, 4]], n=64).pvalue, rel=1e-6)
+    assert not row["decided"]
+
+
+def test_the_supplement_of_the_primary_by_hand():
+    """P4, whose baseline lies below the threshold, is left out; no second p-value."""
+    adsl, adlb, adtte, _ = tables()
+    found = remission.primary(adsl, adlb, adtte, P)
+    row = found.iloc[1]
+    assert list(found["set"]) == ["all_randomised", "evaluable"]
+    assert (row["placebo_n"], row["placebo_N"], row["placebo_undetermined"]) == (1, 4, 2)
+    assert (row["msc_n"], row["msc_N"], row["difference"]) == (2, 5, pytest.approx(15))
+    assert np.isnan(row["p"])
     assert not row["decided"]
 
 
@@ -38,13 +51,33 @@ def test_the_decision_is_p_at_or_below_alpha():
         assert remission.primary(adsl, adlb, adtte, plan)["decided"].iloc[0] == decided
 
 
-def test_primary_without_evaluable_children_has_no_p_value():
+@pytest.mark.parametrize(
+    ("kept", "note"),
+    [([], "no child in Placebo"), (["P4"], "no evaluable child assessed in Placebo")],
+)
+def test_primary_of_an_arm_without_a_rate_has_no_p_value(kept, note):
     adsl, adlb, adtte, _ = tables()
-    adtte.loc[(adtte["PARAMCD"] == "UPCRC") & (adtte["TRT01P"] == "Placebo"), "ANL01FL"] = "N"
-    row = remission.primary(adsl, adlb, adtte, P).iloc[0]
+    gone = (adtte["TRT01P"] == "Placebo") & ~adtte["USUBJID"].isin(kept)
+    row = remission.primary(adsl, adlb, adtte[~gone], P).iloc[0]
     assert np.isnan(row["p"])
     assert not row["decided"]
-    assert row["note"] == "no evaluable child in Placebo"
+    assert row["note"] == note
+
+
+@pytest.mark.parametrize(("base", "open_"), [(np.nan, True), (0.1, False), (1.0, True)])
+def test_a_missing_baseline_leaves_the_answer_open_and_a_low_one_does_not(base, open_):
+    """P3, who was never seen, with an evaluable, a low, and no baseline."""
+    adsl, adlb, adtte, _ = tables()
+    adsl.loc[adsl["USUBJID"] == "P3", "UPCRBL"] = base
+    if not base >= 0.2:
+        adtte.loc[adtte["USUBJID"] == "P3", ["ANL01FL", "CNSR"]] = ["N", 2.0]
+    found = remission.undetermined(adsl, adlb, adtte, P).set_index("child")
+    assert ("P3" in found.index) == open_
+    if open_:
+        assert found.loc["P3", "evaluable"] == (base >= 0.2)
+    primary = remission.primary(adsl, adlb, adtte, P)
+    assert primary["placebo_N"].tolist() == [5, 4 - (not base >= 0.2)]
+    assert primary["placebo_undetermined"].tolist() == [1 + open_, 1 + (base >= 0.2)]
 
 
 def test_undetermined_by_hand():
@@ -53,6 +86,7 @@ def test_undetermined_by_hand():
     assert found.to_dict("list") == {
         "arm": ["Placebo", "Placebo"],
         "child": ["P3", "P5"],
+        "evaluable": [True, True],
         "last": [None, "Month 8"],
         "missing": [11, 2],
         "remission": [0, 0],
@@ -100,7 +134,7 @@ def test_undetermined_trajectories(states, open_):
 
 def test_nothing_is_undetermined_after_rescue():
     adsl, adlb, adtte = trajectory(*[N] * 9, None, None)
-    rescued = adsl.assign(RESCDT=ZERO + pd.Timedelta(days=250))
+    rescued = adsl.assign(NOREMDT=ZERO + pd.Timedelta(days=250))
     assert len(remission.undetermined(rescued, adlb, adtte, P)) == 0
 
 
@@ -113,9 +147,9 @@ def test_sets_by_hand():
     adsl, _, adtte, _ = tables()
     found = remission.by_set(adsl, adtte)
     assert counts(found, "set") == {
-        "evaluable": ((1, 4), (2, 5)),
         "all_randomised": ((1, 5), (2, 5)),
-        "per_protocol": ((1, 4), (1, 3)),
+        "evaluable": ((1, 4), (2, 5)),
+        "per_protocol": ((1, 5), (1, 3)),
     }
 
 
@@ -124,10 +158,10 @@ def test_visits_by_hand():
     found = remission.by_visit(adsl, adlb, adtte)
     by = counts(found, "visit")
     assert list(by) == [*(v.name for v in VISITS), remission.EVER]
-    assert by["Week 2"] == ((1, 4), (2, 5))  # P2; M1, M5; M2 after rescue
-    assert by["Week 6"] == ((1, 4), (1, 5))
-    assert by["Month 12"] == ((1, 4), (3, 5))
-    assert by[remission.EVER] == ((1, 4), (4, 5))
+    assert by["Week 2"] == ((1, 5), (2, 5))  # P2; M1, M5; M2 after rescue
+    assert by["Week 6"] == ((1, 5), (1, 5))
+    assert by["Month 12"] == ((1, 5), (3, 5))
+    assert by[remission.EVER] == ((1, 5), (4, 5))
     rows = found.set_index("visit")
     assert rows["placebo_seen"].tolist() == [3] * 9 + [2, 2, 3]
     assert rows["msc_seen"].tolist() == [5] * 12
@@ -139,19 +173,19 @@ def test_measures_by_hand():
     adsl, adlb, adtte, _ = tables()
     by = counts(remission.endpoints(adsl, adlb, adtte, P), "measure", "kind")
     assert len(by) == 20
-    assert by["UPCR", "confirmed"] == ((1, 4), (2, 5))
-    assert by["UPCR", "ever"] == ((1, 4), (4, 5))
-    assert by["UPCR", "sustained"] == ((1, 4), (2, 5))
-    assert by["UPCR", "month12"] == ((1, 4), (3, 5))
-    assert by["P24", "confirmed"] == ((2, 4), (1, 5))
-    assert by["P24", "sustained"] == ((1, 4), (1, 5))
-    assert by["DIP", "ever"] == ((0, 3), (1, 5))
+    assert by["UPCR", "confirmed"] == ((1, 5), (2, 5))
+    assert by["UPCR", "ever"] == ((1, 5), (4, 5))
+    assert by["UPCR", "sustained"] == ((1, 5), (2, 5))
+    assert by["UPCR", "month12"] == ((1, 5), (3, 5))
+    assert by["P24", "confirmed"] == ((2, 5), (1, 5))
+    assert by["P24", "sustained"] == ((1, 5), (1, 5))
+    assert by["DIP", "ever"] == ((0, 5), (1, 5))
     assert by["HEM", "confirmed"] == ((1, 5), (0, 0))
     assert by["GFR", "month12"] == ((0, 5), (0, 5))
 
 
 def test_every_measure_is_judged_on_its_own_laboratory_test(base):
-    """Month 12 of the base study by plain pandas: the children evaluable for a measure, its words at the last visit."""
+    """Month 12 of the base study by plain pandas: the children asked, a measure's words at the last visit."""
     adsl, adlb, adtte = base
     by = counts(remission.endpoints(adsl, adlb, adtte, P), "measure", "kind")
     codes = {"UPCR": "PROTCRT", "P24": "PROT24H", "DIP": "DIPPROT", "HEM": "RBCURINE", "GFR": "GFRBSCRT"}
@@ -161,7 +195,8 @@ def test_every_measure_is_judged_on_its_own_laboratory_test(base):
         words = last[(last["PARAMCD"] == code) & last["USUBJID"].isin(rows["USUBJID"])]
         hit = words[words["AVALCAT1"].notna() & (words["AVALCAT1"] != "none")]
         for k, arm in enumerate(ARMS):
-            evaluable = (rows["TRT01P"] == arm).sum()
+            of = adsl if measure in remission.PROTEIN else rows
+            evaluable = (of["TRT01P"] == arm).sum()
             assert by[measure, "month12"][k] == ((hit["TRT01P"] == arm).sum(), evaluable)
             event = ((rows["CNSR"] == 0) & (rows["TRT01P"] == arm)).sum()
             assert by[measure, "confirmed"][k] == (event, evaluable)
@@ -180,6 +215,14 @@ def test_states_of_each_child_by_hand():
     assert list(states.loc["M2"]) == ["none"] * 11  # rescued on day 10
     arms = adsl.set_index("USUBJID")["TRT01P"]
     assert (found["arm"] == found["child"].map(arms)).all()
+
+
+def test_states_are_counted_once_each():
+    adsl, adlb, _, _ = tables()
+    n = remission.state_counts(remission.each_child(adsl, adlb)).set_index("state")["n"].to_dict()
+    assert n == dict(
+        zip((*remission.STATES, "seen", "in remission"), (1, 29, 56, 1, 12, 86, 30), strict=True)
+    )
 
 
 def test_only_who_left_has_dropped_out():

@@ -40,7 +40,7 @@ def made(measure, children=40, seed=1) -> pd.DataFrame:
     out["base"] = np.repeat(wide[:, 0], len(DAYS))
     out["change"] = out["value"] / out["base"] if measure.ratio else out["value"] - out["base"]
     out["month"] = np.tile(np.array(DAYS) / 30.4375, children)
-    return out.assign(below=False, zero=False)
+    return out.assign(below=False, zero=False, base_bound=False)
 
 
 def without(values, child, *visits):
@@ -135,13 +135,13 @@ def test_n_counts_those_with_a_baseline_and_a_value_at_the_visit():
     assert [means["average", arm] for arm in ARMS] == [19, 20]
 
 
-def test_month_12_by_three_methods():
+def test_month_12_by_four_methods():
     values = without(without(made(UPCR), 0, "Month 12"), 3, "Month 12")
     data = repeated_measures.arrays(values, UPCR)
     fit, welch = repeated_measures.mmrm(data), course.contrasts(values, UPCR)
     found = repeated_measures.month12(data, fit, welch).set_index("method")
-    assert found.index.tolist() == ["mmrm", "ancova", "welch"]
-    assert found[["n_placebo", "n_msc"]].to_numpy().tolist() == [[20, 20], [19, 19], [19, 19]]
+    assert found.index.tolist() == ["mmrm", "ancova", "ancova_hc2", "welch"]
+    assert found[["n_placebo", "n_msc"]].to_numpy().tolist() == [[20, 20], [19, 19], [19, 19], [19, 19]]
     between, _ = least_squares(values, "Month 12", UPCR)
     limits = ["estimate", "lower", "upper"]
     assert found.loc["ancova", limits].tolist() == pytest.approx(between)
@@ -246,5 +246,39 @@ def test_too_few_children_give_no_number():
     for frame in (repeated_measures.means(fit, data), repeated_measures.contrasts(fit, data)):
         assert frame[["estimate", "lower", "upper"]].isna().all(axis=None)
     three = repeated_measures.month12(data, fit, course.contrasts(values, UPCR)).set_index("method")
-    assert three["estimate"].isna().tolist() == [True, True, False]
+    assert three["estimate"].isna().tolist() == [True, True, True, False]
     assert three.loc["ancova", "message"].startswith("too few children")
+
+
+def test_strata_are_a_covariate_of_the_models():
+    """Complete data: at month 12 MMRM and ANCOVA are least squares with baseline, arm and RAS inhibition."""
+    values = made(UPCR)
+    ras = pd.Series(np.arange(40) % 3 == 0, values["child"].unique())
+    values["ras"] = values["child"].map(ras)
+    # children on RAS inhibition fall further, and more of them are in one arm
+    values.loc[values["ras"] & (values["visit"] != "Baseline"), "value"] *= 0.6
+    data = repeated_measures.arrays(values, UPCR)
+    assert data.covariates.shape == (40, 1)
+    fit = repeated_measures.mmrm(data)
+    frame = repeated_measures.month12(data, fit, course.contrasts(values, UPCR)).set_index("method")
+    last = pd.DataFrame(
+        {"y": data.change[:, -1], "x": data.baseline, "arm": data.arm, "ras": data.covariates[:, 0]}
+    )
+    wanted = smf.ols("y ~ x + arm + ras", last).fit()
+    assert frame.loc["ancova", "estimate"] == pytest.approx(np.exp(wanted.params["arm"]))
+    assert [frame.loc["ancova", "lower"], frame.loc["ancova", "upper"]] == pytest.approx(
+        list(np.exp(wanted.conf_int().loc["arm"]))
+    )
+    without_it = repeated_measures.mmrm(repeated_measures.arrays(values.drop(columns="ras"), UPCR))
+    assert fit.contrast({"arm[11]": 1}).se < without_it.contrast({"arm[11]": 1}).se
+    # nothing to adjust for where all are alike
+    assert repeated_measures.arrays(values.assign(ras=True), UPCR).covariates is None
+
+
+def test_the_frame_names_strata_only_where_the_plan_has_them():
+    adsl, adlb = (load("base").read(name) for name in ("adsl", "adlb"))
+    plain = course.tidy(adsl, adlb, UPCR, P)
+    strata = course.tidy(adsl, adlb, UPCR, Parameters(strata="RAS inhibition"))
+    assert "ras" not in plain
+    by_child = strata.drop_duplicates("child").set_index("child")["ras"]
+    assert by_child.equals(adsl.set_index("USUBJID")["RASFL"].eq("Y").rename_axis("child").rename("ras"))

@@ -16,12 +16,43 @@ P = Parameters()
 def test_strategies_by_hand():
     adsl, adlb, _, adae = tables()
     assert counts(strategies.estimands(adsl, adlb, adae, P), "strategy") == {
-        "main": ((1, 4), (2, 5)),  # P2; M1, M4
-        "ras": ((1, 4), (1, 5)),  # M4 remits after its change of RAS inhibition
-        "rescue": ((1, 4), (3, 5)),  # M2 remits after rescue
-        "infection": ((1, 4), (3, 5)),  # M5 without weeks 6 and 8 holds from week 2 to month 3
-        "per_protocol": ((1, 4), (1, 3)),  # without M2 and M4
+        "main": ((1, 5), (2, 5)),  # P2; M1, M4
+        "ras": ((1, 5), (1, 5)),  # M4 remits after its change of RAS inhibition
+        "rescue": ((1, 5), (3, 5)),  # M2 remits after rescue
+        "infection": ((1, 5), (3, 5)),  # M5 without weeks 6 and 8 holds from week 2 to month 3
+        "per_protocol": ((1, 5), (1, 3)),  # without M2 and M4
     }
+
+
+def test_events_are_counted_by_child_and_arm():
+    adsl, adlb, _, adae = tables()
+    adsl.loc[adsl["USUBJID"] == "P3", "DCSREAS"] = "death"
+    adsl.loc[adsl["USUBJID"] == "M5", ["NINFUS", "RASSTDT"]] = [1.0, date(30)]
+    found = strategies.occurred(adsl, adlb, adae).set_index(["item", "arm"])
+    assert found["n"].unstack("arm")[["Placebo", "hUC-MSC"]].to_dict("index") == {
+        "infusion": {"Placebo": 0, "hUC-MSC": 1},
+        "ras": {"Placebo": 0, "hUC-MSC": 1},
+        "ras_stop": {"Placebo": 0, "hUC-MSC": 1},
+        "rescue": {"Placebo": 0, "hUC-MSC": 1},
+        "terminal": {"Placebo": 1, "hUC-MSC": 0},
+        "infection": {"Placebo": 0, "hUC-MSC": 3},
+    }
+    assert (found["N"] == 5).all()
+
+
+@pytest.mark.parametrize(
+    ("day", "rescue", "strategy"), [(100, None, "rescue"), (100, 20, "main"), (20, 100, "rescue")]
+)
+def test_death_ends_remission_under_every_strategy_and_rescue_only_under_the_plan(day, rescue, strategy):
+    """M1 in remission throughout: from day 20 on there is none to confirm after week 2; from day 100 on there was."""
+    adsl, adlb, _, adae = tables()
+    first = min(day, rescue or day)
+    mine = adsl["USUBJID"] == "M1"
+    adsl.loc[mine, ["NOREMDT", "RESCDT"]] = [date(first), date(rescue)]
+    found = counts(strategies.estimands(adsl, adlb, adae, P), "strategy")
+    confirmed = {"main": first > 42, "rescue": rescue == first or day > 42}[strategy]
+    # M4 by the plan; under the strategy for rescue M2 too
+    assert found[strategy][1][0] == 1 + (strategy == "rescue") + confirmed
 
 
 def test_the_day_of_the_event_rules_out_remission_on_it():
@@ -72,15 +103,15 @@ def test_subgroups_by_hand():
     adsl, _, adtte, _ = tables()
     found = strategies.subgroups(adsl, adtte)
     assert counts(found, "variable", "value") == {
-        ("SEX", "M"): ((1, 2), (2, 3)),  # P2, P5; M1, M2, M4
+        ("SEX", "M"): ((1, 3), (2, 3)),  # P2, P4, P5; M1, M2, M4
         ("SEX", "F"): ((0, 2), (0, 2)),  # P1, P3; M3, M5
-        ("GENOTYPE", "X-linked"): ((1, 3), (2, 5)),
+        ("GENOTYPE", "X-linked"): ((1, 4), (2, 5)),
         ("GENOTYPE", "autosomal recessive"): ((0, 1), (0, 0)),
-        ("RASFL", "Y"): ((1, 4), (2, 4)),
+        ("RASFL", "Y"): ((1, 5), (2, 4)),
         ("RASFL", "N"): ((0, 0), (0, 1)),
     }
     assert list(found["variable"]) == ["SEX"] * 2 + ["GENOTYPE"] * 2 + ["RASFL"] * 2
-    assert found.loc[3, "note"] == "no evaluable child in hUC-MSC"
+    assert found.loc[3, "note"] == "no child in hUC-MSC"
 
 
 def test_the_plan_is_the_primary_analysis():

@@ -119,7 +119,7 @@ def test_median_and_count_go_by_the_clock_asked_for():
 def test_what_cannot_be_estimated_says_why():
     gone = [(0, False)] * 3
     found = ttr.estimates(adtte(gone, []), ["UPCRC"])
-    assert found["note"].tolist() == ["no assessment after time zero", "no evaluable child"]
+    assert found["note"].tolist() == ["nobody at risk after time zero", "no evaluable child"]
     assert found[["median", "month12"]].isna().all(axis=None)
     left_early = ttr.estimates(adtte([(3, True), (8, False)], [(3, True), (8, True)]), ["UPCRC"])
     assert left_early["note"].tolist() == ["", ""]

@@ -9,12 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from helpers.build.driver import typed
 from helpers.chapters.contents import CHAPTERS
+from helpers.study import settings
 from helpers.study.freshness import Sources, digest, notebook_source
 
 
@@ -99,13 +100,16 @@ def test_only_pages_are_made_again_where_only_their_look_changed(miniature):
     assert "--ink: #000001" in (miniature.folder / "reports/base/a-clinic.html").read_text()
 
 
-def test_a_published_file_that_was_spoilt_lost_or_added_is_put_right_without_a_kernel(miniature):
+def test_a_published_file_that_was_spoilt_or_lost_is_put_right_without_a_kernel(miniature):
     wanted, before = miniature.published(), stamps(miniature)
     (miniature.folder / "reports/base/a-clinic.html").write_text("spoilt")
     (miniature.folder / "data/synthetic/base/visits.csv").unlink()
     (miniature.folder / "reports/index.html").unlink()
-    (miniature.folder / "reports/base/old.html").write_text("a page of a chapter that is gone")
+    (miniature.folder / "reports/base/old.html").write_text("a page of somebody's")
     assert miniature.build().returncode == 0
+    # what was not ours is still there
+    wanted["reports/base/a-clinic.kept.html"] = b"spoilt"
+    wanted["reports/base/old.html"] = b"a page of somebody's"
     assert miniature.published() == wanted
     assert stamps(miniature) == before
 
@@ -136,12 +140,12 @@ def test_same_bytes_in_another_folder_time_zone_hash_seed_and_with_plain_kernels
         assert (other.folder / place).read_bytes() == (built_once.folder / place).read_bytes()
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_the_number_of_workers_changes_no_byte(built_once, tmp_path, workers):
     other = copy.copy(built_once)
     other.folder = tmp_path / "p"
     shutil.copytree(built_once.folder, other.folder, ignore=shutil.ignore_patterns(".cache", "reports"))
-    shutil.rmtree(other.folder / "data")
+    shutil.rmtree(other.folder / "data" / "synthetic")
     command, environment = other.command()
     code = f"from helpers.build import driver; driver.WORKERS = {workers}; raise SystemExit(driver.main([]))"
     done = subprocess.run(
@@ -380,9 +384,8 @@ def test_a_study_takes_over_what_reads_nothing_that_it_changes(miniature, tmp_pa
     other = copy.copy(miniature)
     other.folder = tmp_path / "from nothing"
     shutil.copytree(
-        miniature.folder, other.folder, ignore=shutil.ignore_patterns(".cache", "reports", "base*")
+        miniature.folder, other.folder, ignore=shutil.ignore_patterns(".cache", "reports", "synthetic")
     )
-    shutil.copy(miniature.folder / "scenarios/base.yaml", other.folder / "scenarios/base.yaml")
     fresh = other.build("--set", "alpha=0.01 upcr_effect=0.8")
     assert not taken(fresh)
     ours = {path: content for path, content in miniature.published().items() if name in path}
@@ -394,9 +397,9 @@ def test_a_study_takes_over_what_reads_nothing_that_it_changes(miniature, tmp_pa
     place = f".cache/build/{name}/chapters/c-words.ipynb"
     assert (other.folder / place).read_bytes() == (miniature.folder / place).read_bytes()
     assert "nothing has changed" in miniature.build("--scenario", name).stdout
-
-    # what it has read is its own
-    assert not taken(miniature.build("--set", "dropout=0.2"))
+    # what it has read is its own: test_edition
+    record = json.loads((miniature.folder / ".cache/build/base/chapters/c-words.json").read_text())
+    assert record["content"]["made_from"]["parameters"] == {"dropout": 0.1}
 
 
 def test_a_scenario_described_otherwise_shows_it_without_running_what_did_not_read_it(miniature):
@@ -413,7 +416,7 @@ def test_a_scenario_described_otherwise_shows_it_without_running_what_did_not_re
     file.write_text("description: Nobody knows <b>why</b>.\ndropout: 0.3\n")
     miniature.build()
     told = json.loads((miniature.folder / ".cache/build/base/chapters/c-words.json").read_text())
-    assert told["made_from"]["parameters"] == {"dropout": 0.3}
+    assert told["content"]["made_from"]["parameters"] == {"dropout": 0.3}
 
 
 def test_a_table_that_no_chapter_should_read_is_told(miniature):
@@ -426,7 +429,7 @@ def test_a_table_that_no_chapter_should_read_is_told(miniature):
 
 def test_reference_data_that_a_chapter_opened_run_it_again(miniature):
     folder = miniature.folder / "data/reference"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "a.csv").write_text("1")
     opens = "from helpers import ROOT\n(ROOT / 'data' / 'reference' / 'a.csv').read_text()"
     miniature.notebook("c-words", "# Words", opens)
@@ -452,10 +455,10 @@ def test_notebooks_keep_their_outputs_and_their_keys(miniature):
 
 
 def test_values_on_the_command_line_have_types():
-    assert typed("007") == 7
-    assert typed("1e-7") == 1e-7
-    assert typed("true") is True
-    assert typed("schwartz") == "schwartz"
+    values = {"7": 7, "-0.5": -0.5, "1e-7": 1e-7, "true": True, "No": False, "schwartz": "schwartz"}
+    values |= {"[4, 6]": [4, 6], "[]": [], "007": "007", "1:30": "1:30", "1_000": "1_000", "inf": "inf"}
+    values |= {"9" * 5000: "9" * 5000, "[[4]]": ["[4]"]}
+    assert {text: settings.given(text) for text in values} == values
 
 
 # ------------------------------------------------------------------ keys
@@ -483,3 +486,24 @@ def test_outputs_do_not_enter_a_notebook_s_key(built_once):
     assert fresh != executed
     assert notebook_source(fresh) == notebook_source(executed)
     assert digest("a", "bc") != digest("ab", "c")
+
+
+def test_the_threads_of_a_build_parse_one_at_a_time():
+    """Two parsers at once end in a SystemError under Python 3.11."""
+    from helpers.build.driver import SharedSources
+
+    inside, most, sources = [], [], SharedSources({})
+
+    def work():
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.01)
+        inside.pop()
+        return []
+
+    threads = [threading.Thread(target=sources._remember, args=(str(k), work)) for k in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 6

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
 
 import pytest
@@ -14,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from helpers import ROOT
-from helpers.build import environment
+from helpers.build import environment, lab
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DIRECT = [Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
@@ -88,10 +89,18 @@ def test_the_environment_s_settings_stay_inside_the_project(tmp_path, monkeypatc
 
 def test_the_makefile_has_no_table_of_its_own():
     text = (ROOT / "Makefile").read_text()
-    assert re.findall(r"^(?:un)?export (\w+)", text, re.M) == ["SCENARIO", "SET", "SHARD"]
+    assert re.findall(r"^(?:un)?export (\w+)", text, re.M) == [
+        "SCENARIO", "SET", "SHARD", "RESULT", "DATA", "MAPPING", "SIGNED_BY", "DATE", "A", "B", "NEED_R",
+        "STUDY", "WORKERS", "TRIALS", "SCHEDULER", "LIMIT",
+    ]  # fmt: skip
     recipes = re.findall(r"^\t@(.*)$", text, re.M)
-    assert not [line for line in recipes if ".venv/bin/python" in line]
-    assert re.search(r"^RUN := exec \.venv/bin/python src/helpers/build/environment\.py run$", text, re.M)
+    # clean must work without an environment
+    assert [line for line in recipes if ".venv/bin/python" in line] == [
+        'python=.venv/bin/python; [ -x "$$python" ] || python=python3.11; \\'
+    ]
+    assert re.search(
+        r"^RUN := exec \.venv/bin/python -S -E src/helpers/build/environment\.py run$", text, re.M
+    )
 
 
 def became(folder, *arguments: str, **given: str) -> dict[str, str]:
@@ -151,3 +160,61 @@ def test_make_help_lists_every_word_with_a_sentence():
     phony = re.search(r"^\.PHONY: (.*)$", text, re.M)[1].split()
     for word in phony:
         assert re.search(rf"^  {word} +\S+", listed, re.M), word
+
+
+def test_only_what_says_how_packages_are_reached_is_taken_from_pip_s_and_uv_s_settings(tmp_path):
+    elsewhere = (
+        "PIP_PREFIX",
+        "PIP_TARGET",
+        "PIP_USER",
+        "PIP_DRY_RUN",
+        "PIP_NO_DEPS",
+        "PIP_CONSTRAINT",
+        "UV_PREFIX",
+        "UV_TARGET",
+    )
+    reaching = (
+        "PIP_INDEX_URL",
+        "PIP_CERT",
+        "PIP_TRUSTED_HOST",
+        "UV_DEFAULT_INDEX",
+        "UV_INDEX_MIRROR_PASSWORD",
+    )
+    found = became(tmp_path, **dict.fromkeys((*elsewhere, *reaching), "x"))
+    assert not set(elsewhere) & set(found)
+    assert {found[name] for name in reaching} == {"x"}
+
+
+def test_of_pip_s_files_only_how_packages_are_reached_is_taken(tmp_path):
+    said = "global.index-url='there'\nglobal.trusted-host='a\\nb'\ninstall.prefix='/x'\nfreeze.timeout='10'\n"
+    pip = tmp_path / "python"
+    pip.write_text(f"#!/bin/sh\nprintf '%s' \"{said}\"\n")
+    pip.chmod(0o755)
+    assert environment.reached(str(pip), dict(os.environ)) == {
+        "PIP_INDEX_URL": "there",
+        "PIP_TRUSTED_HOST": "a b",
+    }
+
+
+def test_a_file_dated_in_the_future_is_dated_today(tmp_path):
+    for days in (-1, 4000):
+        path = tmp_path / "lock"
+        path.write_text("")
+        moment = time.time() + days * 86400
+        os.utime(path, (moment, moment))
+        environment.date_today([str(path)])
+        assert path.stat().st_mtime <= time.time()
+        assert (path.stat().st_mtime == pytest.approx(moment)) == (days < 0)
+
+
+def test_jupyterlab_starts_as_a_module_wherever_the_clone_was_moved_and_takes_options():
+    text = (ROOT / "Makefile").read_text()
+    assert re.search(r"^\t@\$\(RUN\) -m helpers.build.lab \$\(LAB\)$", text, re.M)
+    plain = lab.command(["--port=9"], root=False)
+    assert plain[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert plain[-1] == "--port=9"
+    assert "--allow-root" not in plain
+    assert "--allow-root" in lab.command([], root=True)
+    assert (ROOT / lab.START).is_file()
+    assert "jupyter lab" not in text
+    assert "LAB=" in subprocess.check_output(["make", "-s", "help"], cwd=ROOT, text=True)

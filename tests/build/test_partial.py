@@ -99,6 +99,7 @@ def compare(whole_project, folder, setting: str) -> set[str]:
     return ran
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "spared"),
     [

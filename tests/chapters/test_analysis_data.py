@@ -1,14 +1,13 @@
-"""Chapter 04: who is analysed, the baseline and adverse events, against plain counts of the small trial."""
+"""Chapter 04: who is analysed and the baseline, against plain counts of the small trial."""
 
 import pytest
-from scipy import stats
 
-from helpers.analysis import baseline, flow, safety
+from helpers.analysis import baseline, flow
 from helpers.chapters import analysis_data as chapter
 from helpers.chapters.words import rounded
 from helpers.study.codebook import TABLES
 from helpers.study.estimands import ANALYSIS_SETS
-from helpers.study.protocol import ARMS
+from helpers.study.protocol import ARM_KEY, ARMS
 
 
 def share(n, N):
@@ -42,13 +41,13 @@ def test_every_box_of_the_flow(small):
         assert boxes[f"allocated_{arm}"] == len(mine)
         assert boxes[f"treated_{arm}"] == (mine["NINFUS"] > 0).sum()
         assert boxes[f"discontinued_{arm}"] == (mine["EOSSTT"] == "DISCONTINUED").sum()
-        assert boxes[f"analysed_{arm}"] == (mine["UPCRFL"] == "Y").sum()
-        assert f"{arm}: allocated 8, analysed {(mine['UPCRFL'] == 'Y').sum()}" in exhibit.alt
+        assert boxes[f"analysed_{arm}"] == len(mine)
+        assert f"{arm}: allocated 8, analysed 8, evaluable {(mine['UPCRFL'] == 'Y').sum()}" in exhibit.alt
     assert not exhibit.data["box"].str.contains("reason").any()
     results = {result.key: result.value for result in exhibit.results}
     assert results == {
-        "analysis.n_evaluable_placebo": boxes["analysed_Placebo"],
-        "analysis.n_evaluable_msc": boxes["analysed_hUC-MSC"],
+        f"analysis.n_evaluable_{short}": ((small.adsl["TRT01P"] == arm) & (small.adsl["UPCRFL"] == "Y")).sum()
+        for arm, short in ARM_KEY.items()
     }
 
 
@@ -59,8 +58,9 @@ def test_reasons_of_the_arms_are_drawn_and_those_of_screening_are_not(small, mon
     chapter.flow(flow.consort(small.adie, small.adsl))
     assert drawn["screen_failure"][2] == drawn["pending"][2] == []
     mine = small.adsl[small.adsl["TRT01P"] == "hUC-MSC"]
-    assert drawn["allocated_hUC-MSC"][2] == [
-        ("baseline UPCR below the threshold: not evaluable", (mine["UPCRFL"] == "N").sum())
+    assert drawn["analysed_hUC-MSC"][2] == [
+        ("with an evaluable baseline UPCR", (mine["UPCRFL"] == "Y").sum()),
+        ("below the threshold or missing: no remission", (mine["UPCRFL"] == "N").sum()),
     ]
     assert drawn["treated_hUC-MSC"][2] == [("both infusions", (mine["NINFUS"] == 2).sum())]
     assert dict(drawn["discontinued_hUC-MSC"][2]) == mine["DCSREAS"].value_counts().to_dict()
@@ -148,61 +148,3 @@ def test_exposure(small):
     words = chapter.exposure(nobody, small.study.parameters).data.set_index("item")
     assert words.loc["Million cells per kg and infusion, median (range)", "hUC-MSC"] == "no infusion"
     assert words.loc["Days between the infusions, median (range)", "Placebo"] == "no child"
-
-
-# ------------------------------------------------------------------ safety
-
-
-def test_safety_is_told_by_treatment_received(small):
-    """One child of the placebo arm got cells: it and its events stand under hUC-MSC."""
-    adsl = small.adsl.copy()
-    swapped = adsl.index[(adsl["TRT01P"] == "Placebo") & (adsl["SAFFL"] == "Y")][0]
-    adsl.loc[swapped, "TRT01A"] = "hUC-MSC"
-    exhibit = chapter.safety(safety.adverse_events(adsl, small.adae))
-    received = adsl[adsl["SAFFL"] == "Y"].set_index("USUBJID")["TRT01A"]
-    events = small.adae[(small.adae["TRTEMFL"] == "Y") & small.adae["USUBJID"].isin(received.index)]
-    data = exhibit.data.set_index("event")
-    sizes = received.value_counts()
-    assert exhibit.n == f"{sizes['Placebo']} v {sizes['hUC-MSC']}" == "7 v 8"
-    results = {result.key: result.value for result in exhibit.results}
-    for label, key, part in (
-        ("Any", "any", events),
-        ("Serious", "serious", events[events["AESER"] == "Y"]),
-        ("Within 24 h of an infusion", "within_24_h_of_an_infusion", events[events["AE24HFL"] == "Y"]),
-        ("Infection", "infection", events[events["AEDECOD"] == "infection"]),
-    ):
-        for arm, short in zip(ARMS, ("placebo", "msc"), strict=True):
-            mine = part[part["USUBJID"].map(received) == arm]
-            n, N = mine["USUBJID"].nunique(), sizes[arm]
-            exact = stats.binomtest(n, N).proportion_ci(0.95, "exact")
-            row = data.loc[label]
-            assert row[f"{arm}_children"] == share(n, N)
-            assert row[f"{arm}_events"] == len(mine)
-            assert (row[f"{arm}_low"], row[f"{arm}_high"]) == pytest.approx(tuple(exact))
-            assert (
-                row[f"{arm}_interval"] == f"{rounded(100 * exact.low, 1)} to {rounded(100 * exact.high, 1)}"
-            )
-            assert results[f"safety.{key}.{short}"] == n
-
-
-def test_an_arm_in_which_nobody_was_treated_is_told_in_words(small):
-    adsl = small.adsl.copy()
-    adsl.loc[adsl["TRT01P"] == "hUC-MSC", ["SAFFL", "TRT01A"]] = ["N", None]
-    exhibit = chapter.safety(safety.adverse_events(adsl, small.adae))
-    assert (exhibit.data["hUC-MSC_interval"] == "no child treated").all()
-    assert (exhibit.data["hUC-MSC_children"] == "0/0 (not estimable)").all()
-    said = chapter.no_event(safety.no_event_excludes(adsl))
-    assert [str(said[name]) for name in ("treated", "upper", "upper_one_sided")] == [
-        "0",
-        "not estimable",
-        "not estimable",
-    ]
-
-
-def test_what_no_event_excludes(small):
-    said = chapter.no_event(safety.no_event_excludes(small.adsl))
-    treated = int((small.adsl["TRT01A"] == "hUC-MSC").sum())
-    assert said["treated"].value == treated
-    assert said["upper"].value == pytest.approx(100 * (1 - 0.025 ** (1 / treated)))
-    assert said["upper_one_sided"].value == pytest.approx(100 * (1 - 0.05 ** (1 / treated)))
-    assert str(said["upper"]) == f"{rounded(said['upper'].value, 1)} %"

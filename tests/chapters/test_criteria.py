@@ -8,6 +8,7 @@ import pytest
 from helpers.analysis import flow
 from helpers.chapters import criteria as chapter
 from helpers.study.eligibility import CRITERIA, IDS
+from helpers.study.shown import rounded
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_the_most_contested_readings_tie_and_are_all_named(small):
     assert str(found.said["reading"]) == "; ".join(readings["reading"][[2, 5]])
     assert (found.said["changed"].value, found.said["screened"].value) == (7, len(small.screening))
     shares = found.exhibit("contested").data["share"]
-    assert shares[2] == f"7/{len(small.screening)} ({100 * 7 / len(small.screening):.1f} %)"
+    assert shares[2] == f"7/{len(small.screening)} ({rounded(100 * 7 / len(small.screening), 1)} %)"
 
 
 def test_every_child_that_is_not_eligible_stands_there_with_its_reasons(small, verdicts):

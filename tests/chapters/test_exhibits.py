@@ -141,6 +141,27 @@ def test_a_table_is_rounded_escaped_and_right_aligned():
     assert "nan" not in html.lower()
 
 
+@pytest.mark.parametrize(
+    ("cells", "numeric"),
+    [
+        (["8 to 12 years", "3 to 7 years"], False),
+        (["12/40 (30.0 %)", "0/0 (not estimable)"], True),
+        (["3/20, 15.0 % (5.2 to 36.0)", "1/4"], True),
+        (["25.0 (-3.5 to 54.5)", f"{NOT_ESTIMABLE} (no child left)"], True),
+        (["<0.001", "≥ 3"], True),
+        (["20 v 18", "0 v 0"], True),
+        (["1 (primary)", "2"], False),
+        (["2 of 9", "2025-01-01"], True),
+        (["1e-05", "-0.5e3"], True),
+        (["1 v. week 2", "3"], False),
+    ],
+)
+def test_only_numbers_stand_right(cells, numeric):
+    frame = pd.DataFrame({"first": ["a", "b"], "cell": cells})
+    html = Exhibit("x", "X", frame, population="all", n=2).table()
+    assert ('<td class="num"' in html) == numeric
+
+
 def test_columns_select_order_and_rename():
     html = a_table(columns={"mean": "Mean UPCR", "visit": "Visit"}).table()
     assert html.index("Mean UPCR") < html.index(">Visit<")

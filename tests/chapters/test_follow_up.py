@@ -8,10 +8,10 @@ import pytest
 from helpers import Problem, figures
 from helpers.analysis import follow_up
 from helpers.chapters import follow_up as chapter
-from helpers.chapters.words import rounded
 from helpers.design import behind_the_data
 from helpers.study import scenario
 from helpers.study.protocol import ARMS
+from helpers.study.shown import rounded
 from helpers.trial import run
 
 
@@ -58,7 +58,8 @@ def test_recruitment_in_months(small):
     assert months.value == pytest.approx(days.days / 30.4375)
     assert exhibit.data.iloc[-1, 1:].tolist() == [len(small.screening), 16, 16]
     assert (
-        f"{len(small.screening)} children screened and 16 randomised within {months.value:.0f}" in exhibit.alt
+        f"{len(small.screening)} children screened and 16 randomised within {rounded(months.value)}"
+        in exhibit.alt
     )
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from helpers.chapters import model
-from helpers.design import artefacts, beside_published
+from helpers.design import artefacts, beside_published, survivorship
 from helpers.design.published import CLINIC, COURSE
 from helpers.study.parameters import Parameters
+from helpers.study.shown import plain
 from helpers.trial import components
 
 PLAN = Parameters()
@@ -98,6 +99,49 @@ def test_quantities_are_worded_and_counted():
     assert model.quantities(three_quantities(), COURSE).results[0].key == "follow_up.calibration_inside"
 
 
+def test_a_bound_is_said_where_a_value_lies_outside():
+    frame = three_quantities()
+    frame["verdict"], frame["why"] = ["beyond", "outside", "not estimable"], ["Because.", "Because.", ""]
+    frame["bound_low"], frame["bound_high"], frame["bound"] = [60.0] * 3, [105.0] * 3, "as far as that"
+    exhibit = model.quantities(frame, CLINIC)
+    assert exhibit.data["result"].tolist() == [
+        "beyond the limits 60.0 to 105 (as far as that). Because.",
+        "outside, but stays within 60.0 to 105 (as far as that). Because.",
+        "not estimable",
+    ]
+    assert "0 of 3 simulated values lie inside the published range, 1 beyond" in exhibit.caption
+
+
+def test_slopes_of_gfr_and_what_survivorship_explains_of_them():
+    frame = survivorship.table(PLAN)
+    found = model.age_slopes(frame)
+    (table,) = found.exhibits
+    assert table.data["label"].tolist() == [
+        "A child's own slope", "Across children, if nobody leaves", "Across children, if they leave at a GFR of 15",
+        "Across children, if they leave at a GFR of 30", "Across children, if they leave at a GFR of 60",
+        "Across children, in the simulated clinic",
+    ]  # fmt: skip
+    assert found.said["within"].value == PLAN.gfr_slope_severe
+    assert found.said["at_60"].value == frame.loc[frame["floor"] == 60, "slope"].item()
+    assert found.said["published_spread"] == "16.2 (NH22) and 17.4 (NH23)"
+    assert found.said["words"].startswith(
+        "Kidney failure alone (GFR 15) explains a small part of the gap; leaving"
+    )
+    steeper = model.age_slopes(survivorship.table(Parameters(gfr_slope_severe=-0.5)))
+    assert "steeper" in steeper.said["words"]
+    open_ = model.age_slopes(survivorship.table(Parameters(gfr_age_from=18.0)))
+    assert open_.said["words"] == "There is no gap to explain."
+    assert not re.search(r"\b(nan|None)\b", open_.exhibits[0].table())
+
+
+def test_boys_without_proteinuria_are_said_as_the_frame_has_them():
+    frame = beside_published.quantities(PLAN, CLINIC)
+    said = model.without_proteinuria(frame)
+    assert str(said["published"]) == "119 mL/min/1.73m2"
+    assert str(said["former"]) == "89 mL/min/1.73m2"
+    assert said["ours"].value == frame.loc[frame["row"] == "N202", "simulated"].item()
+
+
 def test_curves_show_the_frame_with_its_medians_in_words():
     frame = beside_published.curves(PLAN, COURSE)
     frame.loc[(frame["curve"] == "NH27") & (frame["kind"] == "simulated"), "value"] = np.nan
@@ -106,7 +150,7 @@ def test_curves_show_the_frame_with_its_medians_in_words():
     assert exhibit.data["value"].equals(frame["value"])
     assert exhibit.data["panel"].iloc[0].startswith("eGFR slope, boys")
     ours = beside_published.medians(frame).set_index("curve")["simulated"]
-    assert f"eGFR slope, girls: simulated median {ours['NH25']:.3g}, published" in exhibit.alt
+    assert f"eGFR slope, girls: simulated median {plain(ours['NH25'], 3)}, published" in exhibit.alt
     assert "not proteinuric" not in exhibit.alt
     titles = [ax.get_title("left").replace("\n", " ") for ax in exhibit.figure.axes]
     assert titles[:3] == list(dict.fromkeys(exhibit.data["panel"]))[:3]

@@ -1,10 +1,15 @@
 """Chapter 00 prints the plan as it is in force: parameters, windows, estimands and readings."""
 
+import csv
+
 import pandas as pd
 import pytest
 
+from helpers import ROOT
 from helpers.chapters import plan
-from helpers.study import estimands
+from helpers.design import assumed_effect
+from helpers.study import estimands, literature
+from helpers.study.literature import targets
 from helpers.study.parameters import GROUPS, Parameters
 from helpers.study.protocol import ARMS, OUTCOMES, VISITS, registered_text
 from helpers.study.scenario import load
@@ -35,6 +40,57 @@ def test_the_registration_names_both_arms():
     assert "40 children" in frame.loc["Design", "registered"]
     for word in (ARMS[1], "placebo"):
         assert word in frame.loc["Arms", "registered"]
+
+
+def rows_of_targets():
+    with (ROOT / "data" / "reference" / "targets-2.csv").open(encoding="utf-8") as file:
+        return {row["id"]: row for row in csv.DictReader(file)}
+
+
+def test_base_is_called_optimistic_and_beside_what():
+    """About ALIGN's -36 %, more than sparsentan in children (-19 %) or SGLT2 inhibitors (-23 to -27 %)."""
+    found = plan.effect(assumed_effect.table(load("base").parameters))
+    words, rows = found.said["words"], rows_of_targets()
+    assert words.startswith("A fall of 35 % is optimistic: about that of atrasentan")
+    assert f"({rows['N208']['value']} %" in words
+    assert "more than sparsentan against irbesartan in children (-19.0 %, N209)" in words
+    assert rows["N209"]["value"] == "0.81"
+    assert (
+        f"more than SGLT2 inhibitors (-25.0 % ({rows['N211']['low']} to {rows['N211']['high']}), N211)"
+        in words
+    )
+    (table,) = found.exhibits
+    assert table.data["row"].tolist() == ["assumed", "N208", "N209", "N211", "N212", "N213"]
+    assert table.data["text"].iloc[0] == "-35.0 %"
+    for row in table.data.iloc[1:].itertuples():
+        assert rows[row.row]["quantity"] in row.label
+        assert rows[row.row]["population"] in row.label
+    assert found.said["cells"] == (
+        "Of mesenchymal cells in human chronic kidney disease, three randomised trials saw no change of creatinine and "
+        "GFR (N212)"
+    )
+    assert table.data["text"].iloc[-1] == rows["N213"]["note"]
+
+
+@pytest.mark.parametrize(
+    ("effect", "than", "said"),
+    [
+        (0.8, ["less", "about", "less"], "is no more than other treatments have reached"),
+        (0.4, ["more", "more", "more"], "is optimistic"),
+        (1.0, ["less", "less", "less"], "No fall is assumed"),
+        (0.781, ["less", "about", "less"], "is no more than"),  # -21.9 beside -19 and -25
+        (0.779, ["less", "more", "about"], "is no more than"),
+    ],
+)
+def test_how_bold_an_effect_is(effect, than, said):
+    frame = assumed_effect.table(Parameters(upcr_effect=effect))
+    assert frame["than"].tolist() == ["", *than, "", ""]
+    assert said in plan.effect(frame).said["words"]
+
+
+def test_modest_effect_is_a_smaller_one_and_nothing_else():
+    changed = load("modest-effect").register().query("value != default")
+    assert changed[["parameter", "value"]].to_numpy().tolist() == [["upcr_effect", "0.8"]]
 
 
 def test_each_visit_with_the_window_of_its_time():
@@ -81,7 +137,13 @@ def test_the_extent_of_the_plan_against_the_schema(study, register):
     said = plan.extent(register, study.parameters)
     fields = [field.json_schema_extra for field in Parameters.model_fields.values()]
     assert said["parameters"].value == len(fields)
-    assert said["assumptions"].value == sum(extra["source"] == "assumption" for extra in fields)
+    alone = sum(extra["source"] == "assumption" for extra in fields)
+    cited = [extra["source"] for extra in fields if extra["source"] in targets()]
+    assumed = sum(
+        targets()[row]["how"] == "ASSUMED" or "NOT FOUND" in targets()[row]["note"] for row in cited
+    )
+    assert literature.assumed(Parameters.model_fields["upcr_effect"].json_schema_extra["source"])
+    assert said["assumptions"].value == alone + assumed > alone
     assert said["readings"].value == sum(extra["group"] == "reading" for extra in fields)
     assert (said["children"].key, said["children"].value) == ("plan.n_randomised", 24)
 
@@ -102,7 +164,7 @@ def test_the_remission_rule_is_told_in_its_units():
 def test_analysis_sets_are_flags_of_adsl():
     frame = plan.analysis_sets().data.set_index("flag")
     assert list(frame.index) == ["RANDFL", "UPCRFL", "HEMFL", "GFRFL", "SAFFL", "PPROTFL"]
-    assert frame.loc["UPCRFL", "use"] == "primary endpoint"
+    assert frame.loc["UPCRFL", "use"] == "primary endpoint (supplementary), time to remission"
     assert "as treated" in frame.loc["SAFFL", "definition"]
 
 

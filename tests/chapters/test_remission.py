@@ -17,15 +17,18 @@ from helpers.analysis import (
     open_choices,
     remission,
     repeated_measures,
+    sequence,
     strategies,
 )
 from helpers.analysis.adam import Adam, Raw
 from helpers.chapters import remission as chapter
 from helpers.chapters import sensitivity
 from helpers.chapters.exhibits import Result
+from helpers.estimators import mixed
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS, VISITS
 from helpers.study.scenario import load
+from helpers.study.shown import rounded
 
 P = Parameters()
 
@@ -64,23 +67,29 @@ def everything(adsl, adlb, adtte, adae):
     fit = repeated_measures.mmrm(upcr)
     found = [
         chapter.primary(primary, P),
-        chapter.undetermined(remission.undetermined(adsl, adlb, adtte, P), primary),
+        chapter.fixed_sequence(sequence.fixed_sequence(primary, adsl, adlb, P), adsl, P),
+        chapter.undetermined(remission.undetermined(adsl, adlb, adtte, P), primary, P),
         sensitivity.tipping_point(missing_data.tipping_point(primary, P), primary, P),
-        sensitivity.handlings(missing_data.handlings(primary, adsl, upcr, fit, P), fit, adsl),
-        chapter.by_set(remission.by_set(adsl, adtte), adsl),
-        sensitivity.estimands(strategies.estimands(adsl, adlb, adae, P), adsl),
-        sensitivity.subgroups(strategies.subgroups(adsl, adtte), adsl),
-        chapter.each_child(remission.each_child(adsl, adlb), adsl),
+        sensitivity.handlings(missing_data.handlings(primary, adsl, upcr, fit, P), fit, adsl, P),
+        chapter.by_set(remission.by_set(adsl, adtte), adsl, P),
+        sensitivity.estimands(strategies.estimands(adsl, adlb, adae, P), adsl, P),
+        sensitivity.subgroups(strategies.subgroups(adsl, adtte), adsl, P),
+        tiles(adsl, adlb),
         chapter.by_visit(remission.by_visit(adsl, adlb, adtte), adsl),
-        chapter.endpoints(remission.endpoints(adsl, adlb, adtte, P), adsl),
-        sensitivity.agreement(remission.agreement(adsl, adtte)),
-        sensitivity.choices(open_choices.one_at_a_time(adsl, adlb, adtte, P), adsl),
+        chapter.endpoints(remission.endpoints(adsl, adlb, adtte, P), adsl, P),
+        sensitivity.agreement(remission.agreement(adsl, adtte), P),
+        sensitivity.choices(open_choices.one_at_a_time(adsl, adlb, adtte, P), adsl, P),
     ]
     exhibits = [exhibit for one in found for exhibit in one.exhibits]
-    assert len({e.key for e in exhibits}) == len(exhibits) == 19
+    assert len({e.key for e in exhibits}) == len(exhibits) == 20
     said = [value for one in found for value in one.said.values()]
     assert all(isinstance(value, Result | str) for value in said)
     return {e.key: e for e in exhibits}, said
+
+
+def tiles(adsl, adlb):
+    states = remission.each_child(adsl, adlb)
+    return chapter.each_child(states, remission.state_counts(states), adsl)
 
 
 def swapped(frames):
@@ -97,27 +106,28 @@ def swapped(frames):
 @pytest.mark.parametrize(
     ("control", "active", "words"),
     [
-        ((3, 18), (7, 14), "Test and interval disagree about zero: the test (level 5 %) does not exclude it"),
+        ((3, 18), (7, 14), "Test (level 5 %) and 95 % interval agree: neither excludes zero"),
         ((1, 20), (15, 20), "Test (level 5 %) and 95 % interval agree: both exclude zero"),
         ((15, 20), (1, 20), "Test (level 5 %) and 95 % interval agree: both exclude zero"),
         ((5, 20), (6, 20), "Test (level 5 %) and 95 % interval agree: neither excludes zero"),
         ((0, 20), (0, 20), "No child of either arm had a confirmed remission"),
-        ((20, 20), (20, 20), "Every evaluable child had a confirmed remission"),
-        ((0, 1), (6, 20), "single evaluable child"),
-        ((0, 0), (6, 20), "not estimable: no evaluable child in Placebo."),
-        ((0, 0), (0, 0), "not estimable: no evaluable child in Placebo and no evaluable child in hUC-MSC."),
+        ((20, 20), (20, 20), "Every child had a confirmed remission"),
+        ((0, 1), (6, 20), "single child"),
+        ((0, 0), (6, 20), "not estimable: no child in Placebo."),
+        ((0, 0), (0, 0), "not estimable: no child in Placebo and no child in hUC-MSC."),
     ],
 )
 def test_test_and_interval_in_words(base, control, active, words):
-    """Outcomes put into ADTTE by hand; 3/18 v 7/14 has p 0.067 and an interval that leaves out zero."""
+    """Outcomes put into ADTTE by hand; 3/18 v 7/14 has p 0.067, and the score interval would leave out zero."""
     adsl, adlb, adtte, _ = (frame.copy() for frame in base)
     for arm, (x, n) in zip(ARMS, (control, active), strict=True):
         rows = adtte.index[(adtte["PARAMCD"] == "UPCRC") & (adtte["TRT01P"] == arm)]
-        outcome = np.where(np.arange(len(rows)) < x, 0, np.where(np.arange(len(rows)) < n, 1, 2))
-        adtte.loc[rows, "CNSR"], adtte.loc[rows, "ANL01FL"] = outcome, np.where(outcome == 2, "N", "Y")
+        adtte.loc[rows, "CNSR"] = np.where(np.arange(len(rows)) < x, 0, 1)
+        adtte.loc[rows, "ANL01FL"] = "Y"
+        adtte = adtte.drop(index=rows[n:])
     found = chapter.primary(remission.primary(adsl, adlb, adtte, P), P)
     assert words in found.said["verdict"]
-    assert (found.said["placebo_n"].value, found.said["msc_evaluable"].value) == (control[0], active[1])
+    assert (found.said["placebo_n"].value, found.said["msc_children"].value) == (control[0], active[1])
 
 
 def test_the_primary_table_by_hand(undrawn):
@@ -125,27 +135,31 @@ def test_the_primary_table_by_hand(undrawn):
     primary = remission.primary(adsl, adlb, adtte, P)
     found = chapter.primary(primary, P)
     row = found.exhibit("remission-primary").data.iloc[0]
-    assert row["placebo_text"].startswith("1/4, 25.0 % (")
+    assert row["placebo_text"].startswith("1/5, 20.0 % (")
     assert row["msc_text"].startswith("2/5, 40.0 % (")
-    assert row["difference_text"].startswith("15.0 (")
+    assert row["difference_text"].startswith("20.0 (")
+    beside = found.exhibit("remission-primary").data.iloc[1]
+    assert beside["placebo_text"].startswith("1/4, 25.0 % (")
+    assert beside["difference_text"].startswith("15.0 (")
+    assert beside["p_text"] == ""
     assert str(found.said["msc"]) == "2/5 (40.0 %)"
-    assert str(found.said["difference"]).startswith("15.0 percentage points (95 % interval ")
-    assert found.exhibit("remission-primary").n == "4 v 5 children"
-    opened = chapter.undetermined(remission.undetermined(adsl, adlb, adtte, P), primary)
-    assert opened.exhibits[0].n == "2 of 4 v 0 of 5 evaluable children"
+    assert str(found.said["difference"]).startswith("20.0 percentage points (95 % interval ")
+    assert found.exhibit("remission-primary").n == "5 v 5 children"
+    opened = chapter.undetermined(remission.undetermined(adsl, adlb, adtte, P), primary, P)
+    assert opened.exhibits[0].n == "2 of 5 v 0 of 5 randomised children"
     assert list(opened.exhibits[0].data["last"]) == ["none after baseline", "Month 8"]
     assert list(opened.exhibits[0].data["end"]) == ["left: family moved"] * 2
     assert opened.said["placebo_undetermined"].value == 2
-    assert opened.said["msc_evaluable"].value == 5
+    assert opened.said["msc_children"].value == 5
 
 
 def test_nobody_undetermined_is_said():
     adsl, adlb, adtte, _ = tables()
     known = adtte.assign(ANL01FL=adtte["ANL01FL"].mask(adtte["USUBJID"].isin(["P3", "P5"]), "N"))
     children = remission.undetermined(adsl, adlb, known, P)
-    found = chapter.undetermined(children, remission.primary(adsl, adlb, known, P)).exhibits[0]
-    assert "outcome of every evaluable child is known" in found.caption
-    assert found.n == "0 of 2 v 0 of 5 evaluable children"
+    found = chapter.undetermined(children, remission.primary(adsl, adlb, known, P), P).exhibits[0]
+    assert "outcome of every child is known" in found.caption
+    assert found.n == "0 of 5 v 0 of 5 randomised children"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +216,7 @@ def test_every_row_has_its_label(exhibits):
 
 def test_agreement_in_words(undrawn):
     adsl, _, adtte, _ = tables()
-    found = sensitivity.agreement(remission.agreement(adsl, adtte))
+    found = sensitivity.agreement(remission.agreement(adsl, adtte), P)
     row = found.exhibit("remission-agreement").data.iloc[0]
     assert (row["pair"], row["first_name"], row["second_name"]) == (
         "UPCR and 24-hour protein", "UPCR", "24-hour protein",
@@ -218,7 +232,7 @@ def test_handlings_in_words(exhibits, base):
     n0, n1 = primary["placebo_N"], primary["msc_N"]
     assert rows["n"][0] == f"{primary['placebo_n']}/{n0} v {primary['msc_n']}/{n1}"
     assert rows["n"][4] == f"{n0} v {n1}"
-    assert rows["text"][0].startswith(f"{primary['difference']:.1f} (")
+    assert rows["text"][0].startswith(f"{rounded(primary['difference'], 1)} (")
     assert [len(text.split(" (")[0].split(".")[1]) for text in rows["text"]] == [1] * 8 + [2] * 6
     keys = [result.key for result in exhibits["remission-missing"].results]
     assert keys[::13] == ["remission.missing.primary_0", "remission.missing.upcr_13"]
@@ -226,7 +240,7 @@ def test_handlings_in_words(exhibits, base):
 
 def test_tiles_hold_what_the_states_say(undrawn):
     adsl, adlb, _, _ = tables()
-    found = chapter.each_child(remission.each_child(adsl, adlb), adsl)
+    found = tiles(adsl, adlb)
     data = found.exhibits[0].data.set_index("child")
     assert list(data.index) == list(adsl["USUBJID"])
     assert list(data.columns) == ["arm", *(v.short for v in VISITS)]
@@ -246,15 +260,14 @@ def test_children_are_drawn_earliest_remission_first(monkeypatch):
     drawn = {}
     monkeypatch.setattr(figures, "tiles", lambda _, **k: drawn.update(k) or Figure(figsize=(1, 1)))
     adsl, adlb, _, _ = tables()
-    states = remission.each_child(adsl, adlb)
-    chapter.each_child(states, adsl)
+    tiles(adsl, adlb)
     for arm, order in (
         ("Placebo", ["P2", "P1", "P3", "P5", "P4"]),
         ("hUC-MSC", ["M1", "M5", "M4", "M3", "M2"]),
     ):
         assert [c for c in drawn["order"] if drawn["arm_of"][c] == arm] == order
     monkeypatch.setattr(chapter, "ROWS", 2)
-    found = chapter.each_child(states, adsl)
+    found = tiles(adsl, adlb)
     assert sorted(drawn["order"]) == ["M1", "M5", "P1", "P2"]
     assert "The first 2 children of an arm are drawn" in found.exhibits[0].caption
 
@@ -290,16 +303,17 @@ def test_swapping_the_arms_mirrors_every_comparison(base, exhibits, undrawn):
     )
 
 
-def test_the_primary_endpoint_has_the_only_p_value(exhibits):
+def test_p_values_stand_in_the_primary_and_the_fixed_sequence_alone(exhibits):
     results = [result.key for exhibit in exhibits.values() for result in exhibit.results]
     assert [key for key in dict.fromkeys(results) if re.search(r"\.p$|pvalue", key)] == [
-        "remission.primary.p"
-    ]
+        "remission.primary.p", *(f"remission.sequence.{step}.p" for step in sequence.STEPS),
+    ]  # fmt: skip
+    tested = ("remission-primary", "remission-sequence")
     for key, exhibit in exhibits.items():
         shown = exhibit.table() + exhibit.caption if exhibit.figure is None else exhibit.caption
         has = "p" in exhibit.data or any(re.match(r"p\b", head) for head in exhibit.columns.values())
-        assert has == (key == "remission-primary"), key
-        assert key == "remission-primary" or not re.search(r"\bp ?[=<]|p-value(?!s)", shown), key
+        assert has == (key in tested), key
+        assert key in tested or not re.search(r"\bp ?[=<]|p-value(?!s)", shown), key
 
 
 def test_exhibits_stand_alone(exhibits):
@@ -310,6 +324,48 @@ def test_exhibits_stand_alone(exhibits):
         assert "source" in exhibit.method or key == "remission-undetermined", key
         assert exhibit.conventions, key
         assert exhibit.figure is None or exhibit.alt, key
+
+
+@pytest.mark.parametrize(
+    ("p", "words", "may"),
+    [
+        (
+            (0.03, 0.2, 0.01),
+            "ends at step 2, which did not succeed: the steps after it may not",
+            ["yes", "yes", "no", ""],
+        ),
+        (
+            (0.06, 0.01, 0.01),
+            "ends at step 1, which did not succeed: the steps after it may not",
+            ["yes", "no", "no", ""],
+        ),
+        ((0.03, 0.05, 0.2), "ends at step 3, which did not succeed.", ["yes", "yes", "yes", ""]),
+        (
+            (0.03, 0.05, 0.05),
+            "Each of the three tests succeeded at the level of 5 %.",
+            ["yes", "yes", "yes", ""],
+        ),
+    ],
+)
+def test_the_sequence_in_words(base, monkeypatch, p, words, may):
+    adsl, adlb, adtte, _ = base
+    primary = remission.primary(adsl, adlb, adtte, P).assign(p=p[0])
+    model = mixed.Contrast(estimate=np.log(0.5), lower=np.log(0.25), upper=0.0, p=p[1])
+    monkeypatch.setattr(sequence.mixed, "ancova", lambda *_, **__: model)
+    monkeypatch.setattr(sequence.proportions, "boschloo", lambda *_: p[2])
+    found = chapter.fixed_sequence(sequence.fixed_sequence(primary, adsl, adlb, P), adsl, P)
+    data = found.exhibits[0].data
+    assert words in found.said["words"]
+    assert data["may_text"].tolist() == [*may, ""]
+    assert data["step_text"].tolist() == ["1", "2", "3", "supplement", "supplement"]
+    assert data["text"][1] == "0.50 (0.25 to 1.00)"
+    assert str(found.said["weighted_p"]) == data["p_text"][1]
+
+
+def test_how_long_a_remission_holds_stands_under_every_exhibit_of_a_confirmed_one(exhibits):
+    for key, exhibit in exhibits.items():
+        said = any("at least 28 days later by target day" in words for words in exhibit.conventions)
+        assert said == (not key.startswith(("remission-visits", "remission-tiles"))), key
 
 
 def test_every_result_states_its_value_at_full_precision(exhibits):
@@ -325,7 +381,8 @@ def test_every_result_states_its_value_at_full_precision(exhibits):
     row = visits.data.set_index("label").loc["Month 12"]
     assert results["remission.visit.month12.msc"].value == row["msc"]
     assert (
-        results["remission.visit.month12.msc"].text == f"{row['msc_n']}/{row['msc_N']} ({row['msc']:.1f} %)"
+        results["remission.visit.month12.msc"].text
+        == f"{row['msc_n']}/{row['msc_N']} ({rounded(row['msc'], 1)} %)"
     )
     assert results["remission.visit.month12.difference_upper"].value == row["upper"]
 
@@ -336,7 +393,7 @@ def test_the_forest_draws_what_the_table_says(base, monkeypatch):
         figures, "forest", lambda frame, **_: drawn.update(frame=frame) or Figure(figsize=(1, 1))
     )
     adsl, _, adtte, _ = base
-    table = chapter.by_set(remission.by_set(adsl, adtte), adsl).exhibit("remission-sets").data
+    table = chapter.by_set(remission.by_set(adsl, adtte), adsl, P).exhibit("remission-sets").data
     frame = drawn["frame"]
     for column, shown in (
         ("estimate", "difference"),
@@ -434,19 +491,19 @@ UGLY = {
 }
 EXPECTED = {
     "no remission in either arm": ["No child of either arm had a confirmed remission"],
-    "everyone remits at the first visit": ["Every evaluable child had a confirmed remission"],
+    "everyone remits at the first visit": ["Every child had a confirmed remission"],
     "one child an arm": ["not estimable"],
     "no child on placebo": [
-        "no evaluable child in Placebo",
-        "Nothing to assign: no evaluable child in Placebo.",
+        "no child in Placebo",
+        "Nothing to assign: no child in Placebo.",
     ],
-    "nobody evaluable on hUC-MSC": ["no evaluable child in hUC-MSC"],
-    "nobody evaluable": ["no evaluable child in Placebo and no evaluable child in hUC-MSC"],
-    "month 6 attended by no one": ["No evaluable child has a UPCR at Month 6."],
-    "all red cells zero": ["no evaluable child in Placebo and no evaluable child in hUC-MSC"],
+    "nobody evaluable on hUC-MSC": ["no evaluable child assessed in hUC-MSC"],
+    "nobody evaluable": ["no evaluable child assessed in Placebo and no evaluable child assessed in hUC-MSC"],
+    "month 6 attended by no one": ["No child evaluable for remission has a UPCR at Month 6."],
+    "all red cells zero": ["no child in Placebo and no child in hUC-MSC"],
     "no assessment after baseline": [
         "not estimable: no evaluable child assessed in Placebo and no evaluable child assessed in hUC-MSC",
-        "0/18 (no evaluable child assessed)",
+        "0/20 (no evaluable child assessed)",
     ],
     "placebo gone before the first visit": ["no evaluable child assessed in Placebo"],
 }

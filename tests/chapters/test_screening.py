@@ -11,6 +11,7 @@ from helpers.design.clinic import draw
 from helpers.study import scenario
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
+from helpers.study.shown import plain
 from helpers.trial import conduct, record, run
 
 PLAN = Parameters(n_randomised=8)
@@ -82,7 +83,7 @@ def test_measures_word_the_columns_of_their_sex(screened):
     row = exhibit.data.set_index("measure").loc["Creatinine (umol/L)"]
     of_girls = screened.loc[screened["sex"] == "female", "creatinine"].dropna()
     q1, middle, q3 = of_girls.quantile([0.25, 0.5, 0.75])
-    assert row["girls_shown"] == f"{middle:.3g} ({q1:.3g} to {q3:.3g})"
+    assert row["girls_shown"] == f"{plain(middle, 3)} ({plain(q1, 3)} to {plain(q3, 3)})"
     assert row["girls_n"] == len(of_girls)
     assert row["girls_shown"] != row["boys_shown"]
     assert exhibit.columns["boys_shown"] == "Boys"
@@ -138,7 +139,10 @@ def test_a_distribution_shows_its_summary_and_then_what_is_published(
     assert (theirs["median"] <= theirs["quartile_3"]).all()
     assert exhibit.n == f"{drawn[measure].notna().sum()} children drawn"
     for row in summary.itertuples():
-        assert f"{row.group}: median {row.median:.3g}, quartiles {row.quartile_1:.3g} and" in exhibit.alt
+        assert (
+            f"{row.group}: median {plain(row.median, 3)}, quartiles {plain(row.quartile_1, 3)} and"
+            in exhibit.alt
+        )
 
 
 def test_boys_and_girls_keep_their_own_curve(drawn):

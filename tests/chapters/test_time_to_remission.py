@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from hand_made import MONTHS, adtte
 from matplotlib.figure import Figure
@@ -10,9 +11,11 @@ from matplotlib.figure import Figure
 from helpers import figures
 from helpers.analysis import between_visits, time_to_remission
 from helpers.chapters import time_to_remission as chapter
+from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS, VISITS
 from helpers.study.scenario import load
 
+P = Parameters()
 PLACEBO = [(2, True), (3, False), (3, True), (5, False), (8, True), (11, True), (11, False), (11, False)]
 MSC = [(1, True), (1, True), (4, True), (4, False), (9, True), (11, False), (11, False)]
 HAND = adtte(PLACEBO, MSC)
@@ -33,25 +36,31 @@ def drawn(monkeypatch):
 
 def curve(table, paramcd="UPCRC", clock="AVAL"):
     steps = time_to_remission.curve(table, paramcd, clock)
-    return chapter.curve(steps, time_to_remission.at_risk(table, paramcd, clock), paramcd, clock)
+    return chapter.curve(steps, time_to_remission.at_risk(table, paramcd, clock), paramcd, P, clock)
 
 
 def intervals(table, resamples=50):
     found = between_visits.interval_curve(table, "UPCRC", 1, resamples)
     steps, at_risk = (make(table, "UPCRC") for make in (time_to_remission.curve, time_to_remission.at_risk))
-    return chapter.intervals(found, steps, at_risk, "UPCRC")
+    return chapter.intervals(found, steps, at_risk, "UPCRC", P)
+
+
+def with_actual(table):
+    """The table with its confirmed remissions also as those by actual days, if it has none."""
+    rows = table[table["PARAMCD"] == "UPCRC"].assign(PARAMCD="UPCRA")
+    return table if (table["PARAMCD"] == "UPCRA").any() else pd.concat([table, rows], ignore_index=True)
 
 
 def findings(table, endpoints=("UPCRC",)):
     """All that the chapter shows of a table that holds these endpoints."""
     yield from (curve(table, paramcd) for paramcd in endpoints)
-    yield from (curve(table, "UPCRC", clock) for clock in ("ACTMONTH", "EOSMONTH"))
-    yield chapter.estimates(time_to_remission.estimates(table, endpoints), table)
-    sensitivity = time_to_remission.estimates(table, ["UPCRC"], time_to_remission.CLOCKS)
-    yield chapter.estimates(sensitivity, table)
-    yield chapter.logrank(time_to_remission.logrank(table))
+    for paramcd, clock in time_to_remission.OTHERWISE[1:]:
+        yield curve(with_actual(table), paramcd, clock)
+    yield chapter.estimates(time_to_remission.estimates(table, endpoints), table, P)
+    yield chapter.estimates(time_to_remission.otherwise(with_actual(table)), table, P)
+    yield chapter.logrank(time_to_remission.logrank(table), P)
     yield intervals(table)
-    yield chapter.contrasts(between_visits.contrasts(table, ["UPCRC"]), table)
+    yield chapter.contrasts(between_visits.contrasts(table, ["UPCRC"]), table, P)
 
 
 def exhibits(table, endpoints=("UPCRC",)):
@@ -66,10 +75,26 @@ def base():
 
 
 def test_every_endpoint_and_clock_has_its_words():
-    assert tuple(chapter.ENDPOINTS) == time_to_remission.ENDPOINTS
-    assert tuple(chapter.CLOCKS) == time_to_remission.CLOCKS
-    keys = [key for key, _ in chapter.ENDPOINTS.values()]
+    pairs = [(code, "AVAL") for code in time_to_remission.ENDPOINTS] + list(time_to_remission.OTHERWISE[1:])
+    assert {code for code, _ in pairs} == set(chapter.ENDPOINTS)
+    assert {clock for _, clock in pairs} == set(chapter.CLOCKS) == set(time_to_remission.CLOCKS)
+    keys = [chapter.CLOCKS[clock][0] + chapter.ENDPOINTS[code][0] for code, clock in pairs]
     assert len(set(keys)) == len(keys)
+
+
+def test_how_long_a_confirmed_remission_holds_stands_under_every_exhibit_of_one(base, drawn):
+    for key, e in exhibits(base, ("UPCRF", "UPCRC", "UPCRS")).items():
+        said = any("at least 28 days later by target day" in words for words in e.conventions)
+        assert said == (not key.startswith(("ttr-first", "ttr-sustained"))), key
+    other = chapter.risk_set(["HEMC"], P.model_copy(update={"confirm_days": 0}))
+    assert other[0] == "confirmed: holds at every attended visit up to the next one, which must exist"
+
+
+def test_a_time_goes_up_to_the_last_visit_from_which_it_can_be_confirmed(drawn):
+    early = HAND.assign(HORIZON=MONTHS[10])
+    data = chapter.contrasts(between_visits.contrasts(early, ["UPCRC"]), early, P).exhibits[0].data
+    assert data["quantity"][1] == "Difference in mean time without remission up to month 10"
+    assert intervals(early).exhibits[1].data["visit"].tolist() == [v.name for v in VISITS[:-1]]
 
 
 def test_a_curve_s_figure_and_table_hold_the_frames(drawn):
@@ -99,7 +124,7 @@ def test_the_interval_figure_draws_its_estimate_over_the_steps_without_their_ban
     assert not drawn[0]["band"]
     assert drawn[0]["points"][list(figure.data)].equals(figure.data)
     assert drawn[0]["steps"].equals(time_to_remission.curve(HAND, "UPCRC"))
-    assert "50 bootstrap resamples an arm, Monte Carlo SE of the tail share 2.2 points" in figure.method
+    assert "50 bootstrap resamples an arm give (Monte Carlo SE of their SD 10.1 %)" in figure.method
     last = table.data.iloc[-1]
     found = between_visits.interval_curve(HAND, "UPCRC", 1, 50)
     for arm, name in ARM_KEY.items():
@@ -113,7 +138,7 @@ def test_the_interval_figure_draws_its_estimate_over_the_steps_without_their_ban
 
 def test_estimates_put_numbers_in_words(drawn):
     plateau = adtte([(6, True)] * 5 + [(11, False)] * 5, [(11, False)] * 10)
-    finding = chapter.estimates(time_to_remission.estimates(plateau, ["UPCRC"]), plateau)
+    finding = chapter.estimates(time_to_remission.estimates(plateau, ["UPCRC"]), plateau, P)
     said = finding.said
     assert said["confirmed_placebo"].text.startswith("8.0 (4.0 to ")
     assert said["confirmed_placebo"].unit == "months"
@@ -130,7 +155,7 @@ def test_estimates_put_numbers_in_words(drawn):
 
 def test_logrank_table_says_it_is_supportive():
     found = time_to_remission.logrank(HAND)
-    finding = chapter.logrank(found)
+    finding = chapter.logrank(found, P)
     (table,) = finding.exhibits
     assert finding.said["p"].value == found["p"][0]
     assert "supportive" in table.title
@@ -140,7 +165,7 @@ def test_logrank_table_says_it_is_supportive():
 
 def test_contrasts_keep_quantity_unit_and_digits_together(drawn):
     found = between_visits.contrasts(HAND, ["UPCRC"])
-    finding = chapter.contrasts(found, HAND)
+    finding = chapter.contrasts(found, HAND, P)
     data = finding.exhibits[0].data
     assert data["unit"].tolist() == ["percentage points", "months", ""]
     assert data["n"].tolist() == ["8 v 7"] * 3
@@ -219,7 +244,10 @@ UGLY = {
     "no remission on placebo": (adtte(STAY, MSC), [f"Placebo: no {CONFIRMED} was seen."]),
     "everyone remits at the first visit": (
         adtte([(1, True)] * 6, [(1, True)] * 5),
-        ["Placebo: every child remitted at 0.5 months, no band exists.", "(interval not estimable)", "(no band)"],
+        [
+            "Placebo: every child remitted at 0.5 months, no band exists.", "(interval not estimable)",
+            "100.0 (61.0 to 100.0)",
+        ],
     ),
     "one child on hUC-MSC": (adtte(PLACEBO, [(4, True)]), ["hUC-MSC: a single child."]),
     "no child on placebo": (adtte([], MSC), ["Placebo: no evaluable child, no curve.", "not estimable"]),
@@ -229,11 +257,11 @@ UGLY = {
     ),
     "no assessment after time zero": (
         adtte([(0, False)] * 4, [(0, False)] * 3),
-        ["Placebo: no assessment after time zero.", "not estimable: no assessment after time zero"],
+        ["Placebo: nobody at risk after time zero.", "not estimable: nobody at risk after time zero"],
     ),
     "all gone before month 12": (
         adtte([(3, True), (8, False)], [(2, True), (5, False)]),
-        ["not estimable: last child seen at 6.0 months"],
+        ["not estimable: last child at risk at 6.0 months"],
     ),
     "all seen after month 12": (
         HAND.assign(ACTMONTH=12.4), ["not estimable: no time up to month 12", "End"],

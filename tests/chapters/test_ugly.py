@@ -45,7 +45,7 @@ def words(outputs) -> str:
     return "\n".join(shown)
 
 
-QUICK = ("all on hUC-MSC remit at the first visit, none on placebo", "everyone leaves before the first visit")
+QUICK = ("everyone leaves before the first visit",)
 """The others draw the same chapters again and are slow."""
 
 
@@ -61,6 +61,10 @@ def test_every_chapter_builds_and_speaks(name, tmp_path, monkeypatch):
     shell = InteractiveShell.instance()
     said = {}
     for chapter in CHAPTERS:
+        if chapter.stem == "09-validation":
+            continue  # it reads no parameter, and is built with the others
+        if chapter.stem == "08-operating" and name in QUICK:
+            continue  # many trials take half a minute; `test_operating` shows ugly answers, the slow names build them
         shell.reset(new_session=True)
         notebook = json.loads((ROOT / "notebooks" / f"{chapter.stem}.ipynb").read_text("utf-8"))
         said[chapter.stem] = ""

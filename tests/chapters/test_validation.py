@@ -5,6 +5,7 @@ import pytest
 
 from helpers.chapters import validation as chapter
 from helpers.design import comparisons, known_truth, programs
+from helpers.study.shown import plain
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +38,16 @@ def test_counts_said_are_those_of_the_frame(every):
     said = agreement(every).said
     assert said["compared"].value == len(every)
     assert said["methods"].value == every["method"].nunique()
-    assert said["recalled"].value == every["source"].str.contains("(recalled)", regex=False).sum()
+    published = every[~every["source"].str.startswith("R ")]
+    assert said["printed"].value == published["source"].str.contains("(printed)", regex=False).sum()
+    assert published["source"].str.contains(r" \((?:printed|computed: .+)\)$").all()
 
 
 def test_ours_is_printed_to_the_digits_that_must_agree_and_the_reference_as_it_is(every):
     shown = chapter.complete(every).data
     for row, text in zip(every.itertuples(), shown["ours"], strict=True):
         if np.isfinite(row.ours):
-            assert text == f"{row.ours:.{min(max(row.required, 2), 6)}g}"
+            assert text == plain(row.ours, min(max(row.required, 2), 6))
     assert list(shown["reference"]) == [chapter.number(value) for value in every["reference"]]
     assert chapter.number(np.nan) == "not reached"
 
@@ -71,6 +74,11 @@ def test_conventions_quote_the_numbers_of_their_own_row():
     assert not shown.isna().any(axis=None)
     assert shown.loc["Miettinen-Nurminen interval", "python"] == "statsmodels: 0.0526 to 0.3440"
     assert shown.loc["Miettinen-Nurminen interval", "shown"] == "0.0528 to 0.3382 for 56/70 v 48/80"
+    exact = shown.loc["Exact interval of a difference", "shown"]
+    assert (
+        exact
+        == "p of 0/18 v 4/18: 0.0478 by mid-p, 0.0653 here; 6/18 v 12/18: -0.019 to 0.600, by the score 0.002 to 0.599"
+    )
     assert "lifelines: 2 for" in shown.loc["Median of a curve that lies on one half", "python"]
     assert shown.loc["Median of a curve that lies on one half", "shown"].startswith("2.5 for")
     assert "before 1100: not estimable" in shown.loc["Restricted mean beyond follow-up", "shown"]
@@ -94,14 +102,29 @@ def test_known_truth_says_whether_it_belongs_to_this_code_and_what_is_outside():
     good = {"bias": 0.1, "bias_se": 0.05, "coverage": 94.25, "coverage_lower": 91.5, "coverage_upper": 96.1}
     said = known(good).said
     assert said["kept"] == "It was computed with the estimators as they are now."
-    assert "every interval covers its 95 %" in said["verdict"]
+    # bias 0.1 + 1.96 * 0.05 in standard deviations of 0.05 * sqrt(398)
+    assert said["verdict"] == (
+        "At 400 children an arm, beyond three Monte Carlo standard errors, none fails what it promises. For all others "
+        "the Monte Carlo intervals (95 %) exclude a bias above 0.20 standard deviations of the estimate and a "
+        "coverage below 91.5 %, and nothing smaller."
+    )
     assert said["off"].value == 0
     assert "another version" in known(good, current=False).said["kept"]
     said = known(
         good, good | {"method": "wrong", "bias": 0.2}, good | {"n": 20, "method": "small", "bias": 9}
     ).said
-    assert said["verdict"] == "At 400 children an arm, outside Monte Carlo error: wrong."
+    assert (
+        "At 20 children an arm, beyond three Monte Carlo standard errors, not what they promise: small."
+        in said["verdict"]
+    )
+    assert (
+        "At 400 children an arm, beyond three Monte Carlo standard errors, not what they promise: wrong."
+        in said["verdict"]
+    )
     assert said["off"].value == 1
+    careful = good | {"coverage": 99.0, "method": "careful"}
+    assert "Cautious: careful." in known(good, careful).said["verdict"]
+    assert known(good, careful).exhibits[0].data["verdict"].tolist() == ["yes", "cautious"]
     assert known().said["verdict"] == "Nothing is stored."
     assert known().exhibits[0].table()
 

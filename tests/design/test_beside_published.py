@@ -10,7 +10,7 @@ from helpers.study.parameters import Parameters
 PLAN = Parameters()
 COLUMNS = [
     "quantity", "unit", "among", "published", "low", "high", "range", "simulated", "mc_low", "mc_high",
-    "verdict", "why", "row", "source",
+    "verdict", "why", "bound_low", "bound_high", "bound", "row", "source",
 ]  # fmt: skip
 
 
@@ -43,16 +43,21 @@ def test_every_quantity_of_a_part_with_its_numbers(answered, part):
 
 def test_the_limits_themselves_are_inside_and_beyond_them_the_reason_is_given(answered):
     q = next(q for q in published.quantities() if q.key == "NH09")
+    assert q.reason.low == q.low  # the reason makes it larger, never smaller
     for value, said in (
         (q.low, "inside"),
         (q.high, "inside"),
-        (q.low - 1e-9, "outside"),
         (q.high + 1e-9, "outside"),
+        (q.reason.high, "outside"),
+        (q.reason.high + 1e-9, "beyond"),
+        (q.low - 1e-9, "beyond"),
     ):
         answered({"NH09": [value, value, value]})
         frame = beside_published.quantities(PLAN, CLINIC).set_index("row")
         assert frame.loc["NH09", "verdict"] == said
-        assert frame.loc["NH09", "why"] == (q.why if said == "outside" else "")
+        assert frame.loc["NH09", "why"] == ("" if said == "inside" else q.reason.why)
+        bound = frame.loc["NH09", ["bound_low", "bound_high", "bound"]].tolist()
+        assert bound == [q.reason.low, q.reason.high, q.reason.how]
 
 
 def test_what_nobody_fits_is_not_estimable(answered):
@@ -69,6 +74,10 @@ def test_a_study_that_changes_the_clinic_is_told_so(answered):
     frame = beside_published.quantities(other, CLINIC).set_index("row")
     assert frame.loc["NH01", "why"] == frame.loc["NH05", "why"] == "This study changes gfr_mean."
     assert frame.loc["NH02", "why"] == ""
+    answered({"NH09": [90.0, 90.0, 90.0], "NH01": [0.0, 0.0, 0.0]})
+    assert beside_published.quantities(other, CLINIC).set_index("row").loc["NH09", "why"] == (
+        "This study changes gfr_mean."
+    )
     many = Parameters(
         gfr_mean=80.0, gfr_sd=10.0, age_sd=3.0, rbc_median=90.0, dropout=0.2, visit_missed=0.1, bun_cv=0.2
     )

@@ -9,6 +9,7 @@ from scipy import stats
 from helpers.analysis import adam
 from helpers.design import against_papers, against_r, comparisons, programs, references
 from helpers.estimators import interval_censored, mixed, proportions, survival
+from helpers.study import kidney
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,17 @@ def test_every_method_of_the_trial_has_a_reference_in_r_and_a_published_example(
         "Difference in cumulative incidence",
         "Counts of events",
     }
-    assert papers - r <= {"Wilson's interval", "Clopper-Pearson interval", "Cohen's kappa", "Rubin's rules"}
+    assert papers - r <= {
+        "Wilson's interval",
+        "Clopper-Pearson interval",
+        "Cohen's kappa",
+        "Rubin's rules",
+        "Bedside Schwartz eGFR",
+        "CKiD U25 creatinine eGFR",
+        "CKiD U25 cystatin C eGFR",
+        "CKiD U25 mean eGFR",
+        "Units and the length of a month",
+    }
 
 
 def test_all_applicable_rows_of_r_are_used():
@@ -141,6 +152,48 @@ def at_risk_after(monkeypatch):
     monkeypatch.setattr(survival, "kaplan_meier", after)
 
 
+def schwartz_constant(monkeypatch):
+    """The constant of the eGFR that simulator and analysis share, a half per cent off."""
+    monkeypatch.setattr(kidney, "SCHWARTZ_K", 0.415)
+
+
+def schwartz_constant_in_the_last_digit(monkeypatch):
+    monkeypatch.setattr(kidney, "SCHWARTZ_K", 0.4131)
+
+
+def old_creatinine_units(monkeypatch):
+    """88 umol/L a mg/dL in the equations, which the inputs in mg/dL don't share."""
+    right = kidney.schwartz
+    monkeypatch.setattr(kidney, "schwartz", lambda height, creatinine: right(height, creatinine) * 88 / 88.4)
+
+
+def age_of_change_missed(monkeypatch):
+    """The coefficient of boys goes on beyond 12 years as below."""
+    right = kidney.u25_creatinine_k
+    monkeypatch.setattr(kidney, "u25_creatinine_k", lambda age, male: right(np.minimum(age, 11.99), male))
+
+
+def cystatin_exponent(monkeypatch):
+    right = kidney.u25_cystatin_k
+    monkeypatch.setattr(
+        kidney, "u25_cystatin_k", lambda age, male: right(age, male) * 1.0001 ** (np.asarray(age) - 15)
+    )
+
+
+def girls_are_boys(monkeypatch):
+    right = kidney.u25_cystatin_k
+    monkeypatch.setattr(kidney, "u25_cystatin_k", lambda age, male: right(age, True))
+
+
+def calendar(monkeypatch):
+    """Gregorian instead of 365.25 days a year: 30.436875 a month."""
+    monkeypatch.setattr(against_papers, "DAYS_PER_MONTH", 365.2425 / 12)
+
+
+def urea_instead_of_its_nitrogen(monkeypatch):
+    monkeypatch.setattr(kidney, "BUN_MG_DL_PER_MMOL", 6.0)
+
+
 def no_small_sample_factor(monkeypatch):
     """Satterthwaite's t read as a normal."""
     right = mixed.MixedFit.contrast
@@ -172,11 +225,28 @@ FAULTS = {
     strict_fisher: {"Fisher's exact test"},
     at_risk_after: {"Kaplan-Meier, log-log band"},
     no_small_sample_factor: {"Random slopes, Satterthwaite df, observed information"},
+    schwartz_constant: {"Bedside Schwartz eGFR"},
+    schwartz_constant_in_the_last_digit: {"Bedside Schwartz eGFR"},
+    old_creatinine_units: {"Bedside Schwartz eGFR"},
+    age_of_change_missed: {"CKiD U25 creatinine eGFR", "CKiD U25 mean eGFR"},
+    cystatin_exponent: {"CKiD U25 cystatin C eGFR"},
+    girls_are_boys: {"CKiD U25 cystatin C eGFR", "CKiD U25 mean eGFR"},
+    calendar: {"Units and the length of a month"},
+    urea_instead_of_its_nitrogen: {"Units and the length of a month"},
 }
+
+
+EQUATIONS = {
+    schwartz_constant, schwartz_constant_in_the_last_digit, old_creatinine_units, age_of_change_missed,
+    cystatin_exponent, girls_are_boys, calendar, urea_instead_of_its_nitrogen,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
 def test_a_seeded_fault_is_seen(monkeypatch, fault):
+    if fault in EQUATIONS:  # the fits that these don't reach take most of the time
+        monkeypatch.setattr(against_r, "pairs", list)
+        monkeypatch.setattr(against_papers, "_PARTS", (against_papers._kidney,))
     fault(monkeypatch)
     assert FAULTS[fault] <= failing()[0]
 
@@ -186,7 +256,9 @@ def test_a_wrong_reference_fails_too(monkeypatch):
 
     def off(folder, name, **options):
         found = right(folder, name, **options)
-        return found.replace("16.79", "16.80") if name == "examples" else found
+        if (folder, name) == ("published", "r_values"):
+            found.loc[found["key"] == "logrank.chisq", "value"] *= 1 + 2e-6
+        return found
 
     monkeypatch.setattr(references, "table", off)
     assert failing()[1] == {"logrank.chisq"}
@@ -221,6 +293,8 @@ def test_variants_begin_with_the_trial_s_own_and_differ_where_they_should():
     # for one contrast the degrees of freedom differ by the information alone
     assert found["df"].iloc[:3].to_numpy() == pytest.approx(found["df"].iloc[0])
     assert found["df"].iloc[3] < found["df"].iloc[0] - 0.1
+    assert "linear" in found["variant"].iloc[0]
+    assert found.loc[found["variant"].str.contains("anticonservative"), "se"].item() == found["se"].min()
 
 
 def test_differences_are_the_numbers_that_others_print():

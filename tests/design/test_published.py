@@ -1,6 +1,7 @@
 """What is published is copied right, and ranges are right."""
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from scipy import stats
 
 from helpers import ROOT
 from helpers.design import published
+from helpers.study.parameters import Parameters
 
 QUANTITIES = {q.key: q for q in published.quantities()}
 
@@ -66,6 +68,68 @@ def test_age_at_the_start_of_ras_inhibition_stands_in_the_rows_text():
     assert QUANTITIES["NH14a age SD"].value == sd
     mean_age = QUANTITIES["NH14a age mean"]
     assert (mean_age.low, mean_age.high) == pytest.approx((8.6 - 0.904, 8.6 + 0.904), abs=0.001)
+
+
+def test_boys_without_proteinuria_as_the_row_pools_them():
+    q, note = QUANTITIES["N202"], published.targets()["N202"]["note"]
+    stated = [float(x) for x in re.findall(r"\d+\.\d", note)]
+    assert (q.value, q.low, q.high) == pytest.approx(stated, abs=0.05)
+    for row, n, sd in (("N201", "n=29", 15.2), ("N202", "n=43", 17.3)):
+        assert n in published.targets()[row]["population"]
+        assert f"SD {sd}" in published.targets()[row]["statistic"]
+    # the note of N201: by the bedside equation the same creatinine gives 89
+    assert q.reason.low == pytest.approx(89, abs=0.5)
+
+
+def test_reasons_reach_further_than_the_range_on_one_side_and_say_how_far():
+    for q in published.quantities():
+        if q.reason:
+            assert q.reason.low <= q.low < q.high <= q.reason.high, q.key
+            assert q.reason.low == q.low or q.reason.high == q.high, q.key
+            assert q.reason.why.endswith("."), q.key
+            assert q.reason.how, q.key
+
+
+def test_bounds_against_independent_arithmetic():
+    """Nephrotic range in the mixed clinic, two noisy samples, and an adult's variation at CV06's noise."""
+    rng = np.random.default_rng(2)
+    share = 0.594 * rng.binomial(29, 0.38, 400_000) / 29 + 0.406 * rng.binomial(15, 0.07, 400_000) / 15
+    assert QUANTITIES["NH09"].reason.high == pytest.approx(100 * (share.mean() + 1.96 * share.std()), abs=0.2)
+    first, second = 0.35 * rng.standard_normal((2, 400_000))
+    assert QUANTITIES["CV03"].reason.low == pytest.approx((second - first).std(), abs=0.002)
+    assert QUANTITIES["DO08"].reason.low == pytest.approx(
+        100 * (second - first < np.log(0.5)).mean(), abs=0.2
+    )
+    assert QUANTITIES["CV02"].reason.high == pytest.approx(
+        100 * np.exp(first).std() / np.exp(first).mean(), abs=0.3
+    )
+
+
+def test_what_was_published_since_stands_beside_the_rest():
+    """Ids of the two files differ, and the columns are the same."""
+    files = []
+    for name in ("targets.csv", "targets-2.csv"):
+        with (ROOT / "data" / "reference" / name).open(encoding="utf-8") as file:
+            files.append(list(csv.DictReader(file)))
+    assert list(files[0][0]) == list(files[1][0])
+    assert (
+        len({row["id"] for rows in files for row in rows}) == sum(map(len, files)) == len(published.targets())
+    )
+
+
+def test_the_spread_of_the_ras_effect_is_one_that_the_published_numbers_allow():
+    """Two of seven children did not respond (N214); losartan hardly widened the spread of changes (CV03, its note)."""
+    p = Parameters()
+    none, *others = (int(x) for x in published.targets()["N214"]["value"].split("/"))
+    low, high = stats.binomtest(none, none + sum(others)).proportion_ci()
+    unmoved = stats.norm.sf(np.log(0.9), np.log(p.ras_effect), p.ras_effect_sd)  # a fall of less than 10 %
+    assert low < unmoved < high
+    placebo, note = published.number("CV03"), published.targets()["CV03"]["note"]
+    losartan = float(re.search(r"losartan arm (\d\.\d+)", note)[1])
+    widest = (losartan / placebo) ** 2 * stats.f.ppf(0.975, 152, 152) - 1
+    limit = placebo * np.sqrt(widest)
+    assert limit == pytest.approx(0.45, abs=0.005)
+    assert 0 < p.ras_effect_sd < limit
 
 
 def test_parts_of_quantities_follow_what_they_are_about():

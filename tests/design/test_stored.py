@@ -1,6 +1,7 @@
 """Stored results: found by what they were made from, never stale, never half-written, true of the code as it is."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -122,7 +123,7 @@ def test_the_parts_make_the_whole():
     assert found.items() <= calibration.calibrate(p)["values"].items()
 
 
-def test_a_sample_finds_a_spoilt_value_and_names_it(monkeypatch):
+def test_a_spoilt_value_is_found_and_named():
     assert list(renewal.differences("x", {"a": [1.0, None]}, {"a": [1.0 + 1e-6, None]})) == []
     assert list(renewal.differences("x", {"a": [1.0, 2]}, {"a": [1.01, 3]})) == [
         ("x a 1", 1.0, 1.01),
@@ -130,17 +131,29 @@ def test_a_sample_finds_a_spoilt_value_and_names_it(monkeypatch):
     ]
     assert list(renewal.differences("x", {}, {"b": 1})) == [("x b", "nothing", 1)]
     assert list(renewal.differences("x", [1], [1, 2])) == [("x", "1 values", "2 values")]
-    monkeypatch.setattr(renewal, "STUDIES", {"selection": selection})
-    right = stored.latest
 
-    def spoilt(compute, p):
-        answer, here = right(compute, p)
-        answer["selection"]["0.2 n"] = [1.0]
-        answer["stable"][0]["month 12"] += 1
-        return answer, here
 
-    monkeypatch.setattr(stored, "latest", spoilt)
-    assert [where for where, *_ in renewal.sample()]
+def test_a_sample_computes_a_part_that_is_not_long_and_compares_it(places, monkeypatch):
+    small, large = {"n": 20, "method": "m", "bias": 0.5}, {"n": 400, "method": "m", "bias": 0.1}
+    whole = {"a": {"deep": 1.0}, "b": [large], "c": "long"}
+    asked = []
+
+    def part(p, name):
+        asked.append(name)
+        return {name: whole[name]}
+
+    study = SimpleNamespace(compute=compute, PARTS=("a", "b", "c"), part=part)
+    monkeypatch.setattr(renewal, "STUDIES", {"toy": study})
+    monkeypatch.setattr(renewal, "LONGEST", ("c",))
+    monkeypatch.setattr(renewal, "DRAWN", {"toy": 2})
+    held = json.loads(json.dumps(whole | {"b": [small, large]}))
+    monkeypatch.setattr(stored, "latest", lambda compute, p: (held, True))
+    assert list(renewal.sample()) == []
+    assert sorted(asked) == ["a", "b"]
+    held["b"][1]["bias"] = 0.2
+    ((where, expected, found),) = renewal.sample()
+    assert (where.partition("b: ")[2], expected, found) == ("b 1 bias", 0.2, 0.1)
+    assert where.startswith("stored toy of ")
     monkeypatch.setattr(stored, "latest", lambda compute, p: (None, False))
     ((where, *_),) = renewal.sample()
-    assert where.startswith("stored selection of ")
+    assert where.startswith("stored toy of ")

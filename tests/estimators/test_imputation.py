@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from helpers.estimators import imputation, mixed
+from helpers.estimators import imputation, mixed, proportions, tipping
 from helpers.estimators.imputation import Assumption
 
 R = Path(__file__).parents[2] / "data" / "reference" / "r"
@@ -319,3 +319,58 @@ def test_rubin_order_units_sign_and_bounds(pairs, df_complete, scale, shuffler):
     assert ours.df <= df_complete + 1e-9
     assert ours.within <= ours.se**2 * (1 + 1e-12)
     assert imputation.rubin(q, u).df >= ours.df
+
+
+# ------------------------------------------------------------------ two proportions
+
+
+@pytest.mark.parametrize(
+    ("x0", "n0", "x1", "n1"), [(3, 18, 9, 18), (0, 20, 4, 12), (0, 18, 0, 18), (18, 18, 18, 18)]
+)
+def test_proportions_without_missing_data_are_newcombe_s(x0, n0, x1, n1):
+    found = imputation.rubin_proportions(np.full(5, x0 / n0), n0, np.full(5, x1 / n1), n1)
+    assert (found.lower, found.upper) == pytest.approx(proportions.newcombe(x0, n0, x1, n1))
+    assert (found.estimate, found.between) == (pytest.approx(x1 / n1 - x0 / n0), pytest.approx(0, abs=1e-30))
+
+
+def test_no_event_in_either_arm_and_undetermined_children_give_a_sensible_interval():
+    one = tipping.Arm(0, 18, 3)
+    found = tipping.impute_binary(one, one, 500, np.random.default_rng(1))
+    assert abs(found.estimate) < 0.01
+    assert found.lower == pytest.approx(-found.upper, abs=0.03)
+    # wider than with all 18 seen, and not by much
+    seen = proportions.newcombe(0, 18, 0, 18)[1]
+    assert seen < found.upper < 2 * seen
+
+
+def test_imputed_proportions_cover_at_eighteen_an_arm():
+    """A quarter undetermined at random; Rubin's rules on Wald's variance miss this by two points."""
+    rng = np.random.default_rng(3)
+    p0, p1, trials, inside, wald = 0.19, 0.45, 600, 0, 0
+    for _ in range(trials):
+        undetermined = np.minimum(rng.binomial(18, 0.25, 2), 17)
+        arms = [
+            tipping.Arm(int(rng.binomial(18 - u, p)), 18, int(u))
+            for u, p in zip(undetermined, (p0, p1), strict=True)
+        ]
+        found = tipping.impute_binary(*arms, 30, rng)
+        inside += found.lower <= p1 - p0 <= found.upper
+        half = 1.96 * np.sqrt(found.within + found.between * 31 / 30)
+        wald += abs(found.estimate - (p1 - p0)) <= half
+    assert inside / trials > 0.93
+    assert wald < inside
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: imputation.rubin_proportions([0.1], 5, [0.1, 0.2], 5), "one length"),
+        (lambda: imputation.rubin_proportions([0.1, 1.2], 5, [0.1, 0.2], 5), "between 0 and 1"),
+        (lambda: imputation.rubin_proportions([0.1, 0.2], 0, [0.1, 0.2], 5), "needs children"),
+        (lambda: imputation.rubin_proportions([0.1, 0.2], 5, [0.1, 0.2], 5, 95), "level"),
+    ],
+)
+def test_proportions_that_cannot_be_pooled_are_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+    assert "two or more" in imputation.rubin_proportions([0.1], 5, [0.2], 5).message

@@ -177,7 +177,7 @@ def test_random_slope_equals_lmer(trial, r_values):
         r_values[[f"lmer.vc.{k}" for k in range(1, 5)]].tolist(), rel=1e-5
     )
     for k, name in enumerate(fit.names, 1):
-        ours = fit.contrast({name: 1})
+        ours = fit.contrast({name: 1}, se="asymptotic")
         assert ours.estimate == pytest.approx(r_values[f"lmer.coef.{k}"], rel=1e-6)
         assert ours.se == pytest.approx(r_values[f"lmer.se.{k}"], rel=1e-6)
         assert ours.df == pytest.approx(r_values[f"lmer.satt.df.{k}"], rel=1e-5)
@@ -399,3 +399,70 @@ def test_units_and_zero_of_baseline_and_covariates_change_nothing(scale, shift):
             rtol=1e-6,
         )
     np.testing.assert_allclose(again.coefficients[-2:] * scale, first.coefficients[-2:], rtol=1e-6)
+
+
+def test_hc2_without_a_covariate_is_welch_with_bell_and_mccaffrey_s_degrees_of_freedom():
+    """Closed form of Imbens & Kolesar (2016), Rev Econ Stat 98:701-712, for two groups: the standard error is Welch's,
+    df (n0 + n1)^2 (n0 - 1)(n1 - 1) / (n1^2 (n1 - 1) + n0^2 (n0 - 1))."""
+    rng = np.random.default_rng(4)
+    n0, n1 = 20, 12
+    y, arm = np.append(rng.normal(size=n0), rng.normal(1, 2, n1)), np.repeat([0, 1], [n0, n1])
+    x = np.column_stack([np.ones(len(y)), arm])
+    ours = mixed._least_squares(x, y, np.array([0.0, 1.0]), 0.95, "hc2", "")
+    assert ours.t == pytest.approx(stats.ttest_ind(y[arm == 1], y[arm == 0], equal_var=False).statistic)
+    df = (n0 + n1) ** 2 * (n0 - 1) * (n1 - 1) / (n1**2 * (n1 - 1) + n0**2 * (n0 - 1))
+    assert ours.df == pytest.approx(df)
+    assert ours.p == pytest.approx(2 * stats.t.sf(abs(ours.t), df))
+
+
+def test_hc2_is_that_of_statsmodels_with_degrees_of_freedom_by_simulation():
+    import statsmodels.api as sm
+
+    y, baseline, arm = simulated(8, n=14, missing=0)
+    arm = (np.arange(14) < 4).astype(int)
+    third = np.arange(14) % 3
+    x = np.column_stack([np.ones(14), arm, baseline, third])
+    for method, name in (("ordinary", "bse"), ("hc2", "HC2_se")):
+        ours = mixed.ancova(y[:, 0], baseline, arm, variance=method, covariates=third)
+        fit = sm.OLS(y[:, 0], x).fit()
+        assert (ours.estimate, ours.se) == pytest.approx((fit.params[1], getattr(fit, name)[1]))
+        # mean and variance of the squared standard error under equal spreads: df = 2 mean^2 / variance
+        hat = x @ np.linalg.pinv(x)
+        share = np.linalg.pinv(x)[1] ** 2 / (1 - np.diag(hat))
+        noise = np.random.default_rng(1).normal(size=(50_000, 14)) @ (np.eye(14) - hat)
+        squares = noise**2 @ share if method == "hc2" else (noise**2).sum(axis=1)
+        assert ours.df == pytest.approx(2 * squares.mean() ** 2 / squares.var(), rel=0.04)
+
+
+@pytest.mark.parametrize("sds", [(1, 2), (2, 1)])
+def test_hc2_holds_its_level_where_one_variance_does_not(sds):
+    """No difference, 20 v 12; with twice the spread in the smaller arm the ordinary test is significant too often, with
+    twice the spread in the larger one too seldom."""
+    rng, trials = np.random.default_rng(5), 1000
+    arm = np.repeat([0, 1], [20, 12])
+    rejected = dict.fromkeys(mixed.VARIANCES, 0)
+    for _ in range(trials):
+        baseline = rng.normal(size=len(arm))
+        y = 0.5 * baseline + np.array(sds)[arm] * rng.normal(size=len(arm))
+        for method in rejected:
+            rejected[method] += mixed.ancova(y, baseline, arm, variance=method).p <= 0.05
+    assert 0.03 < rejected["hc2"] / trials < 0.07
+    assert (rejected["ordinary"] / trials > 0.07) == (sds == (1, 2))
+    assert (rejected["ordinary"] / trials < 0.035) == (sds == (2, 1))
+
+
+def test_least_squares_without_residuals_gives_no_p_value():
+    baseline, arm = np.array([1.0, 2, 4, 3, 5, 9]), np.array([0, 0, 0, 1, 1, 1])
+    for y in (np.full(6, 0.1), 0.1 + 0.3 * baseline + 0.7 * arm):
+        for method in mixed.VARIANCES:
+            found = mixed.ancova(y, baseline, arm, variance=method)
+            assert np.isnan([found.se, found.p]).all()
+            assert "no residual variance" in found.message
+    # the one child of the active arm has leverage 1
+    alone = mixed.ancova([1, 2, 3, 5, 5, 9], baseline, [0, 0, 0, 0, 0, 1], variance="hc2")
+    assert np.isnan(alone.se)
+    assert "a child alone" in alone.message
+    with pytest.raises(ValueError, match="variance is 'hc3'"):
+        mixed.ancova(baseline, baseline, arm, variance="hc3")
+    with pytest.raises(ValueError, match="6 rows"):
+        mixed.ancova(baseline, baseline, arm, covariates=[1, 2])

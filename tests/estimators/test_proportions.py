@@ -281,3 +281,128 @@ def test_a_thousand_children_an_arm_take_seconds():
     rates = np.sin(np.linspace(0, np.pi / 2, 3001)[:, None]) ** 2
     chance = (stats.binom.pmf(x0, 1000, rates) * stats.binom.sf(high - 1, 1000, rates)).sum(axis=1)
     assert p[1] == pytest.approx(2 * chance.max(), rel=1e-4)
+
+
+# ------------------------------------------------------------------ the interval of the test
+
+
+def every_table(n0, n1):
+    x0, x1 = np.meshgrid(np.arange(n0 + 1), np.arange(n1 + 1), indexing="ij")
+    return x0, x1, *proportions.boschloo_interval(x0, n0, x1, n1)
+
+
+@pytest.mark.parametrize(("n0", "n1"), [(18, 18), (20, 20), (17, 19)])
+def test_interval_and_test_agree_on_every_table(n0, n1):
+    x0, x1, lower, upper = every_table(n0, n1)
+    p, seen = proportions.exact_tables(n0, n1), x1 / n1 - x0 / n0
+    assert (((lower > 0) | (upper < 0)) == (p <= 0.05)).all()
+    # the approximate one does not: that is why it is not the one printed
+    low, high = proportions.miettinen_nurminen(x0, n0, x1, n1)
+    assert (((low > 0) | (high < 0)) != (p <= 0.05)).sum() in (10, 8, 6)
+    assert ((lower >= -1) & (lower <= seen) & (seen <= upper) & (upper <= 1)).all()
+    # more events in the active arm, or fewer in the control arm, never move a limit down
+    assert (np.diff(lower, axis=1) > -1e-7).all()
+    assert (np.diff(upper, axis=1) > -1e-7).all()
+    assert (np.diff(lower, axis=0) < 1e-7).all()
+    assert (np.diff(upper, axis=0) < 1e-7).all()
+    # events for no events turn the difference round
+    np.testing.assert_allclose(lower, -upper[::-1, ::-1], atol=1e-7)
+
+
+@pytest.mark.parametrize("level", [0.9, 0.99])
+def test_interval_and_test_agree_at_other_levels(level):
+    x0, x1 = np.meshgrid(np.arange(10), np.arange(8), indexing="ij")
+    lower, upper = proportions.boschloo_interval(x0, 9, x1, 7, level)
+    assert (((lower > 0) | (upper < 0)) == (proportions.exact_tables(9, 7) <= 1 - level)).all()
+
+
+@pytest.mark.parametrize(("n0", "n1"), [(6, 6), (5, 8)])
+def test_limits_are_those_of_an_enumeration(n0, n1):
+    """Order, region and supremum written out with scipy, a table at a time; the limit by bisection."""
+    tables = [(a, b) for a in range(n0 + 1) for b in range(n1 + 1)]
+    one_sided = {t: stats.hypergeom.sf(t[1] - 1, n0 + n1, sum(t), n1) for t in tables}
+    mid = {t: one_sided[t] - stats.hypergeom.pmf(t[1], n0 + n1, sum(t), n1) / 2 for t in tables}
+    tie = {t for t in tables if t[0] == n0 or t[1] == 0}
+    place = {t: one_sided[t] for t in tables if t not in tie}
+    while len(place) < len(tables):
+        for a, b in tie - place.keys():
+            before = [t for t in ((a - 1, b), (a, b + 1)) if t in tables]
+            if all(t in place for t in before):
+                place[a, b] = max([mid[a, b], *(place[t] for t in before)])
+    rates = np.linspace(0, 1, 801)
+
+    def most(region, d):
+        inside = np.zeros((n0 + 1, n1 + 1))
+        inside[tuple(np.transpose(region))] = 1
+        p0 = max(0.0, -d) + rates * (1 - abs(d))
+        p1 = np.clip(p0 + d, 0, 1)
+        chance = [stats.binom.pmf(np.arange(n + 1)[:, None], n, p) for n, p in ((n0, p0), (n1, p1))]
+        return (chance[0] * (inside @ chance[1])).sum(axis=0).max()
+
+    for table in [(0, 0), (0, 3), (1, 4), (n0, n1), (3, 0), (2, 5), (n0, 1), (0, n1)]:
+        as_far = [t for t in tables if place[t] < place[table] - 1e-10]
+        # behind the tables of its place stands a tie, ordered by mid-p among ties
+        for t in tables:
+            level = abs(place[t] - place[table]) <= 1e-10
+            behind = t in tie and (table not in tie or mid[t] > mid[table] + 1e-10)
+            if level and not behind:
+                as_far.append(t)
+        low, high = -1.0, 1.0
+        for _ in range(18):
+            middle = (low + high) / 2
+            low, high = (low, middle) if most(as_far, middle) > 0.025 else (middle, high)
+        assert proportions.boschloo_interval(table[0], n0, table[1], n1)[0] == pytest.approx(
+            high, abs=2e-5
+        ), table
+
+
+@pytest.mark.parametrize(("n0", "n1"), [(20, 20), (12, 9)])
+def test_the_interval_covers_whatever_the_truth(n0, n1):
+    """Exact coverage by summing over all tables: never below 95 %, each side never above 2.5 %."""
+    _, _, lower, upper = every_table(n0, n1)
+    truths = np.linspace(0, 1, 41)
+    for p0 in truths:
+        chance = stats.binom.pmf(np.arange(n0 + 1), n0, p0)[:, None, None]
+        chance = chance * stats.binom.pmf(np.arange(n1 + 1)[:, None], n1, truths)
+        for missed in (lower[..., None] > truths - p0 + 1e-7, upper[..., None] < truths - p0 - 1e-7):
+            assert (chance * missed).sum(axis=(0, 1)).max() <= 0.025 + 1e-6
+
+
+def test_without_events_or_with_nothing_else_the_ends_are_sensible():
+    for n in (18, 20):
+        for x in (0, n):
+            lower, upper = proportions.boschloo_interval(x, n, x, n)
+            assert lower == pytest.approx(-upper, abs=1e-9)
+            assert 0.2 < upper < 0.3
+    lower, upper = proportions.boschloo_interval(0, 20, 4, 20)
+    assert (round(lower, 3), round(upper, 2)) == (-0.013, 0.54)
+    assert proportions.boschloo_interval(0, 20, 20, 20)[1] == 1
+    assert proportions.boschloo_interval(20, 20, 0, 20)[0] == -1
+    lower, upper = proportions.boschloo_interval([6, 0], [18, 0], [12, 1], [18, 4])
+    assert np.isnan(lower).tolist() == np.isnan(upper).tolist() == [False, True]
+
+
+def test_ordering_by_mid_p_throughout_would_be_another_test():
+    """R's FisherAdj orders so: at 18 v 18 four tables decide otherwise, 0/18 v 4/18 among them."""
+    x0, x1 = np.arange(19)[:, None], np.arange(19)[None, :]
+    mid = stats.hypergeom.sf(x1, 36, x0 + x1, 18) + stats.hypergeom.pmf(x1, 36, x0 + x1, 18) / 2
+    p = np.linspace(0, 1, 1001)
+    chance = stats.binom.pmf(np.arange(19)[:, None], 18, p)
+
+    def most(table):
+        return np.einsum("ap,ab,bp->p", chance, (mid <= mid[table] + 1e-9).astype(float), chance).max()
+
+    assert (round(2 * most((0, 4)), 4), round(proportions.boschloo(0, 18, 4, 18), 4)) == (0.0478, 0.0653)
+    other = [t for t in np.ndindex(19, 19) if t[1] > t[0] and 0.005 < mid[t] < 0.1]
+    ours = proportions.exact_tables(18, 18)
+    assert sum((2 * most(t) <= 0.05) != (ours[t] <= 0.05) for t in other) == 2  # and their mirror images
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(0, 1), st.floats(0, 1))
+def test_any_table_of_up_to_sixty_an_arm(n0, n1, share0, share1):
+    x0, x1 = round(share0 * n0), round(share1 * n1)
+    lower, upper = proportions.boschloo_interval(x0, n0, x1, n1)
+    assert -1 <= lower <= x1 / n1 - x0 / n0 <= upper <= 1
+    assert (lower <= 0 <= upper) == (proportions.boschloo(x0, n0, x1, n1) > 0.05)
+    assert proportions.boschloo_interval(x1, n1, x0, n0) == pytest.approx((-upper, -lower), abs=1e-8)

@@ -16,6 +16,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from helpers import figures
+from helpers.figures import house_style
 from helpers.figures.house_style import CATEGORY_STYLE, short_names, spread, text_width, wrap
 
 MONTHS = [0, 0.46, 0.92, 1.38, 1.84, 3, 4, 5, 6, 8, 10, 12]
@@ -57,7 +58,7 @@ def group(lines):
     }
     names = logs["month"].map(dict(zip(MONTHS, VISITS, strict=True)))
     return pd.DataFrame(
-        {"arm": logs["arm"], "month": logs["month"], "AVISIT": names, **edges, "n": logs["count"]}
+        {"arm": logs["arm"], "month": logs["month"], "visit": names, **edges, "n": logs["count"]}
     )
 
 
@@ -66,13 +67,13 @@ SUMMARY = group(LINES)
 
 
 def risk_table():
-    """Counts by hand: one remission at week 4 and month 3, one censored at month 5, in each arm."""
+    """Counts so far by hand: one remission at week 4 and month 3, one censored at month 5, in each arm."""
     rows = []
     for arm in figures.ARMS:
         left = 20
         for month in MONTHS:
             event, censored = int(month in (0.92, 3)), int(month == 5)
-            rows.append((arm, month, left, event, censored))
+            rows.append((arm, month, left, int(month >= 0.92) + int(month >= 3), int(month >= 5)))
             left -= event + censored
     return pd.DataFrame(rows, columns=["arm", "time", "at_risk", "events", "censored"])
 
@@ -186,6 +187,51 @@ def recruited():
     })  # fmt: skip
 
 
+def compared_terms():
+    """Eight terms of two kinds with shares, differences and intervals; the last one is not estimable."""
+    rows = [
+        ("Infection" if k < 5 else "Other", f"some term {k}", 5.0 * k, 40.0 - 4 * k, d, d - 25, d + 25)
+        for k, d in enumerate([5.0, -10.0, 20.0, 0.0, -30.0, 12.5, 8.0, np.nan])
+    ]
+    columns = ["group", "label", *figures.ARMS, "difference", "lower", "upper"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def treated():
+    second = [np.nan if k % 11 == 0 else 14.0 for k in range(40)]
+    end = [379.0 - 7 * (k % 9) for k in range(40)]
+    return pd.DataFrame(
+        {"child": CHILDREN, "arm": [ARM_OF[c] for c in CHILDREN], "second": second, "end": end}
+    )
+
+
+def diary():
+    """Two events a child: a short one at an infusion, and one of each severity in turn, some serious or ongoing."""
+    words = ["mild", "moderate", "severe", "life-threatening", "fatal", "not recorded"]
+    rows = []
+    for k, child in enumerate(CHILDREN):
+        rows.append((child, 0, 1.0, "mild", False, True))
+        length = np.nan if k % 13 == 0 else 3.0 + k % 20
+        rows.append((child, 30 + 7 * k, length, words[k % 6], k % 5 == 0, False))
+    return pd.DataFrame(rows, columns=["child", "day", "length", "severity", "serious", "near"])
+
+
+def worst_of():
+    """Baseline and worst later value of eGFR and UPCR of each child."""
+    draw, rows = rng(), []
+    for child in CHILDREN:
+        gfr, upcr = draw.normal(105, 15), np.exp(draw.normal(0, 1))
+        rows.append((child, ARM_OF[child], "egfr", gfr, 0.9 * gfr))
+        rows.append((child, ARM_OF[child], "upcr", upcr, 1.6 * upcr))
+    return pd.DataFrame(rows, columns=["child", "arm", "measure", "base", "worst"])
+
+
+PANELS = [
+    {"measure": "egfr", "label": "eGFR", "unit": "mL/min/1.73m2", "worse": -1, "log": False, "limit": 90.0,
+     "name": "90, made up"},
+    {"measure": "upcr", "label": "UPCR", "unit": "mg/mg", "worse": 1, "log": True, "limit": 2.0,
+     "name": "2, nephrotic range"},
+]  # fmt: skip
 PUBLISHED = [
     {
         "label": "Enrolled children, median (quartiles)",
@@ -199,7 +245,30 @@ PUBLISHED = [
 ]
 SAMPLE = np.exp(rng().normal(-0.5, 1.2, 300))
 THRESHOLDS = [(0.2, "0.2: complete remission"), (0.22, "0.22: so near that labels would collide")]
+POWER = pd.DataFrame(
+    [
+        (name, x, y, y - 4, y + 4)
+        for name, lift in (
+            ("confirmed remission, Boschloo's test", 0),
+            ("log UPCR, ANCOVA", 20),
+            ("log-rank", 10),
+        )
+        for x, y in ((1.0, 5 + lift), (0.65, 40 + lift), (0.3, 75 + lift))
+    ],
+    columns=["series", "x", "power", "power_lower", "power_upper"],
+)
+READINGS = pd.DataFrame(
+    {
+        "name": [f"a definition of remission with a long name {k}" for k in range(10)],
+        "number": range(1, 11),
+        "false": np.linspace(2, 45, 10),
+        "power": [10, 20, 30, 40, 42, 41, 38, 33, 30, 28],
+    }
+).assign(power_lower=lambda f: f["power"] - 3, power_upper=lambda f: f["power"] + 3)
 GOOD = {
+    "power by effect": lambda: figures.power(POWER, label="UPCR on hUC-MSC / placebo", here=0.65, ratio=True),
+    "power by size": lambda: figures.power(POWER.assign(x=POWER["x"] * 100), label="children", here=40),
+    "trade-off": lambda: figures.trade_off(READINGS),
     "histogram": lambda: figures.distribution(SAMPLE, log=True, published=PUBLISHED, **UPCR),
     "groups": lambda: figures.distribution(SAMPLE, by=["boys", "girls"] * 150, published=PUBLISHED, **UPCR),
     "consort": lambda: figures.consort(boxes()),
@@ -226,6 +295,9 @@ GOOD = {
     ),
     "attrition": lambda: figures.attrition(criteria()),
     "shares": lambda: figures.stacked_shares(shares()),
+    "terms": lambda: figures.events_by_arm(compared_terms(), label="difference hUC-MSC − placebo"),
+    "event lanes": lambda: figures.event_lanes(treated(), diary()),
+    "worst values": lambda: figures.worst_values(worst_of(), PANELS),
 }
 
 
@@ -335,6 +407,12 @@ def luminance(color):
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
+def test_lines_are_seen_on_white():
+    lines = [*(style["color"] for style in figures.ARM_STYLE.values()), house_style.RULE, house_style.SKY,
+             house_style.ORANGE, house_style.GREEN, house_style.VERMILLION, house_style.PURPLE]  # fmt: skip
+    assert [color for color in lines if 1.05 / (luminance(color) + 0.05) < 3] == []
+
+
 def test_arms_differ_in_grey_and_in_form():
     placebo, cells = (figures.ARM_STYLE[arm] for arm in figures.ARMS)
     assert figures.ARMS == ("Placebo", "hUC-MSC")
@@ -434,12 +512,7 @@ def test_axes_of_both_arms_are_the_same_and_ticks_are_ratios():
     assert "0.1" in [t.get_text() for t in drawn("course").axes[1].get_yticklabels()]
 
 
-def test_risk_table_shows_sums_whether_given_sums_or_counts():
-    counts = risk_table()
-    sums = counts.copy()
-    sums[["events", "censored"]] = sums.groupby("arm")[["events", "censored"]].cumsum()
-    shown = [words(figures.cumulative_remission(curves(), t, grid=MONTHS, label="x")) for t in (counts, sums)]
-    assert shown[0] == shown[1]
+def test_risk_table_shows_what_it_is_given():
     fig = drawn("curve")
     rows = {}
     for t in fig.axes[0].texts:
@@ -489,6 +562,50 @@ def test_wrong_words_are_refused():
         figures.tiles(states().assign(state="relapse"), visits=VISITS[1:], order=CHILDREN, arm_of=ARM_OF)
 
 
+def test_events_lie_where_they_happened_and_last_as_long():
+    ax = drawn("event lanes").axes[0]
+    bars = {
+        (round(p.get_x(), 6), round(p.get_width(), 6))
+        for p in ax.patches
+        if abs(p.get_height() - 0.56) < 1e-9
+    }
+    ends = treated().set_index("child")["end"]
+    for row in diary().itertuples():
+        until = ends[row.child] + 1 if np.isnan(row.length) else row.day + row.length
+        width = max(until - row.day, ends.max() / 160)
+        assert (row.day, round(width, 6)) in bars, row
+    ongoing = next(line for line in ax.lines if line.get_marker() == ">")
+    assert len(ongoing.get_xdata()) == diary()["length"].isna().sum()
+    serious = next(line for line in ax.lines if line.get_marker() == "*")
+    assert len(serious.get_xdata()) == diary()["serious"].sum()
+    infusions = [len(line.get_xdata()) for line in ax.lines if line.get_marker() == "^"]
+    assert sorted(infusions) == sorted(2 - treated()["second"].isna())
+
+
+def test_shares_and_differences_stand_on_the_row_of_their_term():
+    left, right = drawn("terms").axes
+    placebo, cells = left.lines[:2]
+    assert np.allclose(placebo.get_xdata(), compared_terms()["Placebo"])
+    assert np.allclose(cells.get_xdata(), compared_terms()["hUC-MSC"])
+    (points,) = [line for line in right.lines if line.get_marker() == "D"]
+    known = compared_terms()["difference"].notna()
+    assert np.allclose(points.get_xdata(), compared_terms()["difference"][known])
+    assert (placebo.get_ydata()[known] < points.get_ydata()).all()  # placebo above, as in the legend
+    intervals = [line.get_xdata() for line in right.lines if line.get_linewidth() == 1.6]
+    assert np.allclose(intervals, compared_terms().loc[known, ["lower", "upper"]])
+
+
+def test_the_worst_value_stands_over_its_baseline_with_the_limit_it_is_held_against():
+    egfr, upcr = drawn("worst values").axes
+    for ax, measure in ((egfr, "egfr"), (upcr, "upcr")):
+        given = worst_of()[worst_of()["measure"] == measure]
+        points = np.concatenate([x.get_xydata() for x in ax.lines if x.get_linestyle() == "None"])
+        assert np.allclose(np.sort(points, axis=0), np.sort(given[["base", "worst"]], axis=0))
+    assert any(np.allclose(line.get_ydata(), 90) for line in egfr.lines)
+    assert "90, made up" in egfr.get_xlabel()
+    assert (egfr.get_ylabel(), upcr.get_ylabel()) == ("lowest later", "highest later")
+
+
 # --- poor data
 
 
@@ -509,8 +626,14 @@ POOR = {
     "no lane": lambda: figures.swimmer(NONE, NONE),
     "no month": lambda: figures.recruitment(NONE),
     "no row": lambda: figures.forest(NONE, label="difference", zero=0),
+    "no trial": lambda: figures.power(NONE, label="children", here=40),
+    "no definition": lambda: figures.trade_off(READINGS.assign(power=np.nan)),
     "no criterion": lambda: figures.attrition(NONE),
     "no share": lambda: figures.stacked_shares(shares().assign(n=0)),
+    "no term": lambda: figures.events_by_arm(NONE, label="difference"),
+    "nobody treated": lambda: figures.event_lanes(NONE, diary()),
+    "no measure": lambda: figures.worst_values(worst_of(), []),
+    "a measure of nobody": lambda: figures.worst_values(worst_of().query("measure == 'upcr'"), PANELS),
     "no girl": lambda: figures.stacked_shares(shares().assign(n=[*range(6), *[0] * 6])),
 }
 
@@ -552,6 +675,10 @@ THIN = {
         label="hazard ratio",
         zero=1,
     ),
+    "one term": lambda: figures.events_by_arm(compared_terms()[:1].drop(columns="group"), label="difference"),
+    "a term without difference": lambda: figures.events_by_arm(compared_terms()[-1:], label="difference"),
+    "lanes without events": lambda: figures.event_lanes(treated()[:2], diary()[:0]),
+    "one worst value": lambda: figures.worst_values(worst_of()[:1], PANELS[:1]),
     "pending alone": lambda: figures.consort({"pending": ("Pending", 3, [])}),
 }
 

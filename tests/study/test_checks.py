@@ -105,7 +105,7 @@ def value(name: str):
         "visits": ("reason", "ill"),
         "labs": ("qualifier", "~"),
         "events": ("serious", "maybe"),
-        "treatments": ("change", "stopped"),
+        "treatments": ("change", "forgotten"),
         "disposition": ("reason", "bored"),
         "adsl": ("AGE", 19.5),
         "adlb": ("LOQFL", "N"),
@@ -145,8 +145,8 @@ def contact(name: str):
             s.move(CHILD, 12, last[CHILD] + DAY)
         elif name == "events":
             at = s.row(name, usubjid=CHILD)
-            s.set(name, at, start_date=last[CHILD] + DAY, end_date=last[CHILD] + DAY)
-            s.set("adae", s.row("adae", USUBJID=CHILD), ASTDT=last[CHILD] + DAY, AENDT=last[CHILD] + DAY)
+            s.set(name, at, start_date=last[CHILD] + DAY, end_date=pd.NaT)
+            s.set("adae", s.row("adae", USUBJID=CHILD), ASTDT=last[CHILD] + DAY)
         else:
             at = s[name].index[0]
             s.set(name, at, date=last[s[name].loc[at, "usubjid"]] + DAY)
@@ -195,6 +195,14 @@ def out_of_order(s: Spoilt) -> None:
     """First infusion the day after the second, still within all that other tables say."""
     second = s["infusions"].loc[s.row("infusions", usubjid=CHILD, infusion=2), "date"]
     s.set("infusions", s.row("infusions", usubjid=CHILD, infusion=1), date=second + DAY)
+
+
+def late_baseline(s: Spoilt) -> None:
+    """The second baseline sample taken on the day after the first infusion."""
+    first = s["infusions"].loc[s.row("infusions", usubjid=CHILD, infusion=1), "date"]
+    s.set("visits", s.row("visits", usubjid=CHILD, visit_no=1), date=first + DAY)
+    labs = s["labs"]
+    labs.loc[(labs["usubjid"] == CHILD) & (labs["visit_no"] == 1), "date"] = first + DAY
 
 
 def not_attended(s: Spoilt) -> None:
@@ -255,6 +263,7 @@ FAULTS = {
     "visits.order": before_screening,
     "visits.nearest": between_visits,
     "events.order": edit("events", {"usubjid": CHILD}, end_date=lambda r: r["start_date"] - DAY),
+    "events.serious": edit("events", {"serious": "no"}, severity="life-threatening"),
     "disposition.reason": edit("disposition", {"status": "left"}, reason=None),
     "randomisation.child": missing("screening", usubjid=CHILD),
     "randomisation.consent": edit("randomisation", {"usubjid": CHILD}, randomisation_date=day("2025-01-04")),
@@ -265,6 +274,7 @@ FAULTS = {
     "visits.complete": missing("visits", reason="missed"),
     "visits.target": edit("visits", {"usubjid": CHILD, "visit_no": 12}, planned_date=day("2026-02-03")),
     "visits.consent": screening_elsewhere,
+    "visits.baseline": late_baseline,
     "visits.sampled": sampled,
     "visits.measured": missing("labs", usubjid=CHILD, visit_no=12, test="weight"),
     "visits.left": who_left,
@@ -274,6 +284,8 @@ FAULTS = {
     "screening.labs": edit("screening", {"usubjid": CHILD}, bun=5.9),
     "events.days": edit("events", {"usubjid": CHILD}, start_date=day("1925-03-27")),
     "events.infusion": edit("events", {"usubjid": CHILD}, within_24h="yes"),
+    "events.end": edit("events", {"usubjid": CHILD, "event_no": 4}, end_date=day("2027-03-01")),
+    "events.fatal": edit("events", {"usubjid": CHILD}, severity="fatal", serious="yes"),
     "treatments.randomised": edit("treatments", {"usubjid": "AS-0024"}, date=day("2024-12-21")),
     "disposition.complete": missing("disposition", usubjid=CHILD),
     "disposition.randomised": gone_before_randomisation,
@@ -287,6 +299,7 @@ FAULTS = {
     "adsl.safety": edit("adsl", {"NINFUS": 2}, SAFFL="N", PPROTFL="N"),
     "adsl.protocol": edit("adsl", {"PPROTFL": "Y"}, NINFUS=0.0, SAFFL="N"),
     "adae.emergent": edit("adae", {"TRTEMFL": "Y"}, TRTEMFL="N"),
+    "adae.ongoing": edit("adae", {"TRTEMFL": "Y"}, AEENRTPT="ONGOING"),
 }  # fmt: skip
 
 
@@ -357,14 +370,14 @@ def last_contact(days: int):
     return change
 
 
-def event_on(before_contact: int, length: int = 0, after_consent: int | None = None):
-    """The child's first event, counted back from the last contact or on from the consent."""
+def event_on(before_contact: int, length: int | None = 0, after_consent: int | None = None):
+    """The child's first event, counted back from the last contact or on from the consent; length None: ongoing."""
 
     def change(s: Spoilt) -> None:
         start = s["disposition"]["date"][0] - before_contact * DAY
         if after_consent is not None:
             start = s["screening"]["consent_date"][0] + after_consent * DAY
-        s.set("events", 0, start_date=start, end_date=start + length * DAY)
+        s.set("events", 0, start_date=start, end_date=pd.NaT if length is None else start + length * DAY)
 
     return change
 
@@ -389,8 +402,9 @@ def screened(column: str, **change):
         (last_contact(183), None),
         (last_contact(184), "disposition.late"),
         (event_on(0), None),
-        (event_on(-1), "events.contact"),
-        (event_on(0, length=30), None),
+        (event_on(-1, length=None), "events.contact"),
+        (event_on(0, length=1), "events.end"),
+        (event_on(0, length=None), None),  # ongoing
         (event_on(0, length=0, after_consent=0), None),
         (event_on(0, length=0, after_consent=-1), "events.days"),
         (event_on(0, length=1, after_consent=-1), None),
@@ -440,21 +454,27 @@ def refusal(folder: Path, change) -> str:
 
 
 def test_protein_and_urea_in_other_units_contradict_the_laboratory(tmp_path):
-    """UPCR in mg/mmol for mg/mg (43 for 0.38) and urea in mg/dL for mmol/L (16 for 5.8)."""
+    """UPCR in mg/mmol for mg/mg (113 times as much) and urea in mg/dL for mmol/L."""
+    had = []
 
     def in_screening(raw):
+        had[:] = raw["screening"].loc[0, ["upcr", "bun"]].tolist()
         raw["screening"].loc[0, ["upcr", "bun"]] = ["43", "16"]
 
     message = refusal(tmp_path, in_screening)
-    assert "screening.csv row 2, column upcr: found 43, allowed: as in labs.csv at visit 0, 0.38" in message
-    assert "screening.csv row 2, column bun: found 16, allowed: as in labs.csv at visit 0, 5.8" in message
+    assert (
+        "screening.csv row 2, column upcr: found 43, allowed: as in labs.csv at visit 0, " + had[0] in message
+    )
+    assert (
+        "screening.csv row 2, column bun: found 16, allowed: as in labs.csv at visit 0, " + had[1] in message
+    )
 
     def in_labs(raw):
         labs = raw["labs"]
         mine = (labs["usubjid"] == CHILD) & (labs["test"] == "upcr")
         labs.loc[mine, "value"] = [f"{float(v) * 113:g}" for v in labs.loc[mine, "value"]]
 
-    assert "screening.csv row 2, column upcr: found 0.38, allowed: as in labs.csv" in refusal(
+    assert f"screening.csv row 2, column upcr: found {had[0]}, allowed: as in labs.csv" in refusal(
         tmp_path, in_labs
     )
 
@@ -544,7 +564,7 @@ def test_every_entry_is_asked_in_one_place():
     assert sorted(check.code for check in asked) == sorted(checks.BY_CODE)
 
 
-@pytest.mark.parametrize("scenario", ["high-dropout", "duplicate-baseline", "register"])
+@pytest.mark.parametrize("scenario", ["high-dropout", "eligibility-baseline", "register"])
 def test_simulated_tables_of_scenarios_are_clean(scenario):
     p = load(scenario).parameters
     found = checks.findings(with_analysis(simulated(p), p), checks.REGISTER)

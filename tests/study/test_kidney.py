@@ -136,3 +136,50 @@ def test_growth_rises_with_age_and_with_z():
             )
             assert (low < path).all()
             assert (path < high).all()
+
+
+OUTSIDE = [
+    ("age", 0.5, kidney.METHODS),
+    ("age", -3.0, kidney.METHODS),
+    ("age", 19.5, ("bedside Schwartz",)),
+    ("age", 25.1, kidney.METHODS),
+    ("height", 0.0, ("bedside Schwartz", "U25 creatinine", "U25 mean")),
+    ("height", 1.2, ("bedside Schwartz", "U25 creatinine", "U25 mean")),  # metres
+    ("height", np.inf, ("bedside Schwartz", "U25 creatinine", "U25 mean")),
+    ("creatinine", 0.9, ("bedside Schwartz", "U25 creatinine", "U25 mean")),  # mg/dL
+    ("creatinine", -80.0, ("bedside Schwartz", "U25 creatinine", "U25 mean")),
+    ("cystatin_c", 0.0, ("U25 cystatin C", "U25 mean")),
+]
+
+
+@pytest.mark.parametrize("method", kidney.METHODS)
+@pytest.mark.parametrize(("name", "value", "silent"), OUTSIDE)
+def test_an_equation_says_nothing_outside_its_range(method, name, value, silent):
+    found = kidney.egfr(method, **{**AUTHORS, name: value}, male=True)
+    assert bool(np.isnan(found)) == (method in silent)
+
+
+@pytest.mark.parametrize("method", kidney.METHODS)
+def test_an_equation_holds_to_the_ends_of_its_range(method):
+    oldest = 19.0 if method == "bedside Schwartz" else 25.0
+    for age in (1.0, 365 / 365.25, oldest):
+        assert np.isfinite(kidney.egfr(method, **{**AUTHORS, "age": age}, male=True))
+
+
+@pytest.mark.parametrize("male", ["female", "male", ["male", "female"], 1, 0.0, np.array([1, 0]), None])
+def test_who_is_a_boy_is_said_by_a_boolean_alone(male):
+    for act in (
+        lambda: kidney.egfr("bedside Schwartz", **AUTHORS, male=male),
+        lambda: kidney.egfr("U25 mean", **AUTHORS, male=male),
+        lambda: kidney.u25_creatinine_k(5.0, male),
+        lambda: kidney.u25_cystatin_k(5.0, male),
+        lambda: kidney.growth("height", 5.0, male, 0.0),
+    ):
+        with pytest.raises(ValueError, match="male must be True or False, got"):
+            act()
+
+
+def test_what_goes_with_age_height_and_weight_is_nan_where_they_cannot_be():
+    assert np.isnan(kidney.growth("height", [-1.0, 26.0], [True, False], [0.0, 0.0])).all()
+    assert np.isnan(kidney.creatinine_excretion([-1.0, 26.0])).all()
+    assert np.isnan(kidney.body_surface([0.0, 120.0], [20.0, -1.0])).all()

@@ -95,7 +95,7 @@ def test_visit_windows_at_their_widest_leave_the_visits_in_order():
 
 WANTED = {
     "base", "no-effect", "strong-effect", "waning-effect", "responders", "high-noise", "high-dropout",
-    "informative-dropout", "ras-started", "register", "duplicate-baseline",
+    "informative-dropout", "ras-started", "register", "eligibility-baseline", "modest-effect",
 }  # fmt: skip
 
 

@@ -14,6 +14,12 @@ from helpers.study.parameters import Parameters
 from helpers.trial import conduct, record
 
 BASE = "description: a test.\n"
+BOMB = (
+    BASE
+    + "a: &a [1, 1]\n"
+    + "".join(f"{new}: &{new} [*{old}, *{old}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True))
+)
+"""Each line is twice as long as the one before, once it is read."""
 
 
 @pytest.fixture
@@ -109,7 +115,20 @@ def test_a_changed_study_that_was_never_built_is_refused():
         ("description: 5\n", ["description"]),
         (BASE + "dropuot: 0.1\n", ["dropuot is no parameter", "did you mean dropout"]),
         (BASE + "dropout: ten\n", ["dropout", "'ten'", "text", "a number from 0 to 1"]),
-        (BASE + "dropout: 1e-7\n", ["dropout", "'1e-7'", "text"]),
+        (BASE + "n_randomised: 1:30\n", ["n_randomised", "'1:30'", "text"]),
+        (BASE + "n_randomised: 050\n", ["n_randomised", "'050'", "text"]),
+        (BASE + "n_randomised: 1_000\n", ["n_randomised", "'1_000'", "text"]),
+        (BASE + "n_randomised: 0x28\n", ["n_randomised", "'0x28'", "text"]),
+        (BASE + "dropout: 1e400\n", ["dropout", "inf", "a number from 0 to 1"]),
+        (BASE + "seed: !!int abc\n", ["line 2, column 7", "found the tag tag:yaml.org,2002:int"]),
+        (BASE + "seed: !!python/name:os.system\n", ["line 2", "found the tag"]),
+        (BASE + "seed: " + "9" * 5000 + "\n", ["seed", "5000 characters", "a whole number"]),
+        (BASE + "block_sizes: " + "[" * 5000 + "]" * 5000 + "\n", ["line 2", "a value nested in another"]),
+        (BOMB, ["line 2", "an anchor or alias"]),
+        (BASE + "seed: " + "x" * 200_000, ["200", "characters, allowed: up to 100000"]),
+        (BASE + "---\ndescription: b\n", ["line 2", "a second document"]),
+        (BASE + "? [a]\n: 1\n", ["line 2", "a name that is no word"]),
+        (BASE + "x" * 1000 + ": 1\n", ["1000 characters", "is no parameter"]),
         (BASE + "dropout:\n", ["dropout", "empty", "a number from 0 to 1"]),
         (BASE + "dropout: {a: 1}\n", ["dropout", "a mapping"]),
         (BASE + "dropout: 1.01\n", ["dropout", "1.01", "a number from 0 to 1"]),
@@ -157,6 +176,19 @@ def test_each_wrong_change_gets_one_message(changes, parts):
     message = refusal("base", **changes)
     for part in parts:
         assert part in message
+
+
+def test_numbers_are_written_as_everybody_writes_them(project):
+    project(BASE + "dropout: 1e-1\nn_randomised: +12\nremission_fall: .5\n", "mine")
+    mine = scenario.load("mine").parameters
+    assert (mine.dropout, mine.n_randomised, mine.remission_fall) == (0.1, 12, 0.5)
+
+
+def test_a_number_without_end_is_one_short_message():
+    for value in (10**5000, "9" * 100_000, [4] * 100_000):
+        message = refusal("base", seed=value)
+        assert message.startswith("parameters: seed: found")
+        assert len(message) < 600
 
 
 def test_a_date_may_be_text_and_whole_numbers_stand_for_numbers(project):
@@ -254,3 +286,19 @@ def test_a_site_file_that_was_spoilt_by_hand_is_named(study):
 def test_the_projects_own_folder_is_left_alone(project):
     scenario.load("base", n_randomised=4)
     assert not (ROOT / "data" / "synthetic" / scenario.load("base", n_randomised=4).name).exists()
+
+
+def test_a_description_is_text_and_no_markup(project):
+    project("description: UPCR <0.2 & <script>alert(1)</script> was assumed.\n", "mine")
+    page = scenario.load("mine")._repr_html_()
+    assert "<script" not in page
+    assert "UPCR &lt;0.2 &amp; &lt;script&gt;" in page
+
+
+def test_own_tables_are_never_replaced_by_simulated_ones(study):
+    frame = study.read("screening")
+    (study.folder / "scenario.json").unlink()
+    before = contents(study.folder)
+    with pytest.raises(Problem, match=r"screening\.csv that were not simulated by base"):
+        study.write("screening", frame)
+    assert contents(study.folder) == before

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import Problem
+from helpers.analysis import adam
 from helpers.study import tables
 from helpers.study.codebook import TABLES, UNITS
 from helpers.study.parameters import Parameters
@@ -77,6 +78,8 @@ def test_what_is_written_reads_back(made, tmp_path, name):
         ("height", "12O", ["'12O'", "a number"]),
         ("height", "1,28", ["'1,28'", "a number"]),
         ("height", "nan", ["'nan'", "a number"]),
+        ("height", "1_28", ["'1_28'", "a number"]),
+        ("height", "١٢٨", ["'١٢٨'", "a number"]),
         ("creatinine", "0.5", ["found 0.5,", "5 to 2000 umol/L"]),  # mg/dL where umol/L is asked for
         ("food_allergies", "1.5", ["found 1.5,", "a whole number from 0 to 50"]),
         ("sex", "boy", ["'boy'", "male or female"]),
@@ -283,3 +286,87 @@ def test_numbers_survive_the_file_to_ten_digits(first, second):
         number, whole = row.split(",")
         assert float(number) == pytest.approx(value, rel=1e-9)
         assert whole in ("1", "2")
+
+
+# ------------------------------------------------------------------ all faults of all tables at once
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """All raw tables of a small trial as a site would send them."""
+    for name in RAW:
+        tables.write(name, made[name], tmp_path / f"{name}.csv")
+    return tmp_path
+
+
+def rewrite(path, change) -> None:
+    raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+    change(raw).to_csv(path, index=False)
+
+
+def all_faults(folder, own: bool = True) -> list[str]:
+    with pytest.raises(Problem) as caught:
+        adam.read(folder, own=own)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_whole_folder_reads_as_its_tables(folder, made, own):
+    raw = adam.read(folder, own=own)
+    for name in RAW:
+        pd.testing.assert_frame_equal(getattr(raw, name), made[name], check_dtype=False, rtol=1e-9)
+
+
+def test_every_fault_of_every_table_is_told_at_once(folder):
+    rewrite(folder / "screening.csv", lambda raw: cell("height", "tall", 2)(cell("sex", "boy", 3)(raw)))
+    rewrite(folder / "visits.csv", lambda raw: cell("date", "2025-13-01", 4)(raw))
+    rewrite(folder / "labs.csv", lambda raw: cell("value", "-1", 5)(cell("value", "1,5", 6)(raw)))
+    rewrite(folder / "events.csv", lambda raw: raw.drop(columns="serious"))
+    rewrite(folder / "infusions.csv", lambda raw: cell("usubjid", "stranger", 3)(raw))
+    (folder / "treatments.csv").unlink()
+    (folder / "disposition.csv").write_bytes(b"\xff\xfe\x00")
+    text = (folder / "randomisation.csv").read_text().splitlines()
+    wide = len(text[0].split(","))
+    (folder / "randomisation.csv").write_text("\n".join([*text[:-1], text[-1].rpartition(",")[0], ""]))
+    told = all_faults(folder)
+    for part in (
+        "screening.csv row 2, column height: found 'tall', allowed: a number",
+        "screening.csv row 3, column sex: found 'boy', allowed: male or female",
+        "visits.csv row 4, column date: found '2025-13-01', allowed: a date such as 2025-01-31",
+        "labs.csv row 5, column value: found -1",
+        "labs.csv row 6, column value: found '1,5', allowed: a number",
+        "events.csv lacks the column serious",
+        "infusions.csv row 3, column usubjid: found 'stranger', allowed: a child of randomisation.csv",
+        "treatments.csv does not exist",
+        "disposition.csv is not a text file (UTF-8)",
+        f"randomisation.csv row 5: found {wide - 1} values, allowed: {wide}, one a column",
+    ):
+        assert [line for line in told if part in line], part
+    # a cell that can't be read is told of once
+    for place in ("screening.csv row 2, column height", "visits.csv row 4, column date", "labs.csv row 6"):
+        assert sum(line.startswith(place) for line in told) == 1
+
+
+def test_many_faults_of_a_kind_are_counted_and_all_columns_are_looked_at(folder):
+    def change(raw):
+        raw.loc[:, "height"] = "x"
+        raw.loc[1, "weight"] = "y"
+        return raw
+
+    rewrite(folder / "screening.csv", change)
+    told = [line for line in all_faults(folder) if line.startswith("screening.csv row")]
+    assert len([line for line in told if "column height: found 'x'" in line]) == 3
+    assert sum("more of this kind)" in line for line in told) == 1
+    assert [line for line in told if "row 3, column weight: found 'y'" in line]
+    with pytest.raises(Problem, match="column weight"):
+        tables.read("screening", folder / "screening.csv")
+
+
+def test_what_is_a_query_in_own_tables_stops_only_simulated_ones(folder):
+    rewrite(folder / "disposition.csv", lambda raw: raw.assign(reason=["moved away", *raw["reason"][1:]]))
+    rewrite(folder / "disposition.csv", lambda raw: raw.assign(status=["completed", *raw["status"][1:]]))
+    assert len(adam.read(folder, own=True).disposition) == 4
+    assert tables.read("disposition", folder / "disposition.csv", own=True)["reason"].iloc[0] == "moved away"
+    assert any("disposition.csv row 2, column reason" in line for line in all_faults(folder, own=False))
+    with pytest.raises(Problem, match="column reason"):
+        tables.read("disposition", folder / "disposition.csv")

@@ -120,6 +120,48 @@ def test_each_place_is_as_likely_to_get_either_arm():
     assert (np.abs(share - 0.5) < 5 * 0.5 / np.sqrt(4000)).all()
 
 
+def test_two_to_one_in_every_whole_block():
+    p = Parameters(allocation="2:1", n_randomised=60)
+    assert p.blocks == (6, 9)
+    arm, block = conduct.randomise(p, 50, Streams(5, 0))
+    for arms, blocks in zip(arm, block, strict=True):
+        for number in range(blocks[-1]):
+            mine = arms[blocks == number]
+            assert len(mine) in (6, 9)
+            assert 3 * mine.sum() == 2 * len(mine)
+    assert arm.mean() == pytest.approx(2 / 3, abs=0.02)
+
+
+@pytest.mark.parametrize("allocation", ["1:1", "2:1"])
+def test_strata_are_balanced_each_by_itself(allocation):
+    p = Parameters(strata="RAS inhibition", allocation=allocation)
+    on_ras = np.random.default_rng(1).random((200, 40)) < 0.75
+    arm, block = conduct.randomise(p, 200, Streams(6, 0), on_ras)
+    share, most = p.ratio[1] / sum(p.ratio), max(p.blocks)
+    for stratum in (False, True):
+        for arms, blocks, mine in zip(arm, block, on_ras == stratum, strict=True):
+            assert set(blocks[mine] % 2) <= {int(stratum)}
+            inside, order = arms[mine], blocks[mine]
+            assert (np.diff(order) >= 0).all()
+            for number in np.unique(order)[:-1]:
+                whole = inside[order == number]
+                assert whole.sum() == share * len(whole)
+            assert abs(inside.sum() - share * len(inside)) <= most / 2
+    # without the plan's strata the same children are allocated as if nothing were known of them
+    plain = conduct.randomise(Parameters(allocation=allocation), 200, Streams(6, 0), on_ras)
+    assert same(plain[0], conduct.randomise(Parameters(allocation=allocation), 200, Streams(6, 0))[0])
+
+
+def test_a_stratified_trial_keeps_its_children_and_their_course():
+    plain, strata = follow(PLAN), follow(Parameters(strata="RAS inhibition"))
+    assert same(plain.enrolled.number, strata.enrolled.number)
+    assert same(plain.delay, strata.delay)
+    assert not same(plain.arm, strata.arm)
+    on = ~np.isnan(strata.enrolled.child["ras_days"])
+    for chosen in (on, ~on):
+        assert abs(strata.arm[chosen].sum() - chosen.sum() / 2) <= 3
+
+
 def test_declared_block_sizes_are_equally_frequent():
     _, block = conduct.randomise(PLAN, 2000, Streams(2, 0))
     first = (block == 0).sum(axis=1)
@@ -211,21 +253,45 @@ def test_infections_postpone_the_first_infusion():
 
 
 def test_baseline_samples():
-    """Last value before the first infusion; where the separate sample is missing, the screening sample is that."""
-    settings = dict(seed=9, sample_missing=0.3)
-    eligibility_sample = follow(Parameters(**settings))
-    separate = follow(Parameters(**settings, baseline_samples="separate"))
-    both = follow(Parameters(**settings, baseline_samples="mean of both"))
-    screening = eligibility_sample.enrolled.recorded["upcr"][0]
-    assert same(eligibility_sample.upcr[0, :, 0], screening)
-    own = separate.upcr[0, :, 0]
-    differs = ~np.isnan(own) & (own != screening)
-    assert 10 < differs.sum() < 40
-    assert (np.isnan(own) <= np.isnan(screening)).all()
-    mean = both.upcr[0, :, 0]
-    two = differs & ~np.isnan(screening)
-    assert mean[two] == pytest.approx(np.sqrt(own[two] * screening[two]))
-    assert mean[~two] == pytest.approx(own[~two], nan_ok=True)
+    """Screening alone, first infusion, or geometric mean of screening and randomisation; one where one is lost."""
+    settings = dict(seed=9, sample_missing=0.3, infection_rate=0.0)
+    alone, separate, both = (
+        follow(Parameters(**settings, baseline_samples=way))
+        for way in ("eligibility", "separate", "mean of both")
+    )
+    screening = alone.enrolled.recorded["upcr"][0]
+    own = {way: np.where(f.lost["urine"][0, :, 0], np.nan, f.spot[0, :, 0]) for way, f in
+           (("separate", separate), ("both", both))}  # fmt: skip
+    # where screening's sample is the baseline the site takes no other, and `record` writes none down
+    assert np.isnan(screening).any()
+    assert same(alone.upcr[0, :, 0], screening)
+    assert same(separate.upcr[0, :, 0], np.where(np.isnan(own["separate"]), screening, own["separate"]))
+    mean, two = both.upcr[0, :, 0], ~np.isnan(own["both"]) & ~np.isnan(screening)
+    assert 10 < two.sum() < 40
+    assert mean[two] == pytest.approx(np.sqrt(own["both"] * screening)[two])
+    assert same(mean[~two], np.where(np.isnan(own["both"]), screening, own["both"])[~two])
+
+
+def test_the_second_baseline_sample_is_taken_on_the_day_of_randomisation():
+    p = Parameters(seed=3, infection_rate=8.0)
+    f, separate = follow(p), follow(p.model_copy(update={"baseline_samples": "separate"}))
+    randomisation = conduct.consent_day(p, f.delay) + p.days_to_randomisation
+    assert same(f.days[..., 0], randomisation)
+    assert (separate.days[..., 0] == -p.infusion_gap).all()
+    assert same(f.days[..., 1:], separate.days[..., 1:])
+    assert f.delay.max() > 0
+    # the sample's day moves that sample alone: noise of the visits is the same
+    assert f.level[..., 1:] == pytest.approx(separate.level[..., 1:], abs=1.5)
+    lengths = conduct.infection_lengths(p, f.streams, f.infections[1])
+    ill = conduct._noted_ill(p, f.arm.shape, (*f.infections, lengths), f.delay, f.days[..., 0])
+    begins, where = f.infections[1], f.infections[0]
+    for child in range(p.n_randomised):
+        mine, ends = begins[where == child], (begins + lengths - 1)[where == child]
+        for k, day in enumerate((conduct.consent_day(p, f.delay)[0, child], f.days[0, child, 0])):
+            assert ill[0, child, k] == ((mine <= day) & (day <= ends)).any()
+    assert ill.any()
+    used = np.where(ill[0, :, 1] & ~ill[0, :, 0], f.enrolled.recorded["upcr"][0], f.upcr[0, :, 0])
+    assert same(f.upcr[0, :, 0], used)
 
 
 def test_enrolled_children_are_frozen_rows():

@@ -89,6 +89,15 @@ def among(values, chosen=True):
     return float(np.nanmean(values))
 
 
+def apart(w):
+    """Mean distance of the arms' shares on RAS inhibition, over the trials."""
+    on = ~np.isnan(w.enrolled[0].child["ras_days"])
+    shares = [
+        (on & (w.followed.arm == k)).sum(1) / np.maximum((w.followed.arm == k).sum(1), 1) for k in (0, 1)
+    ]
+    return float(np.abs(shares[1] - shares[0]).mean())
+
+
 def latent(name, how=np.mean, chosen=lambda w: True):
     return lambda w: float(how(w.child[name][np.broadcast_to(chosen(w), (CHILDREN,))]))
 
@@ -331,7 +340,7 @@ def length(kind):
     def quantity(w):
         rows = w.raw["events"]
         rows = rows[rows["event"] == kind]
-        return float((rows["end_date"] - rows["start_date"]).dt.days.mean())
+        return float((rows["end_date"] - rows["start_date"]).dt.days.mean())  # ongoing ones have none
 
     return quantity
 
@@ -343,6 +352,24 @@ def latest(name):
 
 def serious(w):
     return float((w.raw["events"]["serious"] == "yes").sum())
+
+
+def noted(column, value, near=None):
+    """Share of events with a word in a column; near: of those within 24 h of an infusion, or of the others."""
+
+    def quantity(w):
+        rows = w.raw["events"]
+        rows = rows if near is None else rows[rows["within_24h"] == near]
+        return float((rows[column] == value).mean())
+
+    return quantity
+
+
+def lengths_apart(w):
+    """Spread of the lengths of infections that began after the last infusion and have ended, in days."""
+    rows = w.raw["events"].query("event == 'infection'")
+    days = (rows["end_date"] - rows["start_date"]).dt.days
+    return float(days[rows["start_date"] > rows["start_date"].median()].std())
 
 
 STILL = dict(upcr_drift=0.0, upcr_drift_sd=0.0, upcr_effect=1.0, upcr_effect_sd=0.0, ras_change_placebo=0.0,
@@ -358,6 +385,8 @@ ROWS = {
     "max_screened": (60, refused, UP, {}),
     "recruitment_start": (date(2026, 1, 1), first_date("screening", "consent_date"), UP, {}),
     "screened_per_month": (20.0, date_of("screening", "consent_date", "max"), DOWN, {}),
+    "allocation": ("2:1", lambda w: among(w.followed.arm == 1), UP, {}),
+    "strata": ("RAS inhibition", lambda w: apart(w), DOWN, {}),
     "block_sizes": ((2,), lambda w: w.raw["randomisation"].groupby("block").size().max(), DOWN, {}),
     "cells_per_kg": (4e6, lambda w: w.raw["infusions"]["cells"].max(), UP, {}),
     "infusion_gap": (28, between(first_date("infusions", "planned_date", infusion=1), first_date("infusions", "planned_date", infusion=2)), UP, {}),
@@ -370,10 +399,11 @@ ROWS = {
     # --- readings --------------------------------------------------------------------------------
     "criteria": ("diagnosis and consent", eligible, UP, {}),
     "remission_definition": ("threshold alone", endpoint("UPCR", "first"), DOWN, MANY),
-    "remission_threshold": (0.4, endpoint("UPCR", "first"), UP, dict(remission_definition="threshold alone", **MANY)),
+    "remission_threshold": (0.4, endpoint("UPCR", "evaluable"), DOWN, MANY),
     "remission_fall": (0.3, endpoint("UPCR", "first"), UP, MANY),
     "kdigo_upper": (0.5, endpoint("UPCR", "first"), DOWN, dict(remission_definition="KDIGO", **MANY)),
     "confirm_days": (150, endpoint("UPCR", "confirmed"), DOWN, MANY),
+    "ras_raise_from": (2.0, lambda w: among(np.isfinite(w.adam.ras_change)), DOWN, dict(ras_change_placebo=2.0, ras_change_msc=2.0)),
     "sustained_visits": (6, endpoint("UPCR", "sustained"), DOWN, MANY),
     "haematuria_limit": (40.0, endpoint("HEM", "first"), UP, MANY),
     "haematuria_cells": ("dysmorphic", lambda w: among(eligibility.haematuria(w.columns, w.p) > 0), DOWN, dict(dysmorphic_share=0.05)),
@@ -422,6 +452,7 @@ ROWS = {
     "gfr_upcr_slope": (-8.0, latent("gfr", np.mean, lambda w: w.child["log_upcr_untreated"] > 1), DOWN, {}),
     "gfr_age_from": (10.0, latent("gfr", np.mean, severe), UP, {}),
     "gfr_upcr_from": (3.0, latent("gfr", np.mean, lambda w: w.child["log_upcr_untreated"] > 1), UP, {}),
+    "gfr_max": (160.0, latent("gfr", np.max), DOWN, dict(gfr_sd=40.0)),
     "gfr_min": (50.0, latent("gfr", np.min), UP, dict(gfr_sd=40.0)),
     "rbc_median": (300.0, latent("log_rbc", np.mean, severe), UP, {}),
     "rbc_log_sd": (1.2, latent("log_rbc", np.std, severe), UP, {}),
@@ -438,6 +469,7 @@ ROWS = {
     "ras_recent_days": (20, lambda w: among(w.child["ras_days"]), DOWN, dict(ras_recent=1.0)),
     "ras_first_age": (1000, lambda w: float(np.nanmin(w.child["age_days"] - w.child["ras_days"])), UP, dict(age_min=4.0)),
     "ras_effect": (0.4, ras_log_ratio(started), DOWN, {}),
+    "ras_effect_sd": (0.9, latent("log_ras_effect", np.std), UP, {}),
     "ras_half_life": (120.0, ras_log_ratio(lambda w: w.child["ras_days"] < 90), UP, dict(ras_recent=0.5)),
     # --- facts -----------------------------------------------------------------------------------
     "missing_answer": (0.1, unanswered("autoimmune"), UP, {}),
@@ -510,6 +542,8 @@ ROWS = {
     "ras_change_placebo": (1.0, changed_ras(0), UP, {}),
     "ras_change_msc": (1.0, changed_ras(1), UP, {}),
     "ras_raise_effect": (0.4, rise(), DOWN, dict(ras_change_placebo=1.0)),
+    "ras_raise_dose": (1.1, lambda w: among(np.isfinite(w.adam.ras_change)), DOWN, dict(ras_change_placebo=2.0, ras_change_msc=2.0)),
+    "ras_stop_rate": (1.0, rise(), UP, {}),
     "ras_gfr_dip": (-20.0, lambda w: among(w.measures["gfr"][..., -1]), DOWN, dict(ras_change_placebo=1.0)),
     "rescue_rate": (1.0, lambda w: among(np.isfinite(w.followed.rescue_day)), UP, {}),
     "rescue_effect": (0.2, rise(), DOWN, dict(rescue_rate=1.0)),
@@ -521,6 +555,7 @@ ROWS = {
     "effect_waning": (3.0, gap("level"), UP, {}),
     "rbc_effect": (0.2, gap("log_rbc"), DOWN, {}),
     "gfr_slope_effect": (10.0, gap("gfr"), UP, {}),
+    "gfr_slope_per_upcr_fall": (20.0, gap("gfr"), UP, {}),
     "fever_msc": (0.5, by_arm("fevers", 1), UP, {}),
     "fever_placebo": (0.5, by_arm("fevers", 0), UP, {}),
     # --- conduct ---------------------------------------------------------------------------------
@@ -534,12 +569,18 @@ ROWS = {
     "dropout_unobserved": (4.0, protein_change_of_leavers, UP, dict(dropout=0.4)),
     "infection_rate": (6.0, ill, UP, {}),
     "infection_days_ill": (30.0, ill, UP, {}),
+    "infection_days_sd": (9.0, lengths_apart, UP, {}),
     "fever_days": (6, length("fever"), UP, dict(fever_msc=0.5)),
-    "illness_upcr": (4.0, rise(), UP, dict(infection_rate=4.0)),
+    "illness_upcr": (4.0, lambda w: among(w.followed.level[..., 1:]), UP, dict(infection_rate=4.0)),
     "illness_rbc": (20.0, lambda w: among(np.log(w.measures["rbc"][..., 1:])), UP, dict(infection_rate=4.0)),
     "serious_share": (0.5, serious, UP, {}),
     "other_event_rate": (6.0, events("other"), UP, {}),
     "other_event_days": (9, length("other"), UP, {}),
+    "infusion_reaction": (0.5, lambda w: float((w.raw["events"]["term"] == "infusion reaction").sum()), UP, {}),
+    "event_moderate": (0.9, noted("severity", "moderate"), UP, {}),
+    "event_severe": (0.7, noted("severity", "severe"), UP, {}),
+    "related_within_24h": (0.1, noted("related", "yes", near="yes"), DOWN, dict(infusion_reaction=0.9)),
+    "related_later": (0.6, noted("related", "yes", near="no"), UP, {}),
 }  # fmt: skip
 
 

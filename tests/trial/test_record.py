@@ -8,7 +8,7 @@ import pytest
 
 from helpers import ROOT
 from helpers.study import eligibility, tables
-from helpers.study.codebook import UNITS
+from helpers.study.codebook import LAB_LIMITS, RESCUE_AGENTS, UNITS
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
 from helpers.trial import conduct, details, record, simulate
@@ -157,7 +157,8 @@ def test_labs_hold_the_simulated_values_and_only_at_attended_visits(site):
 def test_events_and_treatments(site):
     p, f, screening, raw, _ = site
     events = raw["events"]
-    assert (events["end_date"] >= events["start_date"]).all()
+    ongoing = events["end_date"].isna()
+    assert (events["end_date"] >= events["start_date"])[~ongoing].all()
     given = raw["infusions"][raw["infusions"]["given"] == "yes"].groupby("usubjid")["date"].apply(set)
     within = events[events["within_24h"] == "yes"]
     fevers = within[within["event"] == "fever"]
@@ -167,7 +168,15 @@ def test_events_and_treatments(site):
     treatments = raw["treatments"]
     on = screening.set_index("usubjid")["ras_inhibitor"] == "yes"
     ras = treatments[treatments["treatment"] == "RAS inhibitor"]
-    assert ((ras["change"] == "raised") == ras["usubjid"].map(on)).all()
+    up = ras["change"] != "stopped"
+    assert ((ras["change"] == "raised") == ras["usubjid"].map(on))[up].all()
+    assert ras["usubjid"].map(on)[~up].all()
+    last = days(
+        raw["disposition"]["date"].to_numpy(), raw["disposition"]["usubjid"].map(zero_of(raw)).to_numpy()
+    )
+    assert (~up).sum() == (f.ras_stop_day[0] <= last).sum()
+    assert (treatments["dose_ratio"].notna() == (treatments["change"] == "raised")).all()
+    assert set(treatments.loc[treatments["treatment"] == "rescue", "agent"]) <= set(RESCUE_AGENTS)
     assert (treatments.loc[treatments["treatment"] == "rescue", "change"] == "started").all()
     assert (days(treatments["date"].to_numpy(), treatments["usubjid"].map(zero_of(raw)).to_numpy()) > 0).all()
 
@@ -223,13 +232,89 @@ def test_no_stream_of_a_trial_is_drawn_from_twice():
         assert {name for name in names if names.count(name) > 1} == set()
 
 
-def test_events_last_as_long_as_stated():
-    p = Parameters(n_randomised=60, fever_msc=0.9, fever_days=5, other_event_days=9, infection_rate=0.0)
+def events_of(p: Parameters) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Table `events` of one trial, with each child's last contact (`contact`); table `infusions`."""
     enrolled, columns, _ = conduct.screen(p)
-    events = record.trial(p, enrolled, record.screening(columns))[0]["events"]
-    length = (events["end_date"] - events["start_date"]).dt.days + 1
+    raw = record.trial(p, enrolled, record.screening(columns))[0]
+    last = raw["disposition"].set_index("usubjid")["date"]
+    return raw["events"].assign(contact=raw["events"]["usubjid"].map(last)), raw["infusions"]
+
+
+def test_events_last_as_long_as_stated_unless_the_last_contact_is_before():
+    p = Parameters(
+        n_randomised=60, fever_msc=0.9, fever_days=5, other_event_days=9, infection_rate=0.0,
+        infusion_reaction=0.5, other_event_rate=5.0, dropout=0.5,
+    )  # fmt: skip
+    events, _ = events_of(p)
     assert set(events["event"]) == {"fever", "other"}
-    assert (length == events["event"].map({"fever": 5, "other": 9})).all()
+    days = events["event"].map({"fever": 5, "other": 9}).mask(events["term"] == "infusion reaction", 1)
+    end = events["start_date"] + pd.to_timedelta(days - 1, unit="D")
+    assert (end > events["contact"]).sum() > 3
+    assert (events["end_date"] == end.mask(end > events["contact"])).sum() == events["end_date"].notna().sum()
+    assert np.array_equal(events["end_date"].isna(), end > events["contact"])
+
+
+def test_infections_vary_around_their_mean_length():
+    """Log-normal with the stated mean and spread, a few thousand of them, each a whole day at least."""
+    p = Parameters(n_randomised=600, infection_rate=6.0, infection_days_ill=12.0, infection_days_sd=6.0)
+    f = conduct.first_trial(p, conduct.screen(p)[0])
+    length, begins = details.diary(f).length, f.infections[1]
+    assert (length % 1 == 0).all()
+    assert length.min() >= 1
+    free = length[begins > -p.infusion_gap]
+    assert free.size > 3000
+    assert free.mean() == pytest.approx(12, abs=4 * 6 / free.size**0.5)
+    assert free.std() == pytest.approx(6, rel=0.1)
+    alike = details.diary(
+        conduct.first_trial(Parameters(infection_days_sd=0.0), conduct.screen(Parameters())[0])
+    )
+    assert set(alike.length) == {10.0}
+
+
+@pytest.mark.parametrize("exactly", [True, False])
+def test_whoever_is_infused_is_free_of_infections_as_recorded(exactly):
+    """The first infusion waits for the end of an infection; what the site records of it does not deny that."""
+    p = Parameters(
+        n_randomised=400, infection_rate=12.0, infection_days_sd=20.0, exactly_counts_as_within=exactly
+    )
+    events, infusions = events_of(p)
+    first = infusions[infusions["infusion"] == 1].set_index("usubjid")["date"]
+    infections = events[events["event"] == "infection"]
+    since = (infections["usubjid"].map(first) - infections["end_date"]).dt.days
+    before = infections["start_date"] <= infections["usubjid"].map(first)
+    assert before.sum() > 100
+    assert since[before & since.notna()].min() == p.infection_days + exactly
+
+
+def test_what_the_site_notes_of_events():
+    p = Parameters(
+        n_randomised=400, infusion_reaction=0.5, event_moderate=0.4, event_severe=0.2, serious_share=0.3
+    )
+    events, infusions = events_of(p)
+    first = infusions[infusions["given"] == "yes"].groupby("usubjid")["date"].min()
+    assert set(events["severity"]) == {"mild", "moderate", "severe"}
+    assert (events.loc[events["serious"] == "yes", "severity"] == "severe").all()
+    for kind, terms in details.TERMS.items():
+        rows = events[events["event"] == ("other" if kind == "reaction" else kind)]
+        assert set(terms) <= set(rows["term"])
+    assert set(events["term"]) == {term for terms in details.TERMS.values() for term in terms}
+    before = ~(events["start_date"] >= events["usubjid"].map(first))
+    assert before.sum() > 20
+    assert (events.loc[before, "related"] == "no").all()
+    other = events["serious"] == "no"
+    for chosen, share in (
+        (other & (events["severity"] == "moderate"), p.event_moderate * (1 - p.event_severe)),
+        (other & (events["severity"] == "severe"), p.event_severe),
+    ):
+        assert chosen.sum() / other.sum() == pytest.approx(share, abs=4 * (share / other.sum()) ** 0.5)
+    near = events["within_24h"] == "yes"
+    reactions = events["term"] == "infusion reaction"
+    given = (infusions["given"] == "yes").sum()
+    assert near[reactions].all()
+    assert reactions.sum() / given == pytest.approx(0.5, abs=4 * (0.25 / given) ** 0.5)
+    for chosen, share in ((near, p.related_within_24h), (~near & ~before, p.related_later)):
+        found = (events.loc[chosen, "related"] == "yes").mean()
+        assert found == pytest.approx(share, abs=4 * (share / chosen.sum()) ** 0.5)
 
 
 def test_the_same_seed_gives_the_same_tables():
@@ -281,3 +366,34 @@ def test_the_truth_holds_noise_free_courses(site):
         columns = [f"{name}_day_{day:g}" for day in conduct.grid(p)]
         assert np.array_equal(truth[columns].to_numpy(), values[0])
     assert np.array_equal(truth["gfr_slope"], measures["gfr_slope"][0])
+
+
+def test_what_an_instrument_can_t_report_stands_at_its_end_and_says_so():
+    p = Parameters(
+        seed=4, n_randomised=60, collection_cv=1.0, upcr_wander=2.0, bun_cv=1.0, upcr_reported_max=2.0
+    )
+    enrolled, columns, _ = conduct.screen(p)
+    raw, _ = record.trial(p, enrolled, record.screening(columns))
+    labs = raw["labs"].set_index("test")
+    tables.check("labs", raw["labs"])
+    ends = {**LAB_LIMITS, "upcr": (simulate.upcr_limit(p), 2.0), "rbc": (0.0, p.rbc_reported_max)}
+    for test in UNITS:
+        rows, (low, high) = labs.loc[[test]], ends[test]
+        assert rows["value"].between(low, high).all()
+        if test in record.WITHOUT_LIMITS:
+            assert rows["qualifier"].isna().all()
+            continue
+        assert ((rows["qualifier"] == ">") == (rows["value"] == high)).all()
+        assert ((rows["qualifier"] == "<") == ((rows["value"] == low) & (low > 0))).all()
+    assert (labs.loc["upcr", "qualifier"] == ">").any()
+    assert (labs.loc["protein_24h", "qualifier"] == ">").any()
+
+
+def test_true_gfr_has_a_floor_and_a_ceiling():
+    p = Parameters(
+        seed=4, gfr_sd=40.0, gfr_slope_mild_sd=20.0, gfr_slope_severe_sd=20.0, gfr_max=150.0, gfr_min=60.0
+    )
+    enrolled, _, _ = conduct.screen(p)
+    gfr = details.serum_and_cells(conduct.follow(p, enrolled, Streams(p.seed, 0)))["gfr"]
+    assert (gfr.min(), gfr.max()) == (60.0, 150.0)
+    assert enrolled.child["gfr"].max() == 150.0

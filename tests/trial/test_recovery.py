@@ -75,7 +75,7 @@ def test_onset_and_waning_follow_their_curve(waning, half_life):
         5, **STILL, upcr_effect=0.5, upcr_effect_sd=0.0, effect_half_life=half_life, effect_waning=waning
     )
     days = conduct.grid(p)
-    onset = 1 - 0.5 ** ((days + p.infusion_gap) / half_life)
+    onset = 1 - 0.5 ** (np.maximum(days + p.infusion_gap, 0) / half_life)
     expected = np.log(0.5) * onset * np.exp(-waning * np.maximum(days, 0) / 365.25)
     found = (f.level - f.level[..., :1])[f.arm == 1]
     assert np.allclose(found, expected, atol=1e-9)
@@ -108,6 +108,19 @@ def test_effect_on_the_gfr_slope(declared):
     spread(b, p.gfr_slope_severe_sd)
 
 
+@pytest.mark.parametrize("declared", [0.0, 3.9])
+def test_the_slope_may_follow_from_each_childs_own_fall_of_upcr(declared):
+    """3.9 mL/min/1.73m2/year per log unit (N205): +1.68 for a ratio of 0.65, as the row's note has it."""
+    settings = {**STILL, "gfr_slope_effect": 0.0, "upcr_effect": 0.65, "upcr_effect_sd": 0.4}
+    _, without = follow(**settings)
+    _, f = follow(**settings, gfr_slope_per_upcr_fall=declared)
+    more = details.serum_and_cells(f)["gfr_slope"] - details.serum_and_cells(without)["gfr_slope"]
+    assert np.allclose(more, -declared * f.effect, atol=1e-12)
+    assert np.all(more[f.arm == 0] == 0.0)
+    middle = float(np.median(more[f.arm == 1]))
+    close(middle, declared * 1.68 / 3.9, 1.2533 * max(declared, 0.01) * 0.4 / np.sqrt((f.arm == 1).sum()))
+
+
 @pytest.mark.parametrize(("drift", "sd"), [(0.0, 0.0), (0.05, 0.25), (-0.3, 0.6)])
 def test_drift(drift, sd):
     settings = {**STILL, "upcr_drift": drift, "upcr_drift_sd": sd}
@@ -128,7 +141,7 @@ def test_slow_deviation_has_its_size_and_half_life(sd, half_life):
         criteria="diagnosis and consent",
     )
     child = f.enrolled.child
-    start = child["log_upcr_untreated"] + np.where(np.isnan(child["ras_days"]), 0.0, np.log(p.ras_effect))
+    start = child["log_upcr_untreated"] + np.where(np.isnan(child["ras_days"]), 0.0, child["log_ras_effect"])
     wander = f.level - start[..., None]
     # children on RAS inhibition for some months only still move: the long-standing and the untreated are free of it
     wander = wander[np.isnan(child["ras_days"]) | (child["ras_days"] > 1000)]

@@ -101,7 +101,9 @@ def test_declared_distributions_are_generated(crowd):
     assert abs(np.std(child["wander"]) - p.upcr_wander) < 0.01
     long = child["ras_days"] > 365 * 2
     effect = (child["log_upcr"] - child["log_upcr_untreated"])[long]
-    assert np.allclose(effect, np.log(p.ras_effect), atol=1e-6)
+    assert np.allclose(effect, child["log_ras_effect"][long], atol=1e-6)
+    assert abs(effect.mean() - np.log(p.ras_effect)) < 5 * p.ras_effect_sd / np.sqrt(effect.size)
+    assert abs(effect.std() - p.ras_effect_sd) < 5 * p.ras_effect_sd / np.sqrt(2 * effect.size)
     assert (child["log_upcr"] == child["log_upcr_untreated"])[np.isnan(child["ras_days"])].all()
 
 

@@ -5,15 +5,17 @@ visit in months from the planned last infusion (day / 30.4375); ADY counts actua
 is day 0. CNSR is 0 for an event, as in ADaM; `events` turns it into 1 = event in one place.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from helpers.analysis import derive
-from helpers.study import checks, eligibility, kidney
-from helpers.study.codebook import EMPTY
+from helpers.study import baseline, checks, eligibility, kidney, tables
+from helpers.study.codebook import EMPTY, TERMINAL
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, TRIAL, VISITS, months
 from helpers.study.scenario import Study
@@ -42,6 +44,11 @@ PARAMS = {
 RATIO_SCALE = ("PROTCRT", "PROT24H", "RBCURINE", "RBCDYS")
 """Measures whose baseline of two samples is the geometric mean."""
 
+URINE = ("PROTCRT", "PROT24H", "DIPPROT", "RBCURINE", "RBCDYS")
+"""Measures that a fever or an infection moves: such a sample makes a baseline only where there is no other."""
+ILLNESSES = ("infection", "fever")
+"""AEDECOD of what may raise UPCR for a while."""
+
 ENDPOINTS = {
     "UPCR": ("remission of proteinuria by UPCR", "PROTCRT"),
     "P24": ("remission of proteinuria by 24-hour protein", "PROT24H"),
@@ -54,7 +61,8 @@ ENDPOINTS = {
 LIMIT_FLAG = np.array([None, "H", "Y"], object)
 """LOQFL by -1 below quantification, 0 quantified, 1 above it."""
 
-KINDS = {"F": "first", "C": "confirmed", "S": "sustained"}
+KINDS = {"F": "first", "C": "confirmed", "S": "sustained", "A": "confirmed by actual days"}
+"""Last letter of a PARAMCD: how a remission counts."""
 
 
 def gfr_paramcd(p: Parameters) -> str:
@@ -71,9 +79,27 @@ def endpoint_paramcd(name: str, p: Parameters) -> str:
     return ENDPOINTS[name][1]
 
 
+_LATE = "censored at the last visit at which it could still be {}"
+_NEVER = "censored at time zero: no visit at which it could be {}"
+CENSORED = {
+    "F": ("censored at the last assessment", "censored at time zero: no assessment"),
+    "C": (_LATE.format("confirmed"), _NEVER.format("confirmed")),
+    "S": (_LATE.format("sustained"), _NEVER.format("sustained")),
+    "A": (_LATE.format("confirmed"), _NEVER.format("confirmed")),
+}
+"""EVNTDESC of who is censored after time zero, and at it, by kind."""
+
+
 @dataclass(frozen=True)
 class Raw:
-    """The raw tables of one trial, as the codebook describes them."""
+    """The raw tables of one trial, as the codebook describes them.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> raw = adam.Raw(**tables)
+    """
 
     screening: pd.DataFrame
     randomisation: pd.DataFrame
@@ -85,6 +111,14 @@ class Raw:
     disposition: pd.DataFrame
 
 
+def read(folder: Path, own: bool = False) -> Raw:
+    """The raw tables of any folder. own: of a real trial, of which the checks refuse less.
+
+    Raises one Problem that tells, a line each, every fault of every table, alone and against the others.
+    """
+    return Raw(**tables.read_all(folder, [field.name for field in fields(Raw)], own))
+
+
 def raw_tables(study: Study) -> Raw:
     """The raw tables of a study's folder; raises Problem where one is absent, wrong, or made otherwise."""
     return Raw(**{field.name: study.read(field.name) for field in fields(Raw)})
@@ -94,6 +128,12 @@ def analysis_tables(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFr
     """ADSL, ADLB, ADTTE and ADAE of a study's raw tables, written to its folder.
 
     Raises Problem where raw tables are absent, or where any tables contradict each other.
+
+    Examples
+    --------
+    As notebook 04-analysis-data calls it:
+
+    >>> adsl, adlb, adtte, adae = adam.analysis_tables(study)
     """
     raw = raw_tables(study)
     made = Adam(raw, study.parameters)
@@ -125,13 +165,26 @@ class Adam:
         )
         self.zero = planned.loc[2].reindex(self.ids).to_numpy("datetime64[D]")
         self.values, self.dates, self.base, self.base_date, self.base_type, self.beyond = self._pivot()
-        self.rescue = self._first_change("rescue")
-        self.ras_change = self._first_change("RAS inhibitor")
+        self._changes()
         self.endpoints = {name: self._endpoint(name) for name in ENDPOINTS}
 
-    def _first_change(self, treatment: str) -> NDArray:
-        """Days from time zero to the first change of a treatment; inf = none."""
-        rows = self.raw.treatments[self.raw.treatments["treatment"] == treatment]
+    def _changes(self) -> None:
+        """Days from time zero to the first rescue, start or rise, stop or reduction of RAS inhibition, end of hope.
+
+        A rise counts where the dose per kg grew by more than the plan's ratio, or is not recorded: one that follows
+        growth does not. inf = none.
+        """
+        rows = self.raw.treatments
+        ras, change = rows["treatment"] == "RAS inhibitor", rows["change"]
+        too_little = (change == "raised") & (rows["dose_ratio"] <= self.p.ras_raise_from * (1 + 1e-9))
+        self.rescue = self._first(rows[rows["treatment"] == "rescue"])
+        self.ras_change = self._first(rows[ras & change.isin(("started", "raised")) & ~too_little])
+        self.ras_stop = self._first(rows[ras & change.isin(("stopped", "lowered"))])
+        end = self.raw.disposition
+        self.none_after = np.fmin(self.rescue, self._first(end[end["reason"].isin(TERMINAL)]))
+
+    def _first(self, rows: pd.DataFrame) -> NDArray:
+        """Days from time zero to each child's first date in these rows; inf = none."""
         date = rows.groupby("usubjid")["date"].min().reindex(self.ids).to_numpy("datetime64[D]")
         days = (date - self.zero) / np.timedelta64(1, "D")
         return np.where(np.isnan(days), np.inf, days)
@@ -179,7 +232,7 @@ class Adam:
         blood = np.where(np.isnat(blood), day("cystatin_c"), blood)
         age = eligibility.age_years(birth, blood)
         male = (self.screened["sex"] == "male").to_numpy()[:, None]
-        first_infusion = self._first_infusion()
+        latest = self._latest_baseline()
         values: ByParameter = {}
         dates: ByParameter = {}
         base: ByParameter = {}
@@ -196,16 +249,20 @@ class Adam:
             else:
                 full, when = value(source), day(source)
             values[code], dates[code] = full[:, 2:], when[:, 2:]
-            before = np.where(when[:, :2] <= first_infusion[:, None], full[:, :2], np.nan)
-            base[code], base_date[code], base_type[code] = self._baseline(code, before, when[:, :2])
-            side = np.where(np.isnan(before), 0, sign(source)[:, :2])
-            of_base = np.where(
-                base_type[code] == "AVERAGE",
-                np.sign(side.sum(axis=1)),
-                np.where(np.isnan(before[:, 1]), side[:, 0], side[:, 1]),
-            )
+            before = np.where(when[:, :2] <= latest[:, None], full[:, :2], np.nan)
+            base[code], base_date[code], base_type[code], chosen = self._baseline(code, before, when[:, :2])
+            # below or above quantification if one of the samples in it is
+            of_base = np.sign(np.where(chosen, sign(source)[:, :2], 0).sum(axis=1))
             beyond[code] = np.column_stack([of_base, sign(source)[:, 2:]])
         return values, dates, base, base_date, base_type, beyond
+
+    def _latest_baseline(self) -> NDArray:
+        """Last day of a baseline sample: of randomisation where two are taken before the arm is known."""
+        first = self._first_infusion()
+        if self.p.baseline_samples != "mean of both":
+            return first
+        list_ = self.raw.randomisation.set_index("usubjid")["randomisation_date"]
+        return np.fmin(first, list_.loc[self.ids].to_numpy("datetime64[D]"))
 
     def _first_infusion(self) -> NDArray:
         """Day before whose end a value is a baseline: the first infusion given, else the day it was due.
@@ -216,49 +273,42 @@ class Adam:
         given = np.where(np.isnat(self.given[:, 0]), self.given[:, 1], self.given[:, 0])
         return np.where(np.isnat(given), due, given)
 
-    def _baseline(self, code: str, before: NDArray, when: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        """Baseline of (children, [screening, baseline]) by `baseline_samples`: value, date, SINGLE or AVERAGE."""
-        screening, later = before[:, 0], before[:, 1]
-        has = ~np.isnan(later)
-        if self.p.baseline_samples == "mean of both":
-            both = has & ~np.isnan(screening)
-            with np.errstate(divide="ignore"):
-                mean = (
-                    np.exp((np.log(screening) + np.log(later)) / 2)
-                    if code in RATIO_SCALE
-                    else (screening + later) / 2
-                )
-            value = np.where(both, mean, np.where(has, later, screening))
-            kind = np.where(both, "AVERAGE", "SINGLE").astype(object)
-        else:
-            value = np.where(has, later, screening)
-            kind = np.full(value.shape, "SINGLE", object)
-        return value, np.where(has, when[:, 1], when[:, 0]), kind
+    def _baseline(
+        self, code: str, before: NDArray, when: NDArray
+    ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        """Baseline of (children, [screening, baseline]) by `baseline.used`.
+
+        Value, date of the last sample in it, SINGLE or AVERAGE, and which of the two samples made it.
+        """
+        ill = self._taken_ill(when) if code in URINE else np.zeros(before.shape, bool)
+        chosen = baseline.used(self.p, ~np.isnan(before), ill)
+        kind = np.where(chosen.all(axis=1), "AVERAGE", "SINGLE").astype(object)
+        value = baseline.mean(before, chosen, code in RATIO_SCALE)
+        return value, np.where(chosen[:, 1], when[:, 1], when[:, 0]), kind, chosen
+
+    def _taken_ill(self, when: NDArray) -> NDArray:
+        """Whether days (children, k) lie within a fever or infection, first and last day counted; open ends go on."""
+        events = self.raw.events[self.raw.events["event"].isin(ILLNESSES)]
+        child = pd.Index(self.ids).get_indexer(events["usubjid"])
+        begins, ends = (events[c].to_numpy("datetime64[D]") for c in ("start_date", "end_date"))
+        out = np.zeros(when.shape, bool)
+        days = when[child]
+        over = (days >= begins[:, None]) & (np.isnat(ends)[:, None] | (days <= ends[:, None]))
+        np.logical_or.at(out, child, over)
+        return out
 
     def _endpoint(self, name: str) -> derive.Endpoint:
         p = self.p
         code = endpoint_paramcd(name, p)
         value, base = self.values[code], self.base[code]
-        if name == "UPCR":
-            return derive.upcr_endpoint(value, base, DAYS, p, self.rescue)
-        if name == "P24":
-            state = derive.protein_24h_state(value, base, p)
-            evaluable = base >= p.protein24_limit
-        elif name == "DIP":
-            state, evaluable = derive.at_most(value, 1), base >= 2
-        elif name == "HEM":
-            state, evaluable = derive.at_most(value, p.haematuria_limit), base > p.haematuria_limit
-        else:
-            state, evaluable = derive.risen(value, base, p.egfr_improvement), base < p.egfr_evaluable
-        return derive.endpoint(state, evaluable, DAYS, p, self.rescue)
+        return derive.measure_endpoint(name, value, base, DAYS, p, self.none_after)
 
     def adsl(self) -> pd.DataFrame:
         """ADSL: one row a randomised child, in the order of randomisation."""
         raw, s = self.raw, self.screened
         given = ~np.isnat(self.given)
         treated = given.any(axis=1)
-        product = raw.infusions.dropna(subset="product").groupby("usubjid")["product"]
-        actual = product.agg(lambda got: "hUC-MSC" if "hUC-MSC" in set(got) else "Placebo").reindex(self.ids)
+        actual = self._received()
         rescued = np.isfinite(self.rescue)
         end = raw.disposition.set_index("usubjid").loc[self.ids]
         consent = s["consent_date"].to_numpy("datetime64[D]")
@@ -303,11 +353,18 @@ class Adam:
                 "GFRFL": _flag(self.endpoints["GFR"].evaluable),
                 "RESCDT": self._dates(self.rescue),
                 "RASCHDT": self._dates(self.ras_change),
+                "RASSTDT": self._dates(self.ras_stop),
+                "NOREMDT": self._dates(self.none_after),
                 "EOSSTT": np.where(end["status"] == "completed", "COMPLETED", "DISCONTINUED").astype(object),
                 "DCSREAS": end["reason"].to_numpy(object),
                 "EOSDT": end["date"].to_numpy(),
             }
         )
+
+    def _received(self) -> pd.Series:
+        """Treatment received, by child in the order of randomisation: hUC-MSC once any infusion held it."""
+        product = self.raw.infusions.dropna(subset="product").groupby("usubjid")["product"]
+        return product.agg(lambda got: "hUC-MSC" if "hUC-MSC" in set(got) else "Placebo").reindex(self.ids)
 
     def _dates(self, days: NDArray) -> NDArray:
         finite = np.isfinite(days)
@@ -380,24 +437,67 @@ class Adam:
         return out
 
     def adtte(self) -> pd.DataFrame:
-        """ADTTE: one row a child, endpoint (UPCR, P24, DIP, HEM, GFR) and kind (first, confirmed, sustained)."""
+        """ADTTE: one row a child, endpoint (UPCR, P24, DIP, HEM, GFR) and kind (`KINDS`).
+
+        A child is at risk of a confirmed remission at the visits of `derive.confirmable` alone, of a sustained one at
+        those of `derive.sustainable`, of a first one wherever it was seen; it is censored at the last of them.
+        """
         rows = []
         for name, (words, _) in ENDPOINTS.items():
             e = self.endpoints[name]
             dates = self.dates[endpoint_paramcd(name, self.p)]
-            for kind, adverb in KINDS.items():
-                index = getattr(e, adverb)
-                rows.append(self._time_to(f"{name}{kind}", f"Time to {adverb} {words}", e, index, dates))
+            for kind, index, confirming, risk, horizon in self._kinds(e, dates):
+                told = (
+                    f"Time to {KINDS[kind]} {words}"
+                    if kind != "A"
+                    else f"Time to confirmed {words}, by actual days"
+                )
+                rows.append(self._time_to(f"{name}{kind}", told, e, index, confirming, risk, horizon, dates))
         return pd.concat(rows, ignore_index=True)
 
+    def _kinds(
+        self, e: derive.Endpoint, dates: NDArray
+    ) -> Iterator[tuple[str, NDArray, NDArray, NDArray, float]]:
+        """(kind, first visit of it, visit that shows it, visits at risk, last month at which it may begin)."""
+        p, everybody = self.p, np.zeros((1, len(DAYS)), np.int8)
+        yield "F", e.first, e.first, e.state >= 0, VISITS[-1].month
+        late = derive.last_seen(np.where(derive.confirmable(everybody, DAYS, p.confirm_days), 0, -1))[0]
+        risk = derive.confirmable(e.state, DAYS, p.confirm_days)
+        yield "C", e.confirmed, e.confirming, risk, months(DAYS[late]) if late >= 0 else 0.0
+        enough = max(len(VISITS) - p.sustained_visits, 0)
+        risk = derive.sustainable(e.state, p.sustained_visits)
+        yield "S", e.sustained, e.sustained, risk, VISITS[enough].month
+        days = (dates - self.zero[:, None]) / np.timedelta64(1, "D")
+        by = derive.confirming(e.state, days, p.confirm_days)
+        index = derive.first(by >= 0)
+        confirming = np.where(
+            index >= 0, np.take_along_axis(by, np.maximum(index, 0)[:, None], axis=1)[:, 0], -1
+        )
+        risk = derive.confirmable(e.state, np.where(np.isnan(days), DAYS, days), p.confirm_days)
+        early = DAYS[late] - p.visit_window(int(DAYS[late])) if late >= 0 else 0
+        yield "A", index, confirming, risk, months(early)
+
     def _time_to(
-        self, code: str, words: str, e: derive.Endpoint, index: NDArray, dates: NDArray
+        self,
+        code: str,
+        words: str,
+        e: derive.Endpoint,
+        index: NDArray,
+        confirming: NDArray,
+        risk: NDArray,
+        horizon: float,
+        dates: NDArray,
     ) -> pd.DataFrame:
+        """Rows of a PARAMCD; index, confirming (children,) and risk (children, visits) as of `_kinds`."""
         start = (self._first_infusion() - self.zero) / np.timedelta64(1, "D")
-        left, right = derive.interval(index, e.state, DAYS, start)
-        last = derive.last_seen(e.state)
+        last = derive.last_seen(np.where(risk, 0, -1))
+        left, right = derive.interval(index, np.where(risk | (index[:, None] >= 0), e.state, -1), DAYS, start)
         at = np.where(index >= 0, index, last)
+        seen = derive.last_seen(e.state)
+        shown = np.where(index >= 0, confirming, seen)
         when = np.take_along_axis(dates, np.maximum(at, 0)[:, None], axis=1)[:, 0]
+        # a child may be censored at a visit that it missed
+        when = np.where(np.isnat(when), self.zero + DAYS[np.maximum(at, 0)].astype("timedelta64[D]"), when)
         when = np.where(at >= 0, when, self.zero)
         month = months(np.where(at >= 0, DAYS[np.maximum(at, 0)], 0))
         event = index >= 0
@@ -407,9 +507,7 @@ class Adam:
             np.where(
                 ~e.evaluable,
                 "not evaluable at baseline",
-                np.where(
-                    last >= 0, "censored at the last assessment", "censored at time zero: no assessment"
-                ),
+                np.where(last >= 0, *CENSORED[code[-1]]),
             ),
         )
         end = self.raw.disposition.set_index("usubjid").loc[self.ids, "date"].to_numpy("datetime64[D]")
@@ -433,29 +531,44 @@ class Adam:
                 "RMONTH": months(np.where(np.isinf(right), np.nan, right)),
                 "ACTMONTH": months((when - self.zero) / np.timedelta64(1, "D")),
                 "EOSMONTH": np.where(event, month, np.maximum(observed, month)),
+                "CNFMONTH": months(np.where(shown >= 0, DAYS[np.maximum(shown, 0)], 0)),
+                "HORIZON": horizon,
             }
         )
 
     def adae(self) -> pd.DataFrame:
-        """ADAE: one row an adverse event; TRTEMFL for those that began on or after the first infusion."""
+        """ADAE: one row an adverse event; TRTEMFL for those that began on or after the first infusion.
+
+        An event without a last day is ongoing (AEENRTPT), and has no length (ADURN).
+        """
         events = self.raw.events
         where = pd.Series(np.arange(len(self.ids)), index=self.ids)
         child = where.loc[events["usubjid"]].to_numpy(int)
         start = events["start_date"].to_numpy("datetime64[D]")
         first = np.where(np.isnat(self.given[:, 0]), self.given[:, 1], self.given[:, 0])[child]
+
+        def answered(facts: pd.Series) -> NDArray:
+            return np.select([facts == "yes", facts == "no"], ["Y", "N"], EMPTY)
+
+        lasted = (events["end_date"].to_numpy("datetime64[D]") - start) / np.timedelta64(1, "D") + 1
         return pd.DataFrame(
             {
                 "STUDYID": TRIAL,
                 "USUBJID": events["usubjid"].to_numpy(object),
                 "TRT01P": self.arm[child],
                 "TRT01PN": [float(ARMS.index(a)) for a in self.arm[child]],
+                "TRT01A": self._received().to_numpy(object)[child],
                 "AESEQ": events["event_no"].to_numpy(float),
-                "AETERM": events["event"].to_numpy(object),
+                "AETERM": events["term"].to_numpy(object),
                 "AEDECOD": events["event"].to_numpy(object),
                 "ASTDT": events["start_date"].to_numpy(),
                 "AENDT": events["end_date"].to_numpy(),
                 "ASTDY": (start - self.zero[child]) / np.timedelta64(1, "D"),
-                "AESER": np.where(events["serious"] == "yes", "Y", "N").astype(object),
+                "ADURN": lasted,
+                "AEENRTPT": np.where(np.isnan(lasted), "ONGOING", EMPTY),
+                "AESEV": events["severity"].to_numpy(object),
+                "AESER": answered(events["serious"]),
+                "AEREL": answered(events["related"]),
                 "AE24HFL": np.where(events["within_24h"] == "yes", "Y", "N").astype(object),
                 "TRTEMFL": _flag(~np.isnat(first) & (start >= first)),
             }

@@ -24,7 +24,14 @@ def allocated(adsl: pd.DataFrame) -> pd.Series:
 
 
 def sets(adsl: pd.DataFrame) -> pd.DataFrame:
-    """Children in each analysis set, by arm: `item arm n N`; items are the flags of ADSL, in the plan's order."""
+    """Children in each analysis set, by arm: `item arm n N`; items are the flags of ADSL, in the plan's order.
+
+    Examples
+    --------
+    As notebook 04-analysis-data calls it:
+
+    >>> sets = baseline.sets(adsl)
+    """
     arm = allocated(adsl)
     flags = [flag for _, flag, *_ in ANALYSIS_SETS]
     parts = [summaries.children(flag, adsl.loc[adsl[flag] == "Y", "USUBJID"], arm) for flag in flags]
@@ -36,6 +43,12 @@ def disposition(adsl: pd.DataFrame) -> pd.DataFrame:
 
     Items: completed, left, every reason for leaving in alphabetical order, and months_observed, from the
     planned last infusion to last contact.
+
+    Examples
+    --------
+    As notebook 04-analysis-data calls it:
+
+    >>> disposition = baseline.disposition(adsl)
     """
     arm = allocated(adsl)
     ended = summaries.disposition(adsl["USUBJID"], adsl["EOSSTT"] == "COMPLETED", adsl["DCSREAS"], arm)
@@ -49,6 +62,12 @@ def characteristics(adsl: pd.DataFrame, adlb: pd.DataFrame) -> pd.DataFrame:
     Items are columns of ADSL or parameters of ADLB (record flagged `ABLFL`) for numbers, with quartiles,
     and for shares of children: boys, the `FORMS`, RASFL (on RAS inhibition at consent), ras_recent (begun
     within `RECENT_RAS` months).
+
+    Examples
+    --------
+    As notebook 04-analysis-data calls it:
+
+    >>> characteristics = baseline.characteristics(adsl, adlb)
     """
     arm = allocated(adsl)
     by_child = adsl.set_index("USUBJID")
@@ -87,6 +106,12 @@ def exposure(adsl: pd.DataFrame, infusions: pd.DataFrame) -> pd.DataFrame:
     Items: infusions_2, infusions_1, infusions_0 (children with so many); cells_per_kg, one value an
     infusion that held cells, in million cells per kg of the screening weight; days_between, one value a
     child with both infusions.
+
+    Examples
+    --------
+    As notebook 04-analysis-data calls it:
+
+    >>> exposure = baseline.exposure(adsl, study.read('infusions'))
     """
     arm = allocated(adsl)
     by_child = adsl.set_index("USUBJID")

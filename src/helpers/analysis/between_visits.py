@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from helpers.analysis import adam
-from helpers.analysis.time_to_remission import GRID, at_times, curve, followed
+from helpers.analysis.time_to_remission import GRID, at_times, curve, followed, horizon
 from helpers.estimators import discrete_time, interval_censored, survival
 from helpers.study.protocol import ARMS, VISITS
 
 RESAMPLES = 500
-"""Bootstrap resamples of each arm: the tail share of 2.5 % then has a Monte Carlo SE of 0.7 percentage points."""
+"""Bootstrap resamples of each arm: the standard deviation that they give then has a Monte Carlo SE of 3.2 %."""
 
 
 def interval_curve(adtte: pd.DataFrame, paramcd: str, seed: int, resamples: int = RESAMPLES) -> pd.DataFrame:
@@ -31,11 +31,11 @@ def interval_curve(adtte: pd.DataFrame, paramcd: str, seed: int, resamples: int 
 
     Returns
     -------
-    A row an arm and visit: arm (name), time (months), visit (name), n (children with an interval), estimate, lower,
-    upper (shares; the band holds the 2.5 and 97.5 % points of the resamples, NaN where none differs), kaplan_meier
-    (share, NaN without children), resamples, tail_se (Monte Carlo SE of the band's tail share, percentage points), note
-    (what the estimator reports, or why it has nothing, else empty). Intervals that can't be are no error: NaN, and the
-    note says so.
+    A row an arm and visit, up to the last at which the event may begin (`time_to_remission.horizon`):
+    arm (name), time (months), visit (name), n (children with an interval), estimate, lower, upper (shares; Wilson's
+    limits with the effective number of children that the resamples give), kaplan_meier (share, NaN without children),
+    resamples, spread_se (Monte Carlo SE of the resamples' SD, percent of it), note (what the estimator reports, or why
+    it has nothing, else empty). Intervals that can't be are no error: NaN, and the note says so.
 
     Source: Turnbull (1976), JRSS B 38:290-295.
 
@@ -49,14 +49,16 @@ def interval_curve(adtte: pd.DataFrame, paramcd: str, seed: int, resamples: int 
     rows, curves = adam.events(adtte, paramcd), curve(adtte, paramcd)
     # The first interval opens at the first infusion, before time zero.
     shift = max(0.0, -float(rows["left"].min())) if len(rows) else 0.0
-    tail_se = 100 * np.sqrt(0.025 * 0.975 / resamples)
-    grid, parts = np.array(GRID[1:]), []
+    spread_se = 100 / np.sqrt(2 * max(resamples - 1, 1))
+    last = horizon(adtte, paramcd)
+    grid = np.array([month for month in GRID[1:] if month <= max(last, GRID[1])])
+    names, parts = [v.name for v in VISITS][: len(grid)], []
     for k, arm in enumerate(ARMS):
         part, steps = rows[rows["arm"] == k].dropna(subset="left"), curves[curves["arm"] == arm]
         # the stream's name is part of the published band
         stream = zlib.crc32(f"npmle {paramcd} {arm}".encode())
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream,)))
-        found = pd.DataFrame({"arm": arm, "time": grid, "visit": [v.name for v in VISITS], "n": len(part)})
+        found = pd.DataFrame({"arm": arm, "time": grid, "visit": names, "n": len(part)})
         try:
             fit = interval_censored.npmle_bootstrap(
                 part["left"] + shift, part["right"] + shift, grid + shift, resamples, rng
@@ -69,9 +71,8 @@ def interval_curve(adtte: pd.DataFrame, paramcd: str, seed: int, resamples: int 
         except ValueError as problem:
             found[["estimate", "lower", "upper"]] = np.nan
             note = f"intervals can't be used: {problem}"
-        found.loc[found["upper"] - found["lower"] < 1e-9, ["lower", "upper"]] = np.nan
         found["kaplan_meier"] = at_times(steps, grid)["estimate"] if len(steps) else np.nan
-        parts.append(found.assign(resamples=resamples, tail_se=tail_se, note=note))
+        parts.append(found.assign(resamples=resamples, spread_se=spread_se, note=note))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -80,12 +81,13 @@ def contrasts(adtte: pd.DataFrame, paramcds: Sequence[str] = ("UPCRC", "UPCRF", 
 
     Returns
     -------
-    A row an endpoint and quantity: paramcd, quantity, placebo_N, msc_N (children), estimate, lower, upper (95 %), note
-    (why one of them is missing, else empty). The quantities are
+    A row an endpoint and quantity: paramcd, quantity, horizon (month up to which it goes: the last at
+    which the event may begin and still be seen), placebo_N, msc_N (children), estimate, lower, upper (95 %), note (why
+    one of them is missing, else empty). The quantities are
 
-    - month12_difference: cumulative remission at the last visit, hUC-MSC - placebo, percentage points; each arm's
-      log-log limits combined by square-and-add (MOVER)
-    - rmst_difference: mean time without remission up to the last visit, hUC-MSC - placebo, months; Greenwood's
+    - month12_difference: cumulative remission by the last visit, which is that at the horizon, hUC-MSC - placebo,
+      percentage points; each arm's log-log limits combined by square-and-add (MOVER)
+    - rmst_difference: mean time without remission up to the horizon, hUC-MSC - placebo, months; Greenwood's
       variance, normal interval
     - hazard_ratio: hUC-MSC / placebo; complementary log-log regression on arm and log month, Firth's penalty, profile
       interval (an open end is infinite)
@@ -102,8 +104,11 @@ def contrasts(adtte: pd.DataFrame, paramcds: Sequence[str] = ("UPCRC", "UPCRF", 
     for paramcd in paramcds:
         children = followed(adtte, paramcd)
         time, event, arm = (children[column].to_numpy() for column in ("time", "event", "arm"))
-        share = survival.cumulative_difference(time, event, arm, GRID[-1], method="log-log")
-        mean = survival.rmst_difference(time, event, arm, GRID[-1])
+        end = horizon(adtte, paramcd)
+        share = mean = survival.Estimate(message="no visit from which it could be seen by the last one")
+        if end > 0:
+            share = survival.cumulative_difference(time, event, arm, end, method="log-log")
+            mean = survival.rmst_difference(time, event, arm, end)
         ratio = _hazard_ratio(time, event, arm)
         for quantity, estimate, lower, upper, note in (
             (
@@ -116,7 +121,7 @@ def contrasts(adtte: pd.DataFrame, paramcds: Sequence[str] = ("UPCRC", "UPCRF", 
         ):
             rows.append(
                 {
-                    "paramcd": paramcd, "quantity": quantity,
+                    "paramcd": paramcd, "quantity": quantity, "horizon": end,
                     "placebo_N": int((arm == 0).sum()), "msc_N": int((arm == 1).sum()),
                     "estimate": estimate, "lower": lower, "upper": upper, "note": note,
                 }

@@ -59,6 +59,12 @@ def cohort(screening: pd.DataFrame) -> pd.DataFrame:
     ...     "upcr": [1.0, 2.0], "consent_date": pd.to_datetime(["2026-01-02", "2026-01-05"])}))
        children  boys  x_linked  upcr_median      first       last
     0         2     1         1          1.5 2026-01-02 2026-01-05
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> cohort = clinic.cohort(screening)
     """
     return pd.DataFrame(
         {
@@ -76,6 +82,12 @@ def genotype_by_sex(screening: pd.DataFrame) -> pd.DataFrame:
     """Children of each genotype, boys and girls apart, a row for each pair.
 
     Columns: group (boys, girls), category (genotype), n (children), total (children of that sex).
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> forms = clinic.genotype_by_sex(screening)
     """
     genotypes = next(c.values for c in TABLES["screening"].columns if c.name == "genotype")
     rows = []
@@ -93,6 +105,12 @@ def measures(screening: pd.DataFrame) -> pd.DataFrame:
     Measures and units: age (years), height (cm), weight (kg), creatinine (umol/L), cystatin_c (mg/L), bun
     (mmol/L), egfr (bedside Schwartz, mL/min/1.73m2), upcr (mg/mg), protein_24h (mg/m2/h), rbc (/uL),
     ras_months (months on RAS inhibition, of those who are).
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> measures = clinic.measures(screening)
     """
     c = to_arrays("screening", screening)
     on_ras = (c["consent_date"] - c["ras_since"]) / np.timedelta64(1, "D")
@@ -125,6 +143,12 @@ def facts(screening: pd.DataFrame) -> pd.DataFrame:
     Columns: question (a column of `screening`), answer ("measured" for MEASURED, "two or more" for
     ALLERGIES; None where a question of which all answers are counted has none), n (children with it), total
     (children screened), missing (children without any answer).
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> facts = clinic.facts(screening)
     """
     rows: list[tuple[str, str | None, int]] = []
     for question, answer in ANSWERS.items():
@@ -146,6 +170,12 @@ def protein_agreement(screening: pd.DataFrame, p: Parameters) -> pd.DataFrame:
 
     A row for each pair of upcr (True: proteinuria_upcr or more) and dipstick (True: 1+ and above). Columns:
     upcr, dipstick, children, collected (of them with 24-hour protein), day (of those protein24_limit or more).
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> agreement = clinic.protein_agreement(screening, study.parameters)
     """
     seen = screening.dropna(subset=["upcr", "dipstick"])
     upcr = seen["upcr"] >= p.proteinuria_upcr
@@ -168,6 +198,12 @@ def distribution(clinic: pd.DataFrame, measure: str, by: str | None = None) -> p
     >>> distribution(pd.DataFrame({"age": [3.0, 4.0, 5.0, None]}), "age")
       group  children  quartile_1  median  quartile_3  mean   sd
     0   all         3         3.5     4.0         4.5   4.0  1.0
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> age = clinic.distribution(drawn, 'age')
     """
     seen = clinic.dropna(subset=[measure])
     values = seen[measure].groupby(seen[by].to_numpy() if by else np.full(len(seen), "all", object))

@@ -66,7 +66,14 @@ class Measure:
 
 
 def measures(p: Parameters) -> dict[str, Measure]:
-    """UPCR, urine red cells and eGFR, under the readings in force: keys upcr, rbc, egfr."""
+    """UPCR, urine red cells and eGFR, under the readings in force: keys upcr, rbc, egfr.
+
+    Examples
+    --------
+    As notebook 05-longitudinal calls it:
+
+    >>> measures = course.measures(study.parameters)
+    """
     cells = adam.endpoint_paramcd("HEM", p)
     label = "dysmorphic urine red cells" if cells == "RBCDYS" else "urine red cells"
     return {
@@ -91,9 +98,17 @@ def tidy(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Parameters
     month : target time of the visit, months from the planned last infusion
     arm : as randomised (TRT01P)
     base : the child's baseline, NaN = none
+    base_bound : whether the baseline is below quantification or zero: the change is then no measured one either
     change : value / base on a ratio scale, else value - base; NaN at baseline
+    ras : whether the child was on RAS inhibition at baseline; only where the plan's strata are made of it
 
     Raises ValueError where ADLB holds two rows of a child, measure and visit for analysis (ANL01FL).
+
+    Examples
+    --------
+    As notebook 05-longitudinal calls it:
+
+    >>> upcr = course.tidy(adsl, adlb, measures['upcr'], study.parameters)
     """
     rows = adlb[(adlb["PARAMCD"] == measure.paramcd) & (adlb["ANL01FL"] == "Y")]
     rows = rows[rows["USUBJID"].isin(adsl["USUBJID"])]
@@ -108,9 +123,42 @@ def tidy(adsl: pd.DataFrame, adlb: pd.DataFrame, measure: Measure, p: Parameters
     out["month"] = out["visit"].map({"Baseline": months(-p.infusion_gap)} | {v.name: v.month for v in VISITS})
     out["arm"] = out["child"].map(adsl.set_index("USUBJID")["TRT01P"])
     before = out["visit"] == "Baseline"
-    out["base"] = out["child"].map(out[before].set_index("child")["value"])
+    baseline = out[before].set_index("child")
+    out["base"] = out["child"].map(baseline["value"])
+    out["base_bound"] = out["child"].map(baseline["below"] | baseline["zero"]).astype(bool)
+    if p.strata != "none":
+        out["ras"] = out["child"].map(adsl.set_index("USUBJID")["RASFL"] == "Y").astype(bool)
     moved = out["value"] / out["base"] if measure.ratio else out["value"] - out["base"]
     return out.assign(change=moved.mask(before))
+
+
+def completeness(values: pd.DataFrame) -> pd.Series:
+    """How much of a measure there is, and how much of it was measured as a number.
+
+    values: from `tidy`. Counts of child-visits: planned (after baseline), seen (of those, with a value), known (with a
+    value, baseline included), recorded (known, or recorded as zero), below (below quantification), zero (recorded as
+    zero); and zero_as, the value at which a zero counts (NaN = none, or no positive value to count it by).
+    """
+    after, zero = values["visit"] != "Baseline", values["zero"]
+    known = values["value"].notna()
+    return pd.Series(
+        {
+            "planned": after.sum(),
+            "seen": (after & known).sum(),
+            "known": known.sum(),
+            "recorded": (known | zero).sum(),
+            "below": values["below"].sum(),
+            "zero": zero.sum(),
+            "zero_as": values.loc[zero, "value"].min(),
+        },
+        dtype=object,
+    )
+
+
+def visits_without_a_value(levels: pd.DataFrame) -> list[str]:
+    """Visits after baseline at which no child has a value; `levels`: from the function of that name."""
+    counts = levels.groupby("visit")["n"].sum()
+    return [visit for visit in VISIT_NAMES[1:] if not counts.get(visit, 0)]
 
 
 def levels(values: pd.DataFrame, measure: Measure) -> pd.DataFrame:
@@ -119,6 +167,12 @@ def levels(values: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     values: from `tidy`. A row is an arm and visit, arm by arm: visit, month, arm, n (children with a value),
     below_quantification (of those, recorded as below quantification or zero), estimate, lower, upper (95 % t-interval,
     in the measure's unit), note.
+
+    Examples
+    --------
+    As notebook 05-longitudinal calls it:
+
+    >>> upcr_levels = course.levels(upcr, measures['upcr'])
     """
     found = _by_visit_and_arm(values, "value", measure)
     return pd.concat([found[found["arm"] == arm] for arm in ARMS], ignore_index=True)
@@ -128,7 +182,13 @@ def changes(values: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """Mean of the children's changes from baseline by visit and arm; geometric mean of value / baseline for a ratio.
 
     values: from `tidy`. Columns as of `levels`, visit by visit, without baseline; n counts children with a baseline
-    and a value at the visit.
+    and a value at the visit, below_quantification those of them with either below quantification or zero.
+
+    Examples
+    --------
+    As notebook 05-longitudinal calls it:
+
+    >>> upcr_changes = course.changes(upcr, measures['upcr'])
     """
     return _by_visit_and_arm(values[values["visit"] != "Baseline"], "change", measure)
 
@@ -138,6 +198,12 @@ def contrasts(values: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 
     values: from `tidy`. A row is a visit after baseline: visit, month, estimate (ratio of the geometric means on a
     ratio scale, else difference of the means; hUC-MSC / placebo, hUC-MSC - placebo), lower, upper (95 %, Welch), note.
+
+    Examples
+    --------
+    As notebook 05-longitudinal calls it:
+
+    >>> upcr_contrasts = course.contrasts(upcr, measures['upcr'])
     """
     after = values[values["visit"] != "Baseline"].dropna(subset="change")
     rows = []
@@ -153,6 +219,12 @@ def last_values(values: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 
     values: from `tidy`. A row is a child: child, arm, visit, month, value, base, change. Children without a value
     after baseline (all NaN) or without a baseline (change NaN) come last, in the order of `values`.
+
+    Examples
+    --------
+    As notebook 05-longitudinal calls it:
+
+    >>> upcr_last = course.last_values(upcr, measures['upcr'])
     """
     seen = values[values["visit"] != "Baseline"].dropna(subset="value")
     last = seen.groupby("child").tail(1)[["child", "visit", "month", "value", "base", "change"]]
@@ -165,6 +237,12 @@ def improved(last: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """How many children stood on the welcome side of their own baseline at their last value, by arm.
 
     last: from `last_values`. A row is an arm: arm, children, n (those with a change), improved (of those).
+
+    Examples
+    --------
+    As notebook 05-longitudinal calls it:
+
+    >>> upcr_improved = course.improved(upcr_last, measures['upcr'])
     """
     rows = []
     for arm in ARMS:
@@ -184,22 +262,33 @@ def _by_visit_and_arm(values: pd.DataFrame, column: str, measure: Measure) -> pd
     for visit, month in _visits(values):
         for arm in ARMS:
             here = values[(values["visit"] == visit) & (values["arm"] == arm)].dropna(subset=column)
-            below = here["below"] | here["zero"]
-            found = _mean(here[column], measure.ratio, below)
-            rows.append((visit, month, arm, len(here), int(below.sum()), *found))
+            bound = here["below"] | here["zero"]
+            if column == "change":
+                bound |= here["base_bound"]
+            found = _mean(here[column], measure.ratio)
+            if len(here) and bound.all():
+                found = (found[0], np.nan, np.nan, _all_bounds(here, column))
+            rows.append((visit, month, arm, len(here), int(bound.sum()), *found))
     names = ["visit", "month", "arm", "n", "below_quantification", "estimate", "lower", "upper", "note"]
     return pd.DataFrame(rows, columns=names)
 
 
-def _mean(values: ArrayLike, ratio: bool, below: pd.Series) -> Estimate:
+def _all_bounds(here: pd.DataFrame, column: str) -> str:
+    """Why a mean of which no value was measured has no interval, and on which side of the truth it lies."""
+    if here["zero"].all():
+        return "all values zero, counted at half the smallest positive value"
+    if column == "change" and not (here["below"] | here["zero"]).all():
+        return "every change has a value or a baseline below quantification"
+    return "all values below quantification, an upper bound"
+
+
+def _mean(values: ArrayLike, ratio: bool) -> Estimate:
     """A mean with its t-interval, geometric on a ratio scale."""
     data = np.log(np.asarray(values, float)) if ratio else np.asarray(values, float)
     if not data.size:
         return np.nan, np.nan, np.nan, "no value"
     back = np.exp if ratio else float
     mean = float(back(data.mean()))
-    if below.all():
-        return mean, np.nan, np.nan, "all values below quantification, an upper bound"
     if data.size == 1:
         return mean, np.nan, np.nan, "one child"
     if np.ptp(data) < ALIKE:
@@ -213,7 +302,7 @@ def _welch(control: pd.DataFrame, active: pd.DataFrame, ratio: bool) -> Estimate
     for arm, part in zip(ARMS, (control, active), strict=True):
         if part.empty:
             return np.nan, np.nan, np.nan, f"no value in {arm}"
-        if (part["below"] | part["zero"]).all():
+        if (part["below"] | part["zero"] | part["base_bound"]).all():
             return np.nan, np.nan, np.nan, f"all of {arm} below quantification"
     back = np.exp if ratio else float
     x, y = (np.log(part["change"]) if ratio else part["change"] for part in (control, active))

@@ -11,6 +11,7 @@ from helpers.study import eligibility
 from helpers.study.eligibility import CRITERIA, ELIGIBLE, IDS, STATUS
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS
+from helpers.study.scenario import Study
 from helpers.study.tables import to_arrays
 
 SAME_FACT = {"E1": "I1", "E11": "I6"}
@@ -21,9 +22,30 @@ def criteria_met(screening: pd.DataFrame, p: Parameters) -> pd.DataFrame:
     """ADIE: every criterion against every screened child, MET, NOT MET or UNKNOWN in `AVALC`.
 
     One row a child and criterion, children in the order of `screening`, criteria as registered.
+
+    Examples
+    --------
+    As notebook 02-eligibility calls it:
+
+    >>> flow.criteria_met(screening, other)
     """
     values = eligibility.evaluate(to_arrays("screening", screening), p)
     return eligibility.adie(screening["usubjid"].to_numpy(object), values)
+
+
+def screened(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The screened children of a study, and ADIE of them (`criteria_met`), which is written to its folder.
+
+    Raises Problem where the table of screened children can't be had.
+
+    Examples
+    --------
+    As notebook 02-eligibility calls it:
+
+    >>> screening, adie = flow.screened(study)
+    """
+    screening = study.read("screening")
+    return screening, study.write("adie", criteria_met(screening, study.parameters))
 
 
 def status(adie: pd.DataFrame) -> pd.DataFrame:
@@ -31,6 +53,12 @@ def status(adie: pd.DataFrame) -> pd.DataFrame:
 
     One row a screened child, in their order: `child`; `status` ("eligible", "pending", "screen failure");
     `failed` and `unknown`, the ids of the criteria in protocol order, joined by commas, empty if none.
+
+    Examples
+    --------
+    As notebook 02-eligibility calls it:
+
+    >>> status = flow.status(adie)
     """
     ids, values = eligibility.from_adie(adie)
     names = np.array(IDS, object)
@@ -50,6 +78,12 @@ def attrition(adie: pd.DataFrame) -> pd.DataFrame:
     One row a criterion: `criterion` (id), `registered` (its text), then counts of children: `screened`;
     `failed_alone` and `unknown_alone`, whatever the other criteria say; `failed_first`, who fail here and
     failed none before; `not_failed_so_far`, pending ones included; `met_so_far`, who met each one so far.
+
+    Examples
+    --------
+    As notebook 02-eligibility calls it:
+
+    >>> attrition = flow.attrition(adie)
     """
     _, values = eligibility.from_adie(adie)
     failed_before = np.cumsum(values < 0, axis=0) - (values < 0) > 0
@@ -73,6 +107,12 @@ def contested(screening: pd.DataFrame, p: Parameters) -> pd.DataFrame:
     One row a reading: `reading` (in the register's words), `parameter` and its other `value`, then counts
     of children: `screened`; `changed`, whose status is another; `newly_eligible`; `no_longer_eligible`;
     `eligible` under the other reading. A reading already in force is held against the default.
+
+    Examples
+    --------
+    As notebook 02-eligibility calls it:
+
+    >>> contested = flow.contested(screening, study.parameters)
     """
     columns = to_arrays("screening", screening)
     now = eligibility.status(eligibility.evaluate(columns, p))
@@ -103,12 +143,19 @@ def consort(adie: pd.DataFrame, adsl: pd.DataFrame | None = None) -> pd.DataFram
     One row a box, and after all boxes one row a reason within a box:
 
     - `box`: screened, screen_failure, pending, eligible; with ADSL randomised, and in each arm allocated,
-      treated (any infusion), discontinued (before month 12), analysed (evaluable for the primary endpoint)
+      treated (any infusion), discontinued (before month 12), analysed (for the primary endpoint: all randomised)
     - `arm`: arm of an arm's box, else None
     - `reason`: None for the box itself. In screen_failure and pending the id of a criterion, most frequent
-      first (a child may have several; `SAME_FACT` is counted once); in allocated "not evaluable"; in
-      treated "both infusions"; in discontinued the recorded reason, or "no reason"
+      first (a child may have several; `SAME_FACT` is counted once); in treated "both infusions"; in
+      discontinued the recorded reason, or "no reason"; in analysed "evaluable" (the supplement's children) and
+      "not evaluable" (UPCRFL)
     - `children`: how many
+
+    Examples
+    --------
+    As notebook 02-eligibility calls it:
+
+    >>> consort = flow.consort(adie)
     """
     ids, values = eligibility.from_adie(adie)
     outcome = eligibility.status(values)
@@ -133,13 +180,14 @@ def consort(adie: pd.DataFrame, adsl: pd.DataFrame | None = None) -> pd.DataFram
                 ("allocated", arm, None, len(mine)),
                 ("treated", arm, None, int((mine["SAFFL"] == "Y").sum())),
                 ("discontinued", arm, None, len(left)),
-                ("analysed", arm, None, evaluable),
+                ("analysed", arm, None, len(mine)),
             ]
-            reasons += [
-                ("allocated", arm, "not evaluable", len(mine) - evaluable),
-                ("treated", arm, "both infusions", int((mine["NINFUS"] == 2).sum())),
-            ]
+            reasons += [("treated", arm, "both infusions", int((mine["NINFUS"] == 2).sum()))]
             reasons += [("discontinued", arm, why, int((left == why).sum())) for why in sorted(left.unique())]
+            reasons += [
+                ("analysed", arm, "evaluable", evaluable),
+                ("analysed", arm, "not evaluable", len(mine) - evaluable),
+            ]
     return pd.DataFrame(boxes + reasons, columns=["box", "arm", "reason", "children"])
 
 

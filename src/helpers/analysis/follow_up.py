@@ -31,6 +31,12 @@ def blocks(raw: Raw) -> pd.DataFrame:
 
     One row a block: `block`; `children`; one column of counts an arm; `order`, the arms in the order of
     randomisation, a tuple.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> blocks = follow_up.blocks(raw)
     """
     rows = []
     for block, part in raw.randomisation.sort_values("sequence").groupby("block"):
@@ -44,6 +50,12 @@ def totals(raw: Raw) -> pd.DataFrame:
 
     Items: randomised (N = n), left (of the children), attended (of the planned follow-up visits), given
     (of the planned infusions).
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> totals = follow_up.totals(raw)
     """
     arm = arm_of(raw)
     visits = raw.visits[raw.visits["visit_no"] >= VISITS[0].number]
@@ -62,6 +74,12 @@ def recruitment(raw: Raw, adie: pd.DataFrame) -> pd.DataFrame:
 
     One row a day: `date`; `months` since the first consent; cumulative counts `screened` (by consent),
     `eligible` (by the consent of those who met all criteria), `randomised`.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> recruitment = follow_up.recruitment(raw, study.read('adie'))
     """
     judged = status(adie)
     eligible = judged.loc[judged["status"] == "eligible", "child"]
@@ -81,6 +99,12 @@ def lanes(raw: Raw) -> pd.DataFrame:
 
     One row a child: `child`, `arm`; `start` (randomisation) and `end` (last contact) in months; `reason`
     for leaving, None for who completed month 12.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> follow_up.lanes(raw)
     """
     arm = arm_of(raw)
     start = pd.Series(
@@ -104,6 +128,12 @@ def marks(raw: Raw) -> pd.DataFrame:
 
     One row a mark: `child`, `month`, `kind`: visit (attended), missed, infusion, fever, adverse event,
     serious adverse event, RAS change, rescue, drop-out.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> follow_up.marks(raw)
     """
     visits = raw.visits[raw.visits["visit_no"] >= VISITS[0].number]
     fever = np.where(raw.events["event"] == "fever", "fever", "adverse event")
@@ -131,17 +161,25 @@ def treatment(raw: Raw) -> pd.DataFrame:
     """Children by what they were given and what else they took, by arm: `item arm n N`.
 
     Items: both_infusions, one_infusion, postponed (the first, for a recent infection), ras_at_consent,
-    ras_changed (started or raised after randomisation), rescue.
+    ras_changed (started or raised after randomisation, as recorded), ras_stopped (stopped or lowered), rescue.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> treatment = follow_up.treatment(raw)
     """
     infusions, changes, arm = raw.infusions, raw.treatments, arm_of(raw)
     given = infusions[infusions["given"] == "yes"].groupby("usubjid").size()
+    ras, down = changes["treatment"] == "RAS inhibitor", changes["change"].isin(("stopped", "lowered"))
     late = (infusions["infusion"] == 1) & infusions["reason"].fillna("").str.startswith("postponed")
     chosen = {
         "both_infusions": given.index[given == 2],
         "one_infusion": given.index[given == 1],
         "postponed": infusions.loc[late, "usubjid"],
         "ras_at_consent": raw.screening.loc[raw.screening["ras_inhibitor"] == "yes", "usubjid"],
-        "ras_changed": changes.loc[changes["treatment"] == "RAS inhibitor", "usubjid"],
+        "ras_changed": changes.loc[ras & ~down, "usubjid"],
+        "ras_stopped": changes.loc[ras & down, "usubjid"],
         "rescue": changes.loc[changes["treatment"] == "rescue", "usubjid"],
     }
     return pd.concat([summaries.children(item, who, arm) for item, who in chosen.items()], ignore_index=True)
@@ -152,6 +190,12 @@ def attendance(raw: Raw) -> pd.DataFrame:
 
     One row a follow-up visit and arm: `item` (name of the visit), `arm`, `N` planned, and of these
     `attended`, `missed`, `left` (the child had left before); `upcr`, the children with a UPCR of that visit.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> attendance = follow_up.attendance(raw)
     """
     arm = arm_of(raw)
     upcr = raw.labs[raw.labs["test"] == "upcr"]
@@ -179,6 +223,12 @@ def disposition(raw: Raw) -> pd.DataFrame:
     """How the trial ended for the children, by arm: `item arm n N`.
 
     Items: completed, left, then every recorded reason for leaving in alphabetical order.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> disposition = follow_up.disposition(raw)
     """
     end = raw.disposition
     return summaries.disposition(end["usubjid"], end["status"] == "completed", end["reason"], arm_of(raw))
@@ -189,6 +239,12 @@ def adverse_events(raw: Raw) -> pd.DataFrame:
 
     Items: any, infection, fever, other, serious, within_24h (of an infusion). The safety analysis, by
     treatment received and from the first infusion on, is `safety.adverse_events`.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> adverse_events = follow_up.adverse_events(raw)
     """
     events = raw.events
     kinds = {

@@ -37,6 +37,12 @@ def tipping_point(primary: pd.DataFrame, p: Parameters) -> pd.DataFrame:
     primary: from `remission.primary`. A row an assignment: responders0 and responders1 (of the undetermined children
     on placebo and on hUC-MSC), x0, n0, x1, n1, difference, lower, upper (shares), decided (whether p of the primary
     test is at or below `p.alpha`). The first row is the primary analysis. No row where an arm has no child.
+
+    Examples
+    --------
+    As notebook 06-remission calls it:
+
+    >>> tipping = missing_data.tipping_point(primary, study.parameters)
     """
     row = primary.iloc[0]
     control, active = (
@@ -82,10 +88,16 @@ def handlings(
         other), and those of `imputed`; of COURSE main is the mixed model, the others are ANCOVA at month 12
     delta : factor on what was imputed after leaving hUC-MSC, 1 = none
     {arm}_n, {arm}_N : children in remission, missing where imputed; children analysed
-    estimate, lower, upper : Miettinen-Nurminen for counts, Rubin's rules on Wald's variance for imputed remission, t
-        for models
+    estimate, lower, upper : exact as in `rates.compared` for counts, Lott and Reiter's limits combined by
+        square-and-add for imputed remission, t for models
     monte_carlo : standard error that more imputations would remove, on the scale that was pooled
     note, message : what is missing of the estimate; what the imputation model left out or changed
+
+    Examples
+    --------
+    As notebook 06-remission calls it:
+
+    >>> handlings = missing_data.handlings(primary, adsl, upcr, fit, study.parameters)
     """
     completed = imputed(upcr, p)
     rows = [{"outcome": REMISSION, "delta": 1.0, "message": ""} | row for row in _counted(primary)]
@@ -137,7 +149,7 @@ def _counted(primary: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _ancova(upcr: RepeatedMeasures, change: np.ndarray) -> mixed.Contrast:
-    return mixed.ancova(change[:, -1], upcr.baseline, upcr.arm)
+    return mixed.ancova(change[:, -1], upcr.baseline, upcr.arm, covariates=upcr.covariates)
 
 
 def _contrast(
@@ -156,18 +168,21 @@ def _contrast(
 def _remission(
     filled: Imputation, adsl: pd.DataFrame, upcr: RepeatedMeasures, p: Parameters
 ) -> dict[str, Any]:
-    """Difference of confirmed remission, derived from each completed data set and pooled."""
-    evaluable = (adsl["UPCRFL"] == "Y").to_numpy() & ~np.isnan(upcr.baseline)
-    n0, n1 = upcr.by_arm(evaluable)
+    """Difference of confirmed remission, derived from each completed data set and pooled, in all randomised.
+
+    Who is not evaluable, a missing baseline included, has no remission in any of them.
+    """
+    n0, n1 = upcr.by_arm(np.ones(len(adsl), bool))
     row = {"placebo_N": n0, "msc_N": n1}
-    if not len(filled.values) or not min(n0, n1):
-        return row | {"note": filled.message if min(n0, n1) else "an arm without an evaluable child"}
+    can_remit = upcr.by_arm((adsl["UPCRFL"] == "Y").to_numpy() & ~np.isnan(upcr.baseline))
+    if not len(filled.values) or not min(can_remit):
+        return row | {"note": filled.message if min(can_remit) else "an arm without an evaluable child"}
     base = np.exp(upcr.baseline)
     # A value seen at a limit must not miss it by the rounding of exp and log.
     values = np.round(np.exp(filled.values) * base[:, None], 10)
-    hit = derive.upcr_endpoint(values, base, adam.DAYS, p, adam.days_to(adsl, "RESCDT")).confirmed >= 0
-    share0, share1 = (hit[:, evaluable & (upcr.arm == arm)].mean(axis=1) for arm in (0, 1))
-    found = imputation.rubin(share1 - share0, share0 * (1 - share0) / n0 + share1 * (1 - share1) / n1)
+    hit = derive.upcr_endpoint(values, base, adam.DAYS, p, adam.days_to(adsl, "NOREMDT")).confirmed >= 0
+    share0, share1 = (hit[:, upcr.arm == arm].mean(axis=1) for arm in (0, 1))
+    found = imputation.rubin_proportions(share0, n0, share1, n1)
     return row | {
         "estimate": 100 * found.estimate, "lower": 100 * found.lower, "upper": 100 * found.upper,
         "monte_carlo": 100 * found.monte_carlo, "note": found.message,

@@ -12,33 +12,41 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from helpers.analysis import adam, derive, rates
+from helpers.analysis import adam, derive, rates, summaries
+from helpers.study.codebook import TERMINAL
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
 
-ILLNESSES = ("infection", "fever")
-"""AEDECOD of what may raise UPCR for a while."""
 SUBGROUPS = ("SEX", "GENOTYPE", "RASFL")
 """Columns of ADSL, all known before randomisation."""
 
 
 def estimands(adsl: pd.DataFrame, adlb: pd.DataFrame, adae: pd.DataFrame, p: Parameters) -> pd.DataFrame:
-    """Confirmed remission by UPCR among the evaluable children (UPCRFL), derived anew under each strategy.
+    """Confirmed remission by UPCR in all randomised, derived anew under each strategy; not evaluable = no remission.
 
-    A row a strategy: strategy, the columns of `rates.compared`. main: the plan, no remission after rescue; ras: none
-    after a change of RAS inhibition either; rescue: outcomes as observed; infection: visits of `ill_visits` left out;
-    per_protocol: the plan, in those with both infusions and no rescue (PPROTFL).
+    A row a strategy: strategy, the columns of `rates.compared`. main: the plan, no remission after rescue, death,
+    kidney replacement or consent withdrawn for harm; ras: none after a start or rise of RAS inhibition either; rescue:
+    outcomes as observed after rescue; infection: visits of `ill_visits` left out; per_protocol: the plan, in those with
+    both infusions and no rescue (PPROTFL). All but the first are supplementary estimands.
+
+    Examples
+    --------
+    As notebook 06-remission calls it:
+
+    >>> estimands = strategies.estimands(adsl, adlb, adae, study.parameters)
     """
     upcr, base = adam.visit_array(adlb, adsl, "PROTCRT")[:, 1:].astype(float), adsl["UPCRBL"].to_numpy(float)
     well = np.where(ill_visits(adsl, adlb, adae), np.nan, upcr)
-    rescue, ras = adam.days_to(adsl, "RESCDT"), adam.days_to(adsl, "RASCHDT")
-    evaluable, protocol = ((adsl[flag] == "Y").to_numpy() for flag in ("UPCRFL", "PPROTFL"))
+    none, rescue, ras = (adam.days_to(adsl, column) for column in ("NOREMDT", "RESCDT", "RASCHDT"))
+    # of one day the event that ends everything counts
+    terminal = np.where(none < rescue, none, np.inf)
+    everyone, protocol = np.ones(len(adsl), bool), (adsl["PPROTFL"] == "Y").to_numpy()
     ways = {
-        "main": (upcr, rescue, evaluable),
-        "ras": (upcr, np.minimum(rescue, ras), evaluable),
-        "rescue": (upcr, np.inf, evaluable),
-        "infection": (well, rescue, evaluable),
-        "per_protocol": (upcr, rescue, evaluable & protocol),
+        "main": (upcr, none, everyone),
+        "ras": (upcr, np.minimum(none, ras), everyone),
+        "rescue": (upcr, terminal, everyone),
+        "infection": (well, none, everyone),
+        "per_protocol": (upcr, none, protocol),
     }
     rows = []
     for strategy, (values, none_after, inside) in ways.items():
@@ -48,13 +56,38 @@ def estimands(adsl: pd.DataFrame, adlb: pd.DataFrame, adae: pd.DataFrame, p: Par
     return rates.table(rows)
 
 
+def occurred(adsl: pd.DataFrame, adlb: pd.DataFrame, adae: pd.DataFrame) -> pd.DataFrame:
+    """Children to whom each intercurrent event happened, by arm: `item arm n N`.
+
+    Items: infusion (one or both not given), ras (started or raised), ras_stop (stopped or lowered), rescue, terminal
+    (death, kidney replacement, consent withdrawn for harm), infection (infection or fever at a visit with a UPCR).
+
+    Examples
+    --------
+    As notebook 06-remission calls it:
+
+    >>> events = strategies.occurred(adsl, adlb, adae)
+    """
+    arm = adsl.set_index("USUBJID")["TRT01P"]
+    found = {
+        "infusion": adsl["NINFUS"] < 2,
+        "ras": adsl["RASCHDT"].notna(),
+        "ras_stop": adsl["RASSTDT"].notna(),
+        "rescue": adsl["RESCDT"].notna(),
+        "terminal": adsl["DCSREAS"].isin(TERMINAL),
+        "infection": pd.Series(ill_visits(adsl, adlb, adae).any(axis=1), adsl.index),
+    }
+    parts = [summaries.children(item, adsl.loc[who, "USUBJID"], arm) for item, who in found.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
 def ill_visits(adsl: pd.DataFrame, adlb: pd.DataFrame, adae: pd.DataFrame) -> NDArray:
     """Whether the UPCR of a visit was taken within an infection or a fever: bool (children of ADSL, 11 visits).
 
     First and last day of the event count; one without an end goes on.
     """
     samples = adlb[(adlb["PARAMCD"] == "PROTCRT") & adlb["ABLFL"].isna()]
-    both = samples.merge(adae[adae["AEDECOD"].isin(ILLNESSES)], on="USUBJID")
+    both = samples.merge(adae[adae["AEDECOD"].isin(adam.ILLNESSES)], on="USUBJID")
     ends = both["AENDT"].fillna(pd.Timestamp.max)
     both = both[(both["ADT"] >= both["ASTDT"]) & (both["ADT"] <= ends)]
     out = np.zeros((len(adsl), len(VISITS)), bool)
@@ -63,15 +96,21 @@ def ill_visits(adsl: pd.DataFrame, adlb: pd.DataFrame, adae: pd.DataFrame) -> ND
 
 
 def subgroups(adsl: pd.DataFrame, adtte: pd.DataFrame) -> pd.DataFrame:
-    """Confirmed remission by UPCR among the evaluable children of each subgroup known before treatment.
+    """Confirmed remission by UPCR in all randomised of each subgroup known before treatment.
 
     A row a value: variable (of `SUBGROUPS`), value (SEX M, F; GENOTYPE in alphabetical order; RASFL Y, N), the columns
     of `rates.compared`.
+
+    Examples
+    --------
+    As notebook 06-remission calls it:
+
+    >>> subgroups = strategies.subgroups(adsl, adtte)
     """
     values = {"SEX": ("M", "F"), "GENOTYPE": sorted(adsl["GENOTYPE"].dropna().unique()), "RASFL": ("Y", "N")}
     rows = []
     for variable in SUBGROUPS:
         for value in values[variable]:
             part = adtte[adtte["USUBJID"].isin(adsl.loc[adsl[variable] == value, "USUBJID"])]
-            rows.append(({"variable": variable, "value": value}, rates.from_adtte(part, "UPCRC")))
+            rows.append(({"variable": variable, "value": value}, rates.from_adtte(part, "UPCRC", True)))
     return rates.table(rows)

@@ -2,7 +2,8 @@
 
 Tables in, tidy frames out. Time is in months since the planned last infusion (time zero); the arms stand in the
 order placebo, hUC-MSC; the children are those evaluable for the endpoint (ANL01FL). Kaplan-Meier and the log-rank
-test are lifelines', called through `estimators.survival`. At risk means just before.
+test are lifelines', called through `estimators.survival`. At risk means just before. A child is at risk of a confirmed
+remission only at visits at which one could still be confirmed (`derive.confirmable`), and censored at the last.
 """
 
 from collections.abc import Sequence
@@ -21,9 +22,12 @@ GRID = (0.0, *(v.month for v in VISITS))
 ENDPOINTS = ("UPCRF", "UPCRC", "UPCRS", "HEMF", "HEMC", "HEMS")
 """PARAMCDs: first, confirmed and sustained remission of proteinuria (UPCR), then of haematuria."""
 
-CLOCKS = ("AVAL", "ACTMONTH", "EOSMONTH")
+CLOCKS = ("AVAL", "ACTMONTH", "EOSMONTH", "CNFMONTH")
 """Columns of ADTTE that tell time: target times of visits; actual days; target times, censored at the end of
-observation instead of at the last assessment."""
+observation instead of at the last visit at risk; target times, dated at the confirming visit."""
+
+OTHERWISE = (("UPCRC", "AVAL"), ("UPCRC", "CNFMONTH"), ("UPCRA", "ACTMONTH"), ("UPCRC", "EOSMONTH"))
+"""Confirmed remission as planned, then dated, counted and censored otherwise: PARAMCD and clock."""
 
 
 def followed(adtte: pd.DataFrame, paramcd: str, clock: str = "AVAL") -> pd.DataFrame:
@@ -52,6 +56,13 @@ def followed(adtte: pd.DataFrame, paramcd: str, clock: str = "AVAL") -> pd.DataF
     # A CSV keeps ten digits: a time that is a visit's must not fall just behind the visit.
     nearest = grid[np.abs(month[:, None] - grid).argmin(axis=1)]
     return rows.assign(time=np.where(np.abs(month - nearest) < 1e-6, nearest, month), early=rows["time"] < 0)
+
+
+def horizon(adtte: pd.DataFrame, paramcd: str) -> float:
+    """Last month at which an event may begin and still be seen by the last visit; of that visit where no row tells."""
+    rows = adtte.loc[adtte["PARAMCD"] == paramcd, "HORIZON"]
+    found = float(rows.max()) if len(rows) else GRID[-1]
+    return min(GRID, key=lambda month: abs(month - found)) if paramcd[-1] != "A" else found
 
 
 def curve(adtte: pd.DataFrame, paramcd: str, clock: str = "AVAL") -> pd.DataFrame:
@@ -140,12 +151,12 @@ def at_risk(adtte: pd.DataFrame, paramcd: str, clock: str = "AVAL") -> pd.DataFr
 def estimates(
     adtte: pd.DataFrame, paramcds: Sequence[str] = ENDPOINTS, clocks: Sequence[str] = ("AVAL",)
 ) -> pd.DataFrame:
-    """Children who remitted, median time and cumulative remission at month 12, by endpoint, time scale and arm.
+    """Children who remitted, median time and cumulative remission by month 12, by endpoint, time scale and arm.
 
     Parameters
     ----------
     adtte : analysis table ADTTE
-    paramcds, clocks : some of `ENDPOINTS` and `CLOCKS`
+    paramcds, clocks : some of `ENDPOINTS` and `CLOCKS`; each clock is asked of each endpoint
 
     Returns
     -------
@@ -153,7 +164,7 @@ def estimates(
     median_lower and median_upper (months; where the log-log band crosses one half; NaN = not reached), month12 with
     month12_lower and month12_upper (cumulative remission at the last visit, %, log-log), last (month in which the last
     child was seen), final (cumulative remission then, %), note (why nothing can be estimated, else empty). `month12` is
-    NaN where the last child was seen earlier without remission, or nobody was seen by then.
+    NaN where the last child was at risk before `horizon` without remission, or nobody was seen by then.
 
     Examples
     --------
@@ -174,13 +185,25 @@ def estimates(
                         "paramcd": paramcd, "clock": clock, "arm": arm,
                         "n": int(part["event"].sum()), "N": len(part),
                         "median": median.estimate, "median_lower": median.lower, "median_upper": median.upper,
-                        **_by_the_last_visit(steps),
+                        **_by_the_last_visit(steps, horizon(adtte, paramcd)),
                         "last": steps["time"].max(),
                         "final": 100 * steps["estimate"].max(),
                         "note": _nothing_seen(steps),
                     }
                 )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def otherwise(adtte: pd.DataFrame) -> pd.DataFrame:
+    """`estimates` of confirmed remission under each pair of `OTHERWISE`.
+
+    Examples
+    --------
+    As notebook 07-time-to-remission calls it:
+
+    >>> sensitivity = time_to_remission.otherwise(adtte)
+    """
+    return pd.concat([estimates(adtte, [code], [clock]) for code, clock in OTHERWISE], ignore_index=True)
 
 
 def logrank(adtte: pd.DataFrame, paramcd: str = "UPCRC") -> pd.DataFrame:
@@ -217,15 +240,18 @@ def _nothing_seen(steps: pd.DataFrame) -> str:
     if steps.empty:
         return "no evaluable child"
     if (steps["time"] == 0).all() and not steps["n_event"].any():
-        return "no assessment after time zero"
+        return "nobody at risk after time zero"
     return ""
 
 
-def _by_the_last_visit(steps: pd.DataFrame) -> dict[str, float]:
-    """Cumulative remission (%) at the last visit with its interval; NaN where it isn't estimable."""
+def _by_the_last_visit(steps: pd.DataFrame, horizon: float) -> dict[str, float]:
+    """Cumulative remission (%) by the last visit with its interval; NaN where it isn't estimable.
+
+    The curve must reach the month behind which nothing can begin.
+    """
     names = ("month12", "month12_lower", "month12_upper")
     at, seen = GRID[-1], (steps["time"] <= GRID[-1]).any()
-    open_end = seen and steps["time"].max() < at and steps["estimate"].max() < 1
+    open_end = seen and steps["time"].max() < horizon - 1e-9 and steps["estimate"].max() < 1
     if _nothing_seen(steps) or not seen or open_end:
         return dict.fromkeys(names, np.nan)
     return dict(zip(names, (100 * at_times(steps, [at])).iloc[0], strict=True))

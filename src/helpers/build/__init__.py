@@ -1,0 +1,1 @@
+"""Environment, kernels, editions, pages, verification. Knows no trial but the table of chapters."""

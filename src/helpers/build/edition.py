@@ -5,7 +5,9 @@ Everything is staged in `.cache/build/<scenario>/` and goes to `reports/<scenari
 build which is stopped at any moment is taken up where it stood.
 """
 
+import functools
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -15,16 +17,28 @@ from pathlib import Path
 from typing import Any
 
 from helpers import ROOT, Problem
+from helpers.build import explorer, origins, reviewer
+from helpers.build.heads import SYNTHETIC
 from helpers.build.kernels import execute, readdress
-from helpers.chapters.contents import CHAPTERS, Chapter
-from helpers.study.files import read_json, write
+from helpers.build.publishing import (
+    FAILED,
+    OVERVIEWS,
+    REPORTS,
+    STAGING,
+    TABLES,
+    Folder,
+    checked_in_r,
+    checksum,
+    place,
+    refuse_links,
+    shown,
+    tidy,
+    unused,
+)
+from helpers.chapters.contents import CHAPTERS, PLAN, REFERENCES, STANDARD, Chapter
+from helpers.study.files import read_json, seal, unseal, write
 from helpers.study.freshness import ALL, Sources, below, digest
 
-CACHE = ROOT / ".cache"
-STAGING = CACHE / "build"
-REPORTS = ROOT / "reports"
-TABLES = ROOT / "data" / "synthetic"
-FAILED = REPORTS / "failed"
 OWN = ("scenario.json", "overrides.json")
 """What the build writes beside a study's tables: with which parameters they are made."""
 
@@ -45,27 +59,69 @@ def written(folder: Path, names: tuple[str, ...]) -> list[Path]:
 class Edition:
     """One scenario's report in the making: what stands of it, and what must be made again."""
 
+    beside = OWN
+    """What the build writes beside a study's tables."""
+    head = SYNTHETIC
+
     def __init__(self, name: str, sources: Sources):
         self.name, self.sources = name, sources
         self.stage = STAGING / name
         self.report = self.stage / "report"
         self.data = self.stage / "data" / name
-        self.settings = [ROOT / "scenarios" / f"{name.partition('+')[0]}.yaml"]
-        if "+" in name:
-            self.settings.append(TABLES / name / "overrides.json")
-            staged = self.data / "overrides.json"
-            if self.settings[1].is_file() and not staged.is_file():
-                write(staged, self.settings[1].read_bytes())
+        self.settings = self.set_by()
         self.dress = digest(name, sources.tree(self.settings))
         self.resolved: dict = {}
-        code = sources.code(["helpers.build.pages", "helpers.build.driver"])
-        self.page_code = digest(code, sources.tree(below(ROOT / "src/helpers/build/templates")))
+        code = sources.code(["helpers.build.pages", "helpers.build.driver", REFERENCES.partition(":")[0]])
+        listed = sorted((ROOT / "data" / "reference").glob("targets*.csv"))
+        self.page_code = digest(code, sources.tree([*below(ROOT / "src/helpers/build/templates"), *listed]))
         self.done: set[str] = set()
         self.running: set[str] = set()
         self.cleared: set[str] = set()
         self.failed = self.ran = False
         self.put_back: list[Path] = []
+        self.kept: dict[Path, Path] = {}
         self.seconds: dict[str, float] = {}
+        self.cells: dict[str, int] = {}
+        """The cell that each running chapter has reached."""
+
+    @property
+    def chapters(self) -> tuple[Chapter, ...]:
+        """The chapters of this report, in the order of telling."""
+        return CHAPTERS
+
+    @property
+    def published(self) -> Path:
+        """Where this study's tables go."""
+        return TABLES / self.name
+
+    @property
+    def index(self) -> str:
+        """The file's name of the report's first page."""
+        return f"index{self.head.tail}.html"
+
+    def set_by(self) -> list[Path]:
+        """The files that say which parameters are in force; those of a changed study come to its stage."""
+        found = [ROOT / "scenarios" / f"{self.name.partition('+')[0]}.yaml"]
+        if "+" in self.name:
+            found.append(TABLES / self.name / "overrides.json")
+            staged = self.data / "overrides.json"
+            if found[1].is_file() and not staged.is_file():
+                write(staged, found[1].read_bytes())
+        return found
+
+    def study(self, **changes: Any) -> Any:
+        """The study of this report, with changes over it. Raises Problem."""
+        from helpers.study import scenario
+
+        return scenario.load(self.name, **changes)
+
+    def about(self) -> str:
+        """What this report is about, in a sentence."""
+        return about(self.name)
+
+    def notes(self, chapter: Chapter) -> str:
+        """What stands below each exhibit of a chapter besides its own notes, as HTML."""
+        return ""
 
     def notebook(self, chapter: Chapter) -> Path:
         return self.stage / "chapters" / f"{chapter.stem}.ipynb"
@@ -83,7 +139,7 @@ class Edition:
         A chapter that is still running has cleared its files away and writes each whole: what is there again
         is final, and its readers need not wait for its figures.
         """
-        for maker in CHAPTERS:
+        for maker in self.chapters:
             wanted = set(maker.writes) & set(chapter.reads)
             if wanted and maker.stem not in self.done:
                 if maker.stem not in self.running or maker.stem not in self.cleared:
@@ -95,12 +151,10 @@ class Edition:
     def resolve(self) -> None:
         """Find out which parameters are in force, and say so in `scenario.json`. Raises Problem."""
         key = digest(self.sources.code(["helpers.study.scenario"]), self.dress)
-        known = read_json(self.stage / "resolved.json")
+        known = unseal(self.stage / "resolved.json")
         if known.get("key") != key:
-            from helpers.study import scenario
-
-            known = {"key": key, "resolved": scenario.load(self.name).resolved()}
-            write(self.stage / "resolved.json", json.dumps(known))
+            known = {"key": key, "resolved": self.study().resolved()}
+            write(self.stage / "resolved.json", seal(known))
         self.resolved = known["resolved"]
         text = (json.dumps(self.resolved, indent=1) + "\n").encode()
         path = self.data / "scenario.json"
@@ -123,7 +177,7 @@ class Edition:
         First our own, then that of the scenario which this study changes, then that of base.
         """
         for name in dict.fromkeys((self.name, self.name.partition("+")[0], "base")):
-            record = read_json(STAGING / name / "chapters" / f"{chapter.stem}.json")
+            record = unseal(STAGING / name / "chapters" / f"{chapter.stem}.json")
             made = record.get("made_from")
             if made is None or made != self.made_from(chapter, made["files"], made["parameters"]):
                 continue
@@ -145,11 +199,17 @@ class Edition:
         return True
 
     def page_key(self, chapter: Chapter) -> str:
-        return digest(self.page_code, self.name, self.notebook(chapter).read_bytes())
+        made_from = unseal(self.notebook(chapter).with_suffix(".json")).get("made_from", {})
+        inputs = json.dumps(made_from.get("inputs"), sort_keys=True)
+        dress = (self.head.key(), self.notes(chapter)) if self.head is not SYNTHETIC else ()
+        return digest(self.page_code, self.name, inputs, self.notebook(chapter).read_bytes(), *dress)
 
     def rendered(self, chapter: Chapter) -> bool:
-        record = read_json(self.report / "keys" / f"{chapter.stem}.json")
+        record = unseal(self.report / "keys" / f"{chapter.stem}.json")
         if not record or record["key"] != self.page_key(chapter):
+            return False
+        if record["sources"] != self.sources.files(record["sources"]):
+            # the page names lines of these files
             return False
         there = [self.report / name for name in record["files"] if (self.report / name).is_file()]
         return digests(self.report, there) == record["files"]
@@ -163,15 +223,23 @@ class Edition:
         self.notebook(chapter).parent.mkdir(parents=True, exist_ok=True)
         self.data.mkdir(parents=True, exist_ok=True)
 
-    def run(self, chapter: Chapter, env: dict[str, str]) -> None:
-        """Execute a chapter; its record is written last. Raises CellFailed, NoKernel or Problem."""
+    def run(self, chapter: Chapter, env: dict[str, str], limit: int | None = None) -> None:
+        """Execute a chapter, each cell for `limit` seconds at most; its record is written last.
+
+        Raises CellFailed, NoKernel or Problem.
+        """
         from helpers.study.recording import read_log
 
         self.clear(chapter)
         draft, log = self.draft(chapter), self.notebook(chapter).with_suffix(".reads")
         source = ROOT / "notebooks" / f"{chapter.stem}.ipynb"
         parameters = {} if self.name == "base" else {"scenario": self.name}
-        seconds = execute(source, draft, parameters, env | {"ALPORT_DATA": str(self.stage / "data")}, log)
+        env = env | {"ALPORT_DATA": str(self.stage / "data")}
+
+        def at(count: int) -> None:
+            self.cells[chapter.stem] = count
+
+        seconds = execute(source, draft, parameters, env, log, limit, at)
         absent = [name for name in chapter.writes if not self.files((name,))]
         if absent:
             raise Problem(f"{chapter.stem} did not write {', '.join(absent)}")
@@ -185,7 +253,7 @@ class Edition:
         """Raise Problem where a chapter opened a table that the table of chapters does not name."""
         for name in sorted(opened):
             study, _, table = name.partition("/")
-            named = [*chapter.reads, *chapter.writes, *OWN]
+            named = [*chapter.reads, *chapter.writes, *self.beside]
             folders = tuple(one for one in named if one.endswith("/"))
             if study != self.name or not (table in named or table.startswith(folders)):
                 raise Problem(
@@ -204,17 +272,16 @@ class Edition:
             "writes": digests(self.data, self.files(chapter.writes)),
             "seconds": seconds,
         }
-        write(final.with_suffix(".json"), json.dumps(record).encode())
+        write(final.with_suffix(".json"), seal(record))
 
     def take_over(self, chapter: Chapter, standing: tuple[str, dict]) -> None:
         """Make a chapter from another study's run of it, or from our own: what it shows of the study is ours.
 
         Raises Problem where the other run is gone meanwhile.
         """
-        from helpers.study import scenario
 
-        def shown(changes: dict[str, Any]) -> dict[str, str]:
-            return scenario.load(self.name, **changes)._repr_mimebundle_()[0]
+        def as_shown(changes: dict[str, Any]) -> dict[str, str]:
+            return self.study(**changes)._repr_mimebundle_()[0]
 
         name, record = standing
         notebook = (STAGING / name / "chapters" / f"{chapter.stem}.ipynb").read_bytes()
@@ -229,7 +296,7 @@ class Edition:
             write(self.data / path, content)
         source = ROOT / "notebooks" / f"{chapter.stem}.ipynb"
         parameters = {} if self.name == "base" else {"scenario": self.name}
-        write(self.notebook(chapter), readdress(notebook, source, parameters, shown))
+        write(self.notebook(chapter), readdress(notebook, source, parameters, as_shown))
         self.keep(chapter, record["made_from"], record["seconds"])
 
     def render(self, chapter: Chapter) -> None:
@@ -241,8 +308,15 @@ class Edition:
         shutil.rmtree(self.report / "exhibits" / chapter.stem, ignore_errors=True)
         key = self.page_key(chapter)
         content = json.loads(self.notebook(chapter).read_bytes())
-        shown = read_json(self.notebook(chapter).with_suffix(".json"))["key"]
-        files, results, exhibits = pages.chapter_page(content, chapter, CHAPTERS, self.name, shown)
+        key_shown = unseal(self.notebook(chapter).with_suffix(".json"))["key"]
+        stated = origins.stated(content, origins.Modules(ROOT))
+        read = {path.relative_to(self.data).as_posix(): checksum(path) for path in self.files(chapter.reads)}
+        below = self.notes(chapter)
+        lines = {one["exhibit"]["key"]: below + origins.folded(one, read) for one in stated if one["exhibit"]}
+        rows = {row["id"] for row in references()}
+        files, results, exhibits = pages.chapter_page(
+            content, chapter, self.chapters, self.name, key_shown, lines, rows, self.head
+        )
         for name, body in files.items():
             write(self.report / name, body)
         made = {
@@ -250,40 +324,101 @@ class Edition:
             "files": {name: digest(body) for name, body in files.items()},
             "results": results,
             "exhibits": exhibits,
+            "stated": stated,
+            "sources": self.sources.files({file for one in stated for _, file, _, _ in one["functions"]}),
         }
-        write(record, json.dumps(made).encode())
+        write(record, seal(made))
 
     def finish(self) -> None:
         """Make what stands on all chapters together: results.json and the scenario's index page."""
-        records = {one.stem: read_json(self.report / "keys" / f"{one.stem}.json") for one in CHAPTERS}
-        whole = [read_json(self.notebook(one).with_suffix(".json"))["key"] for one in CHAPTERS]
-        key = digest(
-            self.page_code, self.sources.tree(self.settings), *whole, json.dumps(records, sort_keys=True)
+        records = {one.stem: unseal(self.report / "keys" / f"{one.stem}.json") for one in self.chapters}
+        whole = [unseal(self.notebook(one).with_suffix(".json"))["key"] for one in self.chapters]
+        module, _, function = STANDARD.partition(":")
+        code = digest(
+            self.page_code, self.sources.code([module, PLAN.partition(":")[0], *reviewer.modules()])
         )
+        code = digest(code, self.sources.tree(reviewer.read_from(ROOT)))
+        explored = [f"{Path(explorer.NAME).stem}{self.head.tail}.html"] if explorer.read_from() else []
+        code = digest(code, explorer.made_from(self.sources))
+        twice = checked_in_r(self.name, digest(*whole))
+        told = json.dumps(records, sort_keys=True)
+        dress = (self.head.key(),) if self.head is not SYNTHETIC else ()
+        key = digest(code, self.sources.tree(self.settings), *whole, told, twice, *dress)
         index_record = self.report / "keys" / "index.json"
-        own = ("results.json", "index.html", "comparison.json", "provenance.json")
+        known = unseal(index_record)
+        own = list(known.get("files", {}))
         there = [self.report / name for name in own if (self.report / name).is_file()]
-        if read_json(index_record) != {"key": key, "files": digests(self.report, there)}:
+        if known != {"key": key, "files": digests(self.report, there)}:
             from helpers.build import pages
 
+            adam = reviewer.tables(self.name, self.described(), self.data)
+            own = [*self.overviews(), *adam, *explored]
+            for name, body in adam.items():
+                write(self.report / name, body)
             results = {stem: record["results"] for stem, record in records.items()}
-            write(self.report / "results.json", pages.results_file(results))
-            index = pages.scenario_index(self.name, about(self.name), CHAPTERS, digest(*whole), records)
-            write(self.report / "index.html", index)
-            write(self.report / "comparison.json", json.dumps(self.compared(records)).encode())
-            write(self.report / "provenance.json", self.provenance(digest(*whole), records))
+            write(self.report / "results.json", pages.results_file(results, self.head))
+            standard = getattr(importlib.import_module(module), function)
+            nature = (self.head.lead,) if self.head.own else ()
+            event = standard(self.name, self.about(), self.chapters, records, *nature)
+            write(self.report / "results.ars.json", json.dumps(event, indent=1, ensure_ascii=False) + "\n")
+            plan = reviewer.named(PLAN)(self.name, self.resolved["parameters"])
+            write(self.report / "protocol.usdm.json", json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
+            shown_of = self.name, self.about(), self.chapters, digest(*whole), records
+            for name in explored:
+                body = explorer.body(self.sources)
+                page = pages.explorer_page(self.name, body, self.chapters, digest(*whole), self.head)
+                write(self.report / name, page)
+            index = pages.scenario_index(*shown_of, list(adam), twice, "".join(explored), self.head)
+            write(self.report / self.index, index)
+            listed = pages.references(self.name, references(), self.chapters, self.head)
+            write(self.report / f"references{self.head.tail}.html", listed)
+            self.write_beside(records, adam, digest(*whole))
+            write(self.report / "provenance.json", self.provenance(digest(*whole), records, adam))
             made = {"key": key, "files": digests(self.report, [self.report / name for name in own])}
-            write(index_record, json.dumps(made).encode())
-        self.publish([name for record in records.values() for name in record["files"]] + list(own))
+            write(index_record, seal(made))
+        self.publish([name for record in records.values() for name in record["files"]] + own)
+
+    def described(self) -> str:
+        """What a file that leaves the pages says of itself."""
+        return f"All data are synthetic. {self.about()}"
+
+    def guide(self, records: dict[str, dict], adam: Iterable[str]) -> list[dict]:
+        """The sections of the guide for reviewers, over what is staged."""
+        pages_ = [name for record in records.values() for name in record["files"]]
+        there = [
+            self.report / name
+            for name in (*pages_, *adam, "results.json", "results.ars.json", "protocol.usdm.json")
+        ]
+        where = f"../../{shown(TABLES / self.name)}"
+        data = [(f"{where}/{part}", path) for part, path in sorted(self.tables().items())]
+        return reviewer.sections(
+            self.name, self.described(), self.chapters, records, ROOT, self.report, sorted(there), data
+        )
+
+    def overviews(self) -> tuple[str, ...]:
+        """The files of the report that stand on all chapters together."""
+        return OVERVIEWS
+
+    def write_beside(self, records: dict[str, dict], adam: Iterable[str], key: str) -> None:
+        """Write the guide for reviewers, and what the comparison of scenarios needs."""
+        from helpers.build import pages
+
+        guide = pages.reviewer_page(self.name, self.guide(records, adam), self.chapters, key)
+        write(self.report / "reviewer.html", guide)
+        write(self.report / "comparison.json", json.dumps(self.compared(records)).encode())
+
+    def came_from(self) -> dict[str, Any]:
+        """What `provenance.json` says besides, of where the data came from."""
+        return {}
 
     def compared(self, records: dict[str, dict]) -> dict:
         """What the comparison of scenarios needs of this one."""
         chapters = {
             stem: {part: record[part] for part in ("results", "exhibits")} for stem, record in records.items()
         }
-        return {"about": about(self.name), "records": chapters, "parameters": self.resolved["parameters"]}
+        return {"about": self.about(), "records": chapters, "parameters": self.resolved["parameters"]}
 
-    def provenance(self, key: str, records: dict[str, dict]) -> bytes:
+    def provenance(self, key: str, records: dict[str, dict], adam: Iterable[str]) -> bytes:
         """`provenance.json`: what made this report, and the SHA-256 of every table and page of it.
 
         The commit is that of the build; it stands here only, so that a commit which changes no result makes
@@ -293,10 +428,11 @@ class Edition:
         from importlib.metadata import version
 
         commit, changes = repository()
-        tables = self.files(tuple(name for one in CHAPTERS for name in one.writes))
+        tables = self.files(tuple(name for one in self.chapters for name in one.writes))
         content = {
             "trial": "NCT06731192",
             "scenario": self.name,
+            **self.came_from(),
             "content_key": key,
             "git_commit": commit,
             "uncommitted_changes": changes,
@@ -312,38 +448,40 @@ class Edition:
             },
             "pages_sha256": {
                 name: hashlib.sha256((self.report / name).read_bytes()).hexdigest()
-                for record in records.values()
-                for name in record["files"]
+                for name in [*(name for record in records.values() for name in record["files"]), *adam]
             },
         }
         return (json.dumps(content, indent=1) + "\n").encode()
 
     def publish(self, names: list[str]) -> None:
-        """Put staged pages and tables in their places: all copied beside first, then renamed one by one."""
-        tables = self.files(tuple(name for one in CHAPTERS for name in one.writes))
-        tables += self.files(OWN)
-        target = {TABLES / self.name / path.relative_to(self.data): path for path in tables}
-        target |= {REPORTS / self.name / name: self.report / name for name in names}
-        new = {final: staged for final, staged in target.items() if not same(final, staged)}
-        place(new)
-        self.put_back = [] if self.ran else [final for final in new if final.is_relative_to(TABLES)]
-        list_of_ours = self.stage / "published.json"
-        names = sorted(final.relative_to(ROOT).as_posix() for final in target)
-        old = read_json(list_of_ours).get("files", [])
-        if old != names:
-            write(list_of_ours, json.dumps({"files": names}).encode())
-        stale = {ROOT / name for name in old} | set(below(REPORTS / self.name))
-        for path in sorted(stale - set(target)):
-            path.unlink(missing_ok=True)
-            tidy(path.parent)
-        for chapter in CHAPTERS:
-            clear_failed(self.name, chapter)
+        """Put staged tables and pages in their places, a folder at once."""
+        target = self.tables()
+        changed, kept = Folder(self.published, self.name).publish(target)
+        self.kept |= kept
+        self.put_back = [] if self.ran else [path for path in changed if path not in kept]
+        report = {name: self.report / name for name in names}
+        self.kept |= Folder(REPORTS / self.name, self.name).publish(report)[1]
+        clear_failed(self.name)
+
+    def tables(self) -> dict[str, Path]:
+        """The staged files of this study's folder of tables, by relative path."""
+        found = self.files(tuple(name for one in self.chapters for name in one.writes))
+        found += self.files(self.beside)
+        return {path.relative_to(self.data).as_posix(): path for path in found}
+
+    def check_places(self) -> None:
+        """Raise Problem, before anything runs, where publishing would follow a link or replace what is not ours."""
+        refuse_links(self.stage, self.data)
+        names = [name for one in self.chapters for name in one.writes if not name.endswith("/")]
+        Folder(self.published, self.name).check([*names, *self.beside])
+        pages = [f"{one.stem}{self.head.tail}.html" for one in self.chapters]
+        Folder(REPORTS / self.name, self.name).check(pages)
 
 
 def repository() -> tuple[str | None, list[str] | None]:
     """The commit that is checked out and the paths that differ from it; None outside git."""
     git = shutil.which("git")
-    if git is None:
+    if git is None or not (ROOT / ".git").exists():
         return None, None
     asked = [[git, "rev-parse", "HEAD"], [git, "status", "--porcelain"]]
     commit, status = (subprocess.run(one, cwd=ROOT, capture_output=True, text=True) for one in asked)
@@ -352,75 +490,78 @@ def repository() -> tuple[str | None, list[str] | None]:
     return commit.stdout.strip(), sorted(line[3:] for line in status.stdout.splitlines())
 
 
-def same(one: Path, other: Path) -> bool:
-    return one.is_file() and one.read_bytes() == other.read_bytes()
+@functools.cache
+def references() -> list[dict]:
+    """The published numbers that chapters cite by their rows; none where the table of chapters names no list."""
+    return reviewer.named(REFERENCES)() if REFERENCES else []
 
 
-def place(files: dict[Path, Path]) -> None:
-    """Copy staged files to their places; nothing is replaced before all have been copied."""
-    beside = {}
-    try:
-        for final, staged in files.items():
-            root = REPORTS if final.is_relative_to(REPORTS) else TABLES
-            beside[final] = root / ".new" / final.relative_to(root)
-            beside[final].parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(staged, beside[final])
-        for final, copy in beside.items():
-            final.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(copy, final)
-    finally:
-        for root in (REPORTS, TABLES):
-            shutil.rmtree(root / ".new", ignore_errors=True)
+def clear_failed(name: str) -> None:
+    """Remove the failed notebooks of a study, but for those that somebody has changed since."""
+    record = STAGING / "failed.json"
+    ours = unseal(record).get("files", {})
+    for path in below(FAILED / name):
+        if checksum(path) in ours.get(shown(path), []):
+            path.unlink()
+            tidy(path.parent)
 
 
-def tidy(folder: Path) -> None:
-    """Remove a folder and those above it, inside the project's built ones, as long as they are empty."""
-    while folder not in (REPORTS, TABLES) and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
-
-
-def clear_failed(name: str, chapter: Chapter) -> None:
-    for suffix in (".ipynb", ".html"):
-        (FAILED / name / f"{chapter.stem}{suffix}").unlink(missing_ok=True)
-    tidy(FAILED / name)
+def keep_failed(files: dict[Path, bytes]) -> None:
+    """Write a failed notebook and its page where people find them, and note that they are ours."""
+    record = STAGING / "failed.json"
+    ours = unseal(record).get("files", {})
+    refuse_links(*files)
+    for path, content in files.items():
+        if path.is_file() and checksum(path) not in ours.get(shown(path), []):
+            os.replace(path, unused(path))
+        write(path, content)
+    wanted = {shown(path): [checksum(path)] for path in files}
+    write(record, seal({"files": {**ours, **wanted}}))
 
 
 def about(name: str) -> str:
     """What a scenario assumes, in a sentence: its file's description, and what a derived one changes."""
-    import yaml
+    from helpers.study.scenario import read_scenario
 
     scenario, plus, _ = name.partition("+")
-    found = yaml.safe_load((ROOT / "scenarios" / f"{scenario}.yaml").read_text("utf-8")) or {}
+    description, _ = read_scenario(scenario)
     if plus:
         changed = read_json(TABLES / name / "overrides.json").get("overrides", {})
         settings = ", ".join(f"{key} = {value}" for key, value in sorted(changed.items()))
         return f"Assumed: as scenario {scenario}, but {settings}."
-    return f"Assumed: {str(found.get('description', '')).strip().rstrip('.')}."
+    return f"Assumed: {description.strip().rstrip('.')}."
 
 
-def overall_index(sources: Sources) -> None:
-    """`reports/index.html` and `comparison.html`, over all scenarios that have a report."""
+def overall_index(sources: Sources) -> dict[Path, Path]:
+    """`reports/index.html` and `comparison.html`, over all scenarios that have a report.
+
+    Gives where somebody's changed ones went.
+    """
     names = [path.parent.name for path in sorted(REPORTS.glob("*/index.html"))]
     names = [name for name in names if (ROOT / "scenarios" / f"{name.partition('+')[0]}.yaml").is_file()]
+    parts = {"about", "records", "parameters"}
+    names = [name for name in names if parts <= set(read_json(REPORTS / name / "comparison.json"))]
     names.sort(key=lambda name: (name != "base", name))
+    if not names:
+        return {}
     comparisons = [REPORTS / name / "comparison.json" for name in names]
     templates = sources.tree(below(ROOT / "src/helpers/build/templates"))
     key = digest(
         sources.code(["helpers.build.pages"]),
         templates,
         *names,
-        *(path.read_bytes() if path.is_file() else b"" for path in comparisons),
+        *(path.read_bytes() for path in comparisons),
     )
-    staged, record = STAGING / "pages", STAGING / "index.json"
+    slides = explorer.NAME if (REPORTS / names[0] / explorer.NAME).is_file() else ""
+    key = digest(key, slides)
+    staged, record = STAGING / "pages", STAGING / "overall.json"
     own = ("index.html", "comparison.html")
-    if read_json(record) != {"key": key} or not all((staged / name).is_file() for name in own):
+    if unseal(record) != {"key": key} or not all((staged / name).is_file() for name in own):
         from helpers.build import pages
 
-        found = {
-            name: read_json(path) for name, path in zip(names, comparisons, strict=True) if path.is_file()
-        }
-        write(staged / "index.html", pages.overall_index([(name, about(name)) for name in names]))
+        found = {name: read_json(path) for name, path in zip(names, comparisons, strict=True)}
+        listed = [(name, one["about"]) for name, one in found.items()]
+        write(staged / "index.html", pages.overall_index(listed, found[names[0]]["records"], slides))
         write(staged / "comparison.html", pages.comparison(found))
-        write(record, json.dumps({"key": key}).encode())
-    place({REPORTS / name: staged / name for name in own if not same(REPORTS / name, staged / name)})
+        write(record, seal({"key": key}))
+    return place({REPORTS / name: staged / name for name in own}, STAGING / "index.json")

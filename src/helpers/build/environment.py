@@ -9,23 +9,39 @@ one and hands over. Every download is checked against the hashes of the lock. No
 the project's folder. The stamp `.venv/.ready` comes last, so that a half-made environment is made again.
 """
 
+import _signal  # `signal` itself takes its time
 import os
+import sys
+
+if __name__ == "__main__":
+    # a Ctrl-C from here on ends without a traceback, and what is closed can't be taken by the next file opened
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 until the end of the process
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+
 import re
 import shutil
 import subprocess
-import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 VENV = os.path.join(ROOT, ".venv")
 CACHE = os.path.join(ROOT, ".cache")
 LOCK = os.path.join(ROOT, "requirements.lock")
+MADE_FROM = (LOCK, os.path.join(ROOT, "pyproject.toml"), os.path.abspath(__file__))
 OLDEST = (3, 11)
 FOLDERS = {
+    "DASK_CONFIG": "dask",
     "IPYTHONDIR": "ipython",
     "JUPYTER_CONFIG_DIR": "jupyter/config",
     "JUPYTER_DATA_DIR": "jupyter/data",
     "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
+    "JOBLIB_TEMP_FOLDER": "joblib",
     "MPLCONFIGDIR": "matplotlib",
     "PIP_CACHE_DIR": "pip",
     "RUFF_CACHE_DIR": "ruff",
@@ -51,16 +67,14 @@ REMOVED = (
     "PYTHONHOME",
     "PYTHONWARNINGS",
     "VIRTUAL_ENV",
-    # these make pip and uv install elsewhere
-    "PIP_PREFIX",
-    "PIP_REQUIRE_VIRTUALENV",
-    "PIP_ROOT",
-    "PIP_TARGET",
-    "PIP_USER",
-    "UV_PROJECT_ENVIRONMENT",
-    "UV_SYSTEM_PYTHON",
-    "UV_TARGET",
 )
+REACHING = re.compile(
+    r"PIP_(CERT|CLIENT_CERT|CONFIG_FILE|DEFAULT_TIMEOUT|EXTRA_INDEX_URL|FIND_LINKS|INDEX_URL|NO_INDEX|PROXY|RETRIES|"
+    r"TIMEOUT|TRUSTED_HOST)|"
+    r"UV_(CONCURRENT_\w+|DEFAULT_INDEX|EXTRA_INDEX_URL|FIND_LINKS|HTTP_TIMEOUT|INDEX|INDEX_\w+|INSECURE_HOST|"
+    r"NATIVE_TLS|NO_INDEX|OFFLINE|SYSTEM_CERTS)"
+)
+"""The settings of pip and uv that say how packages are reached; all others could install elsewhere or otherwise."""
 NEWER = ("python3.13", "python3.12", "python3.11", "python3.14", "python3", "python")
 
 
@@ -96,12 +110,18 @@ def variables():
 def settings():
     """The whole environment of a process: what was there, without `REMOVED`, and our variables."""
     values = {name: value for name, value in os.environ.items() if name not in REMOVED}
+    for name in [name for name in values if name.startswith(("PIP_", "UV_"))]:
+        if not REACHING.fullmatch(name):
+            del values[name]
     values.update(variables())
     return values
 
 
 def run(arguments):
     """Become this Python with these arguments, in the project's environment; does not return."""
+    if arguments[:1] == ["-m"] and arguments[1].startswith("helpers.build."):
+        # these let a Ctrl-C through when they are loaded (driver.interruptible)
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, {_signal.SIGINT})
     os.execve(sys.executable, [sys.executable, *arguments], settings())
 
 
@@ -120,6 +140,22 @@ def step(name, command, values, required=True):
         )
     print(f"environment  {name:<22}{time.time() - began:6.1f} s")
     sys.stdout.flush()
+
+
+def reached(python, values):
+    """The variables of pip's own configuration files that say how packages are reached."""
+    asked = subprocess.run(
+        [python, "-m", "pip", "config", "list"], env=values, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        check=False,
+    )  # fmt: skip
+    found = {}
+    for line in asked.stdout.decode("utf-8", "replace").splitlines():
+        key, _, value = line.partition("=")
+        section, _, name = key.strip().rpartition(".")
+        variable = "PIP_" + name.upper().replace("-", "_")
+        if section in ("global", "install") and REACHING.fullmatch(variable):
+            found[variable] = value.strip().strip("'").replace("\\n", " ").strip()
+    return found
 
 
 def uv_requirement():
@@ -144,6 +180,13 @@ def install_package(python):
     return packages
 
 
+def date_today(files):
+    """Give files that are dated in the future today's date: they would be newer than the environment for ever."""
+    for name in files:
+        if os.path.getmtime(name) > time.time():
+            os.utime(name, None)
+
+
 def main():
     import fcntl
 
@@ -164,6 +207,9 @@ def main():
         del values["PYTHONPATH"]  # nothing of ours, while the environment is made
         step("python", [base, "-m", "venv", "--clear", VENV], values)
         python = os.path.join(VENV, "bin", "python")
+        # a file of pip's could name another place to install into
+        values = dict(reached(python, values), **values)
+        values["PIP_CONFIG_FILE"] = os.devnull
         pip = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
         step("uv", [*pip, "-r", uv_requirement()], values)
         uv = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python]
@@ -174,6 +220,7 @@ def main():
         # some packages carry templates that are no valid Python: they are simply not compiled
         step("bytecode", compiled, values, required=False)
         step("fonts", [python, "-c", "import matplotlib.font_manager"], values)
+        date_today(MADE_FROM)
         with open(stamp, "w") as handle:
             handle.write("made from requirements.lock\n")
 

@@ -5,9 +5,11 @@ are made and where they go. Pages need no script and no network; formulas become
 """
 
 import base64
+import csv
+import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,20 @@ from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
+from helpers.build import keyed
+from helpers.build.heads import SYNTHETIC, Head, css_string
+
+NUMBER = re.compile(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?|-inf")
+TRY = "try-it"
+"""Tag of the cells at a chapter's end that a reader is to change."""
+FINDING = "finding"
+"""Tag of the cells whose sentences and open exhibits a chapter's page begins with."""
+PARAMETERS = "parameters"
+"""Tag of the cell that names what a chapter assumes."""
+NOTICE = re.compile(r"^> \*\*(?:Synthetic|Own) data\.\*\*.*\n?(?:^>.*\n?)*", re.M)
+"""A notebook's own notice: on a page the head says it."""
+LONG = 30
+"""Lines from which printed text is folded away."""
 TEMPLATES = Path(__file__).with_name("templates")
 _environment = Environment(
     loader=FileSystemLoader(TEMPLATES),
@@ -38,21 +54,21 @@ def _formula(tex: str, display: str) -> str:
         return f"<code>{escape(tex)}</code>"
 
 
-def _moved(address: str) -> str:
-    """An address written in notebooks/ as seen from a scenario's folder of pages."""
+def _moved(address: str, tail: str = "") -> str:
+    """An address written in notebooks/ as seen from a scenario's folder of pages, whose names end with `tail`."""
     if re.match(r"[a-z][a-z0-9+.-]*:|#|/", address, re.I):
         return address
     if address.startswith("../"):
         return "../" + address
-    return re.sub(r"\.ipynb(?=$|#)", ".html", address)
+    return re.sub(r"\.(?:ipynb|html)(?=$|#)", f"{tail}.html", address)
 
 
 class _Renderer(IPythonRenderer):
     """Markdown to HTML: raw HTML is shown, not obeyed; headings get ids and are noted for the contents."""
 
-    def __init__(self, headings: list[dict]):
+    def __init__(self, headings: list[dict], tail: str = ""):
         super().__init__(escape=True, allow_harmful_protocols=False)
-        self.headings = headings
+        self.headings, self.tail = headings, tail
 
     def heading(self, text: str, level: int, **attrs) -> str:
         plain = re.sub(r"<[^>]+>", "", text)
@@ -74,27 +90,40 @@ class _Renderer(IPythonRenderer):
         return _formula(f"\\begin{{{name}}}{body}\\end{{{name}}}", "block")
 
     def table(self, text: str) -> str:
-        return f'<div class="scroll"><table>\n{text}</table></div>\n'
+        return f'<div class="scroll" tabindex="0"><table>\n{text}</table></div>\n'
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
-        return super().link(text, _moved(url), title)
+        return super().link(text, _moved(url, self.tail), title)
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        return super().image(text, _moved(url), title)
+        return super().image(text, _moved(url, self.tail), title)
 
 
 class _Chapter:
     """One chapter on its way to a page: gathers headings, files and results while its cells are rendered."""
 
-    def __init__(self, stem: str):
-        self.stem = stem
+    def __init__(self, stem: str, origins: Mapping[str, str] | None = None, tail: str = ""):
+        self.stem, self.tail = stem, tail
+        self.keyed = True
+        """Whether the page has the places to which numbers lead."""
+        self.origins = origins or {}
         self.headings: list[dict] = []
         self.files: dict[str, bytes] = {}
         self.results: dict[str, dict] = {}
         self.exhibits: dict[str, dict] = {}
         self.pending: list[str] = []
-        self.markdown = MarkdownWithMath(renderer=_Renderer(self.headings)).render
-        self.highlight = Highlight2HTML(pygments_lexer="ipython3")
+        self.words: dict[str, str] = {}
+        self.counted = {"table": 0, "figure": 0}
+        self.moved: list[int] = []
+        self.given: set[str] = set()
+        self.stating: dict[str, str] = {}
+        """Result key -> where on this page it is stated: the cell, or the exhibit."""
+        self.markdown = MarkdownWithMath(renderer=_Renderer(self.headings, tail)).render
+        self.highlighted = Highlight2HTML(pygments_lexer="ipython3")
+
+    def highlight(self, source: str) -> str:
+        """Code in colours, in a frame that takes the focus."""
+        return self.highlighted(source).replace("<pre>", '<pre tabindex="0">', 1)
 
     def keep(self, results: list[dict]) -> None:
         for result in results:
@@ -104,36 +133,82 @@ class _Chapter:
     def cell(self, cell: dict) -> str:
         source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
         if cell["cell_type"] == "markdown":
-            return self.code() + self.markdown(source)
+            # the code of a section stands at its end, so that nothing comes between finding and exhibit
+            code = self.code() if re.match(r"\s*#{1,6} ", source) else ""
+            return code + self.markdown(NOTICE.sub("", source))
         if cell["cell_type"] != "code" or not source.strip():
             return ""
+        if TRY in cell["metadata"].get("tags", ()):
+            return self.code() + self.trial(source, cell["outputs"])
+        if PARAMETERS in cell["metadata"].get("tags", ()):
+            self.words = said_of(source)
         self.pending.append(source)
         if not cell["outputs"]:
             return ""
-        return self.code() + "\n".join(self.outputs(cell["outputs"]))
+        return "\n".join(self.outputs(cell["outputs"]))
+
+    def lead(self, cells: list[dict]) -> str:
+        """What the page begins with: sentences, then exhibits, of the cells that are tagged so."""
+        said, shown = [], []
+        for cell in cells:
+            if FINDING in cell.get("metadata", {}).get("tags", ()):
+                for output in cell["outputs"]:
+                    record = output.get("metadata", {}).get("exhibit")
+                    sentence = "text/markdown" in output.get("data", {})
+                    if sentence or (record and not record.get("folded")):
+                        (said if sentence else shown).extend(self.outputs([output]))
+                        self.moved.append(id(output))
+        words = f'<div class="headline">{"".join(said)}</div>' if said else ""
+        return "\n".join(filter(None, [words, *shown]))
+
+    def trial(self, source: str, outputs: list[dict]) -> str:
+        """A cell for the reader to change, closed: its first line, a comment, says what to change."""
+        words = escape(source.partition("\n")[0].lstrip("# "))
+        inner = self.highlight(source) + "\n".join(self.outputs(outputs))
+        inner = inner.replace(
+            'alt="Figure without a description"', f'alt="Figure of the code above. {words}"'
+        )
+        # a frame of pandas has no caption of its own
+        inner = re.sub(
+            r'(<table[^>]*class="dataframe"[^>]*>)', lambda m: f"{m[1]}<caption>{words}</caption>", inner
+        )
+        return f'<details class="code try"><summary>{words}</summary>{inner}</details>\n'
 
     def code(self) -> str:
-        """The code since the last output, closed: cells that show nothing join the next that does."""
+        """The code of the section that ends here, closed."""
         source, self.pending = "\n\n".join(self.pending), []
         if not source:
             return ""
         return f'<details class="code"><summary>Show code</summary>{self.highlight(source)}</details>\n'
 
     def body(self, cells: list[dict]) -> str:
-        return "\n".join(filter(None, [*map(self.cell, cells), self.code()]))
+        shown = [output.get("metadata", {}) for cell in cells for output in cell.get("outputs", ())]
+        self.stating = keyed.stated_at([one["exhibit"] for one in shown if "exhibit" in one])
+        lead = self.lead(cells)
+        body = "\n".join(filter(None, [*map(self.cell, cells), self.code()]))
+        head, end, rest = body.partition("</h1>\n")
+        return f"{head}{end}{lead}\n{rest}" if end else f"{lead}\n{body}" if lead else body
 
     def outputs(self, outputs: list[dict]) -> list[str]:
         shown = []
         for output in outputs:
             metadata = output.get("metadata", {})
+            if id(output) in self.moved:
+                shown.append(self.above(metadata))
+                continue
             self.keep(metadata.get("results", []))
             if "exhibit_notes" in metadata:
                 continue
             if "exhibit" in metadata:
                 width = metadata.get("image/png", {}).get("width")
                 shown.append(self.exhibit(metadata["exhibit"], output["data"], width))
+            elif "study" in metadata and "text/html" in output["data"]:
+                shown.append(self.assumed(_text(output["data"]["text/html"])))
             elif output["output_type"] == "stream":
-                shown.append(f'<pre class="output {output["name"]}">{escape(_text(output["text"]))}</pre>')
+                shown.append(printed(_text(output["text"]), output["name"]))
+            elif self.keyed and metadata.get("filled") and "text/markdown" in output["data"]:
+                text = _text(output["data"]["text/markdown"])
+                shown.append(keyed.sentence(text, metadata["filled"], self.markdown, self.stating))
             elif output["output_type"] == "error":
                 trace = strip_ansi("\n".join(output["traceback"]))
                 shown.append(f'<pre class="output error">{escape(trace)}</pre>')
@@ -141,17 +216,41 @@ class _Chapter:
                 shown.append(self.other(output["data"]))
         return shown
 
+    def above(self, metadata: dict) -> str:
+        """Where an exhibit stands that the page began with."""
+        if "exhibit" not in metadata:
+            return ""
+        key = metadata["exhibit"]["key"]
+        return f'<p class="here"><a href="#exhibit-{key}">{self.exhibits[key]["label"]}</a> stands at the top.</p>'
+
+    def number(self, kind: str) -> str:
+        """The name by which the next exhibit is cited: "Table 6.1" in chapter 06, "Table 1" outside chapters."""
+        self.counted[kind] += 1
+        chapter = re.match(r"\d+", self.stem)
+        place = f"{int(chapter[0])}." if chapter else ""
+        return f"{kind.capitalize()} {place}{self.counted[kind]}"
+
     def exhibit(self, record: dict, data: dict, width: int | None) -> str:
         key = record["key"]
         if key in self.exhibits:
             raise ValueError(f"{self.stem}: two exhibits are called {key!r}")
-        self.exhibits[key] = {name: record[name] for name in ("kind", "title", "alt")}
+        label = self.number(record["kind"])
+        self.exhibits[key] = {name: record[name] for name in ("kind", "title", "alt")} | {"label": label}
         self.keep(record["results"])
-        place = f"exhibits/{self.stem}/{key}"
+        place = f"exhibits/{self.stem}/{key}{self.tail}"
         self.files[f"{place}.csv"] = record["csv"].encode()
-        files = f'<p class="files"><a href="{place}.csv">Data of this {record["kind"]} (CSV)</a></p>'
+        note = formula_note(record["csv"])
+        link = f'<a class="permalink" href="#exhibit-{key}" aria-label="Link to {label}">#</a>'
+        files = f'<p class="files"><a href="{place}.csv">Data of {label} (CSV)</a>{note}</p>'
+        said = f'<b class="label">{label}</b> {escape(record["title"])}'
+        folded = record.get("folded")
         if record["kind"] == "table":
-            inner = _text(data["text/html"])
+            # in its caption a table has its title alone; the number is the page's
+            plain = f"<caption><span>{escape(record['title'])}</span></caption>"
+            named = f"<caption><span>{said}{'' if folded else f' {link}'}</span></caption>"
+            stated = [one["key"] for one in record["results"]]
+            html = keyed.cells(_text(data["text/html"]), record.get("cells", ()), self.given, stated)
+            inner = reachable(html.replace(plain, named, 1), f"{label}, {record['title']}")
         else:
             self.files[f"{place}.png"] = base64.b64decode(_text(data["image/png"]))
             notes = "; ".join(
@@ -162,15 +261,33 @@ class _Chapter:
             caption = f"<p>{escape(record['caption'])}</p>" if record["caption"] else ""
             inner = (
                 f'<figure><img src="{place}.png" alt="{escape(record["alt"])}" width="{width}">'
-                f"<figcaption><p>{escape(record['title'])}</p>"
+                f'<figcaption><p class="title">{said}{"" if folded else f" {link}"}</p>'
                 f'<div class="notes">{caption}<p>{escape(notes)}.</p></div></figcaption></figure>'
             )
-        return f'<section class="exhibit-box" id="exhibit-{key}">{inner}{files}</section>'
+        files += self.origins.get(key, "")
+        if not folded:
+            return f'<section class="exhibit-box" id="exhibit-{key}">{inner}{files}</section>'
+        # the id is inside, so that a browser opens what a link to it asks for
+        return (
+            f'<section class="exhibit-box"><details class="folded"><summary>{said}</summary>'
+            f'<div id="exhibit-{key}">{inner}<p class="here">{link} {label}</p>{files}</div></details></section>'
+        )
+
+    def assumed(self, table: str) -> str:
+        """What a chapter assumes, closed: a parameter in the words of its cell, its name in small."""
+        for name, words in self.words.items():
+            named = f'<th scope="row">{escape(words)} <code>{name}</code></th>'
+            table = table.replace(f"<td>{name}</td>", named, 1)
+        table = headed(table).replace("<th>", '<th scope="col">')
+        return (
+            '<details class="folded assumed"><summary>What this chapter assumes</summary>'
+            f'<div class="output scroll" tabindex="0">{table}</div></details>\n'
+        )
 
     def other(self, data: dict[str, Any]) -> str:
         """Any other output: the richest form of it that a page without scripts can show."""
         if "text/html" in data:
-            return f'<div class="output scroll">{_text(data["text/html"])}</div>'
+            return f'<div class="output scroll" tabindex="0">{headed(_text(data["text/html"]))}</div>'
         if "text/markdown" in data:
             return self.markdown(_text(data["text/markdown"]))
         if "image/png" in data:
@@ -182,92 +299,248 @@ class _Chapter:
         return f'<pre class="output">{escape(_text(data.get("text/plain", "")))}</pre>'
 
 
+def said_of(source: str) -> dict[str, str]:
+    """Parameter -> what it is in words: the comment behind `name = None`, without its unit or choices."""
+    said = {}
+    for name, comment in re.findall(r"^(\w+) = [^#\n]*# *(.+)$", source, re.M):
+        words = comment.partition(", ")[2] or comment
+        said[name] = name.replace("_", " ") if comment[0] in "'\"" else words
+    return said
+
+
+def printed(text: str, name: str) -> str:
+    """What a cell printed; more than `LONG` lines of it are closed."""
+    shown = f'<pre class="output {name}" tabindex="0">{escape(text)}</pre>'
+    lines = text.count("\n")
+    if lines <= LONG:
+        return shown
+    return f'<details class="folded"><summary>Text of {lines} lines</summary>{shown}</details>'
+
+
+def reachable(html: str, name: str) -> str:
+    """A scrolling frame that takes the focus, so that a keyboard scrolls it too."""
+    frame = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}">'
+    return headed(html).replace('<div class="scroll">', frame, 1)
+
+
+def headed(html: str) -> str:
+    """A table whose corner without words is no heading, without the style that pandas gives to all tables of a page."""
+    html = re.sub(r"<style scoped>.*?</style>\s*", "", html, flags=re.S)
+    html = html.replace('<tr style="text-align: right;">', "<tr>")
+    return re.sub(r"<th\b[^>]*></th>", "<td></td>", html)
+
+
+def formula_note(table: str) -> str:
+    """A sentence for beside a link to a CSV text of which a spreadsheet would take cells for formulas."""
+    cells = (cell for row in csv.reader(io.StringIO(table)) for cell in row)
+    live = sum(cell.startswith(("=", "+", "-", "@")) and not NUMBER.fullmatch(cell) for cell in cells)
+    if not live:
+        return ""
+    count = "one cell that begins" if live == 1 else f"{live} cells that begin"
+    return (
+        f" · a spreadsheet would take {count} with =, +, - or @ for a formula: "
+        "import the columns as text, or don't let it calculate"
+    )
+
+
 def _text(value: str | list[str]) -> str:
     return value if isinstance(value, str) else "".join(value)
 
 
-def _page(title: str, body: str, **context) -> bytes:
+def _page(title: str, body: str, head: Head = SYNTHETIC, **context) -> bytes:
     style = (TEMPLATES / "style.css").read_text("utf-8") + HtmlFormatter().get_style_defs(".highlight") + "\n"
+    if head.own:
+        style = style.replace(SYNTHETIC.printed, css_string(head.printed))
     context = {
         "scenario": "", "chapters": (), "current": "", "contents": (), "before": None, "after": None,
         "footer": "", **context,
     }  # fmt: skip
     page = _environment.get_template("page.html")
-    return page.render(title=title, body=Markup(body), style=Markup(style), **context).encode()
+    told = {"title": head.title(title), "head": head, "body": Markup(body), "style": Markup(style)}
+    return page.render(**told, **context).encode()
 
 
-def chapter_page(notebook: dict, chapter, chapters: Sequence, scenario: str, key: str):
+def single(
+    heading: str,
+    template: str,
+    footer: str = "Trial NCT06731192",
+    title: str = "",
+    head: Head = SYNTHETIC,
+    **fields,
+) -> bytes:
+    """A page that stands alone, of one of the templates; its fields are escaped there. title: where not the heading."""
+    body = _environment.get_template(template).render(heading=heading, **fields)
+    return _page(title or heading, body, head, footer=footer)
+
+
+def chapter_page(
+    notebook: dict,
+    chapter,
+    chapters: Sequence,
+    scenario: str,
+    key: str,
+    origins: Mapping[str, str] | None = None,
+    rows: Collection[str] = (),
+    head: Head = SYNTHETIC,
+):
     """The files of one chapter, its results and its exhibits (kind, title, alt) by their keys.
 
     `notebook` is an executed notebook as JSON; `chapter` one of `chapters`, each with `stem`, `title` and
-    `about`; `key` the content key that the footer prints. Raises ValueError where two exhibits, or two
-    different results, share a key.
+    `about`; `key` the content key that the footer prints; `origins` HTML below each exhibit, by its key; `rows` the
+    names of the references, which become links. Raises ValueError where two exhibits, or two different results,
+    share a key.
     """
-    work = _Chapter(chapter.stem)
-    body = work.body(notebook["cells"])
+    work = _Chapter(chapter.stem, origins, head.tail)
+    body = cited(work.body(notebook["cells"]), rows, head.tail)
     if not any(heading["level"] == 1 for heading in work.headings):
         body = f"<h1>{escape(chapter.title)}</h1>\n{body}"
     stems = [one.stem for one in chapters]
     here = stems.index(chapter.stem)
-    name = f"{chapter.stem}.html"
+    name = f"{chapter.stem}{head.tail}.html"
     work.files[name] = _page(
         f"{chapter.title} · {scenario}",
         body,
+        head,
         scenario=scenario,
         chapters=chapters,
         current=chapter.stem,
         contents=[heading for heading in work.headings if heading["level"] in (2, 3)],
         before=chapters[here - 1] if here else None,
         after=chapters[here + 1] if here + 1 < len(chapters) else None,
-        footer=f"Scenario {scenario} · content key {key[:16]} · trial NCT06731192",
+        footer=_footer(scenario, key, head),
     )
     return work.files, work.results, work.exhibits
 
 
-def failed_page(notebook: dict, chapter, scenario: str) -> bytes:
+def _footer(scenario: str, key: str, head: Head) -> str:
+    kind = "Own data" if head.own else "Scenario"
+    words = f" · {head.words}" if head.words else ""
+    return f"{kind} {scenario}{words} · content key {key[:16]} · trial NCT06731192"
+
+
+def cited(html: str, rows: Collection[str], tail: str = "") -> str:
+    """Tables whose cells cite references by their rows: each becomes a link to the page of references.
+
+    >>> cited("<td>N205 and N206</td>", {"N205"})
+    '<td><a href="references.html#N205">N205</a> and N206</td>'
+    """
+
+    def linked(cell: re.Match) -> str:
+        words = re.sub(
+            r"\b[A-Z]+[0-9]+[a-z]?\b",
+            lambda word: (
+                f'<a href="references{tail}.html#{word[0]}">{word[0]}</a>' if word[0] in rows else word[0]
+            ),
+            cell[2],
+        )
+        return cell[1] + words + cell[3]
+
+    return re.sub(r"(<td\b[^>]*>)([^<]*)(</td>)", linked, html) if rows else html
+
+
+def references(scenario: str, rows: Sequence[Mapping], chapters: Sequence, head: Head = SYNTHETIC) -> bytes:
+    """`reports/<scenario>/references.html`: what the rows that chapters cite are, and where they come from."""
+    body = _environment.get_template("references.html").render(rows=rows)
+    footer = f"Scenario {scenario} · trial NCT06731192"
+    return _page(
+        f"References · {scenario}",
+        body,
+        head,
+        scenario=scenario,
+        chapters=chapters,
+        current="references",
+        footer=footer,
+    )
+
+
+def failed_page(notebook: dict, chapter, scenario: str, head: Head = SYNTHETIC) -> bytes:
     """The page of a chapter that failed, as far as it came; exhibits are not written out."""
-    work = _Chapter(chapter.stem)
+    work = _Chapter(chapter.stem, tail=head.tail)
+    work.keyed = False
     work.exhibit = lambda record, data, width: work.other(data)
+    # in the order in which it ran, up to the error
+    work.lead = lambda cells: ""
     body = work.body(notebook["cells"])
-    return _page(f"Failed: {chapter.title} · {scenario}", body, scenario=scenario)
+    return _page(f"Failed: {chapter.title} · {scenario}", body, head, scenario=scenario)
 
 
 OVERVIEW = (
+    ("08-operating", "power-by-effect"),
     ("04-analysis-data", "consort"),
+    ("10-safety", "terms-figure"),
     ("05-longitudinal", "upcr-change"),
     ("07-time-to-remission", "ttr-confirmed"),
 )
 """The pictures of a scenario's overview: chapter and exhibit; the last one stands for it in the comparison."""
 
 COMPARED = (
-    ("Screened to enrol the trial", "eligibility.n_screened"),
-    ("Evaluable for the primary endpoint", "analysis.n_evaluable"),
-    ("Left before month 12", "follow_up.n_left"),
-    ("Confirmed remission, placebo", "remission.primary.placebo.share"),
-    ("Confirmed remission, hUC-MSC", "remission.primary.msc.share"),
-    ("Difference", "remission.primary.difference"),
-    ("Boschloo p", "remission.primary.p"),
-    ("Ever in remission, placebo", "remission.ever.placebo"),
-    ("Ever in remission, hUC-MSC", "remission.ever.msc"),
-    ("UPCR ratio to baseline at month 12, between arms (all randomised)", "longitudinal.upcr.ratio_month12.between"),
-    ("eGFR change at month 12, hUC-MSC less placebo (all randomised)", "longitudinal.egfr.change_month12.between"),
-    ("Fever, children, placebo (safety set)", "safety.fever.placebo"),
-    ("Fever, children, hUC-MSC (safety set)", "safety.fever.msc"),
-)  # fmt: skip
+    (
+        "What the design can show, over many trials",
+        "simulated trials of all randomised children; in brackets the 95 % Monte Carlo interval; assumed effect and "
+        "level as each scenario has them",
+        (
+            ("Finds the effect, primary", "operating.brief.power"),
+            ("Finds it by log UPCR averaged", "operating.brief.power_numeric"),
+            ("Claims for cells that do nothing", "operating.brief.false_claim"),
+            ("Children for 80 %, primary", "operating.brief.needed_80"),
+        ),
+    ),
+    (
+        "One trial: confirmed remission, the primary endpoint",
+        "all randomised children; undetermined = no remission; two-sided Boschloo test with the exact interval that "
+        "inverts it",
+        (
+            ("Placebo", "remission.primary.placebo.share"),
+            ("hUC-MSC", "remission.primary.msc.share"),
+            ("Difference", "remission.primary.difference"),
+            ("Boschloo p", "remission.primary.p"),
+        ),
+    ),
+    (
+        "The same trial: other outcomes",
+        "all randomised children, n in each cell; methods as in the chapters",
+        (
+            ("Ever in remission, placebo", "remission.ever.placebo"),
+            ("Ever in remission, hUC-MSC", "remission.ever.msc"),
+            ("UPCR ratio at month 12, between arms", "longitudinal.upcr.ratio_month12.between"),
+            ("eGFR change at month 12, hUC-MSC less placebo", "longitudinal.egfr.change_month12.between"),
+        ),
+    ),
+    (
+        "The same trial: who was there, and fever",
+        "screened children, then all randomised; fever: safety set",
+        (
+            ("Screened", "eligibility.n_screened"),
+            ("Baseline UPCR evaluable", "analysis.n_evaluable"),
+            ("Left before month 12", "follow_up.n_left"),
+            ("Fever, placebo", "safety.fever.placebo"),
+            ("Fever, hUC-MSC", "safety.fever.msc"),
+        ),
+    ),
+)
+"""The tables of the comparison: title, whom and how, and columns: heading and key of a result. A row a scenario."""
 
 
-def _shown(records: dict[str, dict]):
-    """A function from a result's key to its shown text, over the records of all chapters."""
-    known = {key: one["shown"] for record in records.values() for key, one in record["results"].items()}
-    return lambda key: known.get(key, "not reported")
+def _shown(records: dict[str, dict], folder: str = "", tail: str = ""):
+    """A function from a result's key to its shown text, which leads to its chapter's page below `folder`."""
+    known = {key: (stem, one) for stem, record in records.items() for key, one in record["results"].items()}
+
+    def shown(key: str) -> str:
+        if key not in known:
+            return "not reported"
+        stem, one = known[key]
+        return Markup(keyed.number(escape(one["shown"]), key, f"{folder}{stem}{tail}.html"))
+
+    return shown
 
 
-def _figures(records: dict[str, dict], wanted: Sequence, folder: str = "") -> list[dict]:
+def _figures(records: dict[str, dict], wanted: Sequence, folder: str = "", tail: str = "") -> list[dict]:
     return [
         {
             "key": key,
-            "page": f"{folder}{stem}.html",
-            "source": f"{folder}exhibits/{stem}/{key}.png",
+            "page": f"{folder}{stem}{tail}.html",
+            "source": f"{folder}exhibits/{stem}/{key}{tail}.png",
+            "label": "",
             **records[stem]["exhibits"][key],
         }
         for stem, key in wanted
@@ -276,19 +549,55 @@ def _figures(records: dict[str, dict], wanted: Sequence, folder: str = "") -> li
 
 
 def scenario_index(
-    scenario: str, about: str, chapters: Sequence, key: str, records: dict[str, dict]
+    scenario: str,
+    about: str,
+    chapters: Sequence,
+    key: str,
+    records: dict[str, dict],
+    adam: Sequence[str] = (),
+    twice: str = "",
+    explorer: str = "",
+    head: Head = SYNTHETIC,
 ) -> bytes:
     """`reports/<scenario>/index.html`: the trial in a paragraph, the primary result, pictures, the chapters.
 
-    `records` holds for each chapter its `results` and `exhibits`, as `chapter_page` returns them.
+    `records` holds for each chapter its `results` and `exhibits`, as `chapter_page` returns them; `adam` are the
+    analysis tables for reviewers; `twice` is the address of the check in R, where it was made, `explorer`
+    that of the page with sliders.
     """
-    entries = [{"href": f"{one.stem}.html", "title": one.title, "about": one.about} for one in chapters]
+    entries = [
+        {"stem": one.stem, "href": f"{one.stem}{head.tail}.html", "title": one.title, "about": one.about}
+        for one in chapters
+    ]
+    whose = "own data" if head.own else "scenario"
     body = _environment.get_template("overview.html").render(
-        heading=f"Stem cells for children with Alport syndrome: scenario {scenario}",
-        about=about, entries=entries, r=_shown(records), figures=_figures(records, OVERVIEW),
+        heading=f"Stem cells for children with Alport syndrome: {whose} {scenario}", head=head, about=about,
+        entries=entries, r=_shown(records, tail=head.tail), figures=_figures(records, OVERVIEW, tail=head.tail),
+        adam=adam, twice=twice, explorer=explorer,
     )  # fmt: skip
+    footer = _footer(scenario, key, head)
+    return _page(f"Overview · {scenario}", body, head, scenario=scenario, chapters=chapters, footer=footer)
+
+
+def reviewer_page(scenario: str, sections: Sequence[dict], chapters: Sequence, key: str) -> bytes:
+    """`reports/<scenario>/reviewer.html`: the guide, of sections as `build.reviewer` makes them."""
+    body = _environment.get_template("reviewer.html").render(sections=sections)
+    contents = [
+        {"id": one["id"], "level": 2, "text": f"{k} {one['heading']}"} for k, one in enumerate(sections, 1)
+    ]
     footer = f"Scenario {scenario} · content key {key[:16]} · trial NCT06731192"
-    return _page(f"Overview · {scenario}", body, scenario=scenario, chapters=chapters, footer=footer)
+    return _page(
+        f"For the reviewer · {scenario}", body,
+        scenario=scenario, chapters=chapters, current="reviewer", contents=contents, footer=footer,
+    )  # fmt: skip
+
+
+def explorer_page(scenario: str, body: str, chapters: Sequence, key: str, head: Head = SYNTHETIC) -> bytes:
+    """`explore.html`: the one page that brings a script along. `body` is its content as HTML."""
+    return _page(
+        f"Explore · {scenario}", body, head,
+        scenario=scenario, chapters=chapters, current="explorer", footer=_footer(scenario, key, head),
+    )  # fmt: skip
 
 
 def comparison(scenarios: dict[str, dict]) -> bytes:
@@ -296,43 +605,102 @@ def comparison(scenarios: dict[str, dict]) -> bytes:
 
     `scenarios` maps a name to {about, records, parameters}.
     """
-    names = list(scenarios)
-    shown = [_shown(one["records"]) for one in scenarios.values()]
-    results = [(label, [get(key) for get in shown]) for label, key in COMPARED]
-    sets = [one["parameters"] for one in scenarios.values()]
-    differing = [key for key in sets[0] if len({json.dumps(one.get(key)) for one in sets}) > 1]
-    parameters = [(key, [_plain(one.get(key)) for one in sets]) for key in differing]
+    shown = {name: _shown(one["records"], f"{name}/") for name, one in scenarios.items()}
+    tables = [
+        (
+            title,
+            notes,
+            [label for label, _ in columns],
+            [(name, [(label, get(key)) for label, key in columns]) for name, get in shown.items()],
+        )
+        for title, notes, columns in COMPARED
+    ]
+    first = next(iter(scenarios))
+    theirs = scenarios[first]["parameters"]
     figures = []
     for name, one in scenarios.items():
         for figure in _figures(one["records"], OVERVIEW[-1:], f"{name}/"):
             figures.append(figure | {"title": f"{name}: {figure['title']}"})
+    differing = [
+        (name, one["about"], _differing(one["parameters"], theirs)) for name, one in scenarios.items()
+    ]
     body = _environment.get_template("comparison.html").render(
-        names=names, results=results, parameters=parameters, figures=figures,
-        abouts=[(name, one["about"]) for name, one in scenarios.items()],
-    )  # fmt: skip
+        first=first, differing=differing, tables=tables, figures=figures
+    )
     return _page("Comparison of scenarios", body, footer="Trial NCT06731192")
+
+
+def comparisons_index(listed: Sequence[tuple[str, str, str]]) -> bytes:
+    """`reports/compare/index.html`: the comparisons made so far, each (name of its page, A, B)."""
+    items = "\n".join(
+        f'<li><a href="{name}.html">{escape(a)} v {escape(b)}</a></li>' for name, a, b in listed
+    )
+    body = (
+        '<h1>Two settings side by side</h1>\n<p><a href="../index.html">All scenarios</a></p>\n'
+        f'<ul class="list">\n{items}\n</ul>'
+    )
+    return _page("Comparisons", body, footer="Trial NCT06731192")
+
+
+def _differing(parameters: dict, theirs: dict) -> list[tuple[str, str, str]]:
+    """Parameters that are other than those of another scenario: name, value, the other's value."""
+    return [
+        (name, _plain(value), _plain(theirs.get(name)))
+        for name, value in parameters.items()
+        if value != theirs.get(name)
+    ]
 
 
 def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def overall_index(scenarios: Sequence[tuple[str, str]]) -> bytes:
-    """`reports/index.html`: the scenarios built so far, each a name and a sentence; links to the comparison."""
+WAYS = (
+    (
+        "For who treats such children",
+        (
+            ("06-remission", "does protein in the urine remit"),
+            ("10-safety", "what so few children can tell of safety"),
+            ("02-eligibility", "who may enter"),
+        ),
+    ),
+    (
+        "For who plans or reviews",
+        (
+            ("00-plan", "the plan and every assumption"),
+            ("08-operating", "what the design can show"),
+            ("09-validation", "how we know the numbers are right"),
+        ),
+    ),
+)
+"""Where the first page sends whom: chapters and what they answer."""
+
+
+def overall_index(
+    scenarios: Sequence[tuple[str, str]], records: dict[str, dict] | None = None, explorer: str = ""
+) -> bytes:
+    """`reports/index.html`: what this is, the answer, where to go, and the scenarios built so far.
+
+    `scenarios` are pairs of a name and a sentence; `records` what the chapters of the first of them found, as for
+    `scenario_index`; `explorer` the name of the page with sliders in the first one's folder, if it is there.
+    """
     entries = [{"href": f"{name}/index.html", "title": name, "about": about} for name, about in scenarios]
-    body = _environment.get_template("list.html").render(
+    body = _environment.get_template("start.html").render(
         heading="Stem cells for children with Alport syndrome",
-        about="An executable analysis plan for the trial NCT06731192, run on simulated children. "
-        "One report for each scenario, that is, for each set of assumptions; `make reports` builds them all.",
+        first=scenarios[0][0],
+        ways=[(whom, [one for one in places if one[0] in (records or {})]) for whom, places in WAYS],
+        r=_shown(records, f"{scenarios[0][0]}/") if records and "08-operating" in records else None,
         entries=entries,
+        explorer=explorer,
         links=[{"href": "comparison.html", "title": "The scenarios side by side"}] * (len(scenarios) > 1),
     )  # fmt: skip
-    return _page("Reports", body, footer="Trial NCT06731192")
+    return _page("Stem cells for children with Alport syndrome: reports", body, footer="Trial NCT06731192")
 
 
-def results_file(chapters: dict[str, dict[str, dict]]) -> bytes:
-    """`results.json`: for each chapter its named results."""
-    content = {
+def results_file(chapters: dict[str, dict[str, dict]], head: Head = SYNTHETIC) -> bytes:
+    """`results.json`: for each chapter its named results; of own data first what they are."""
+    told = {"data": {"notice": head.lead, "arms": head.words or "as allocated"}} if head.own else {}
+    content: dict[str, dict] = told | {
         stem: {key: {k: v for k, v in one.items() if k != "key"} for key, one in sorted(results.items())}
         for stem, results in sorted(chapters.items())
     }

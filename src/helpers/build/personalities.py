@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from helpers import ROOT
-from helpers.build.edition import CACHE
+from helpers.build.publishing import CACHE, interruptible
 from helpers.build.verify import committed
 
 COMMANDS = ("test", "verify")
@@ -68,9 +68,26 @@ def run(name: str, folder: Path, variables: dict[str, str], commands: tuple[str,
     return out
 
 
+def interpreter(name: str) -> str | None:
+    """Path of a Python that answers by that name: on the search path, or kept by pyenv without being chosen.
+
+    pyenv puts a stand-in on the search path for every version that it has; it answers only for the chosen one.
+    """
+    kept = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    version = name.removeprefix("python")
+    for path in (shutil.which(name), *sorted(kept.glob(f"{version}*/bin/{name}"))):
+        if path is None:
+            continue
+        ask = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
+        answer = subprocess.run([path, "-c", ask], capture_output=True, text=True)
+        if answer.stdout.strip() == version:
+            return str(path)
+    return None
+
+
 def other_python(name: str, commands: tuple[str, ...]) -> list[tuple]:
     """The same in a copy of the committed project, with an environment made by another Python."""
-    path = shutil.which(name)
+    path = interpreter(name)
     if path is None:
         return [(name, "", None, "skipped: not on this machine")]
     folder = CACHE / "personalities" / name
@@ -84,6 +101,7 @@ def other_python(name: str, commands: tuple[str, ...]) -> list[tuple]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0 where every command of every personality that is here succeeded, else 1."""
+    interruptible()
     ours, here = personalities(), f"python{sys.version_info[0]}.{sys.version_info[1]}"
     others = [name for name in PYTHONS if name != here]
     parser = argparse.ArgumentParser(prog="python -m helpers.build.personalities")

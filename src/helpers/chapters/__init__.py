@@ -1,0 +1,1 @@
+"""One module a notebook: frame in, exhibit and sentences out. The only room that rounds."""

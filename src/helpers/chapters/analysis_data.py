@@ -1,4 +1,4 @@
-"""Chapter 04: raw tables to ADaM; flow to analysed, disposition, baseline, exposure, adverse events."""
+"""Chapter 04: raw tables to ADaM; flow to analysed, disposition, baseline, exposure."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ from helpers import figures
 from helpers.analysis.baseline import FORMS, RECENT_RAS
 from helpers.chapters import by_arm, consort
 from helpers.chapters.exhibits import Exhibit, Result
-from helpers.chapters.words import percent, rounded
+from helpers.chapters.words import percent, plain
 from helpers.study.codebook import TABLES
 from helpers.study.estimands import ANALYSIS_SETS
 from helpers.study.parameters import Parameters
@@ -45,6 +45,7 @@ def tables(frames: dict[str, pd.DataFrame], sets: pd.DataFrame) -> Exhibit:
             "children": "Children",
             "key": "Key",
         },
+        folded=True,
     )
 
 
@@ -61,6 +62,7 @@ def checks(exceptions: pd.DataFrame, sets: pd.DataFrame) -> Exhibit:
         n=by_arm.sizes(sets),
         columns={"check": "Check", "table": "Table", "exceptions": "Exceptions"},
         results=[Result("analysis.exceptions", int(exceptions["exceptions"].sum()))],
+        folded=True,
     )
 
 
@@ -70,10 +72,17 @@ def flow(counts: pd.DataFrame) -> Exhibit:
     The reasons of who was not eligible stand in chapter 02.
     """
     shown = counts[counts["arm"].notna() | counts["reason"].isna()]
-    boxes = consort.boxes(shown, {"not evaluable": "baseline UPCR below the threshold: not evaluable"})
+    words = {
+        "evaluable": "with an evaluable baseline UPCR",
+        "not evaluable": "below the threshold or missing: no remission",
+    }
+    boxes = consort.boxes(shown, words)
+    # the reasons of this box are `evaluable` and the rest
+    evaluable = {arm: dict(boxes[f"analysed_{arm}"][2])[words["evaluable"]] for arm in ARMS}
     told = "; ".join(f"{label} {n}" for name, (label, n, _) in boxes.items() if "_" not in name)
     arms = "; ".join(
-        f"{arm}: allocated {boxes[f'allocated_{arm}'][1]}, analysed {boxes[f'analysed_{arm}'][1]}"
+        f"{arm}: allocated {boxes[f'allocated_{arm}'][1]}, analysed {boxes[f'analysed_{arm}'][1]}, "
+        f"evaluable {evaluable[arm]}"
         for arm in ARMS
     )
     return Exhibit(
@@ -85,10 +94,7 @@ def flow(counts: pd.DataFrame) -> Exhibit:
         conventions=("undetermined children count as no remission in the primary analysis", by_arm.ORDER),
         alt=f"Flow chart: {told}. {arms}.",
         figure=figures.consort(boxes),
-        results=[
-            Result(f"analysis.n_evaluable_{short}", boxes[f"analysed_{arm}"][1])
-            for arm, short in ARM_KEY.items()
-        ],
+        results=[Result(f"analysis.n_evaluable_{short}", evaluable[arm]) for arm, short in ARM_KEY.items()],
     )
 
 
@@ -196,66 +202,7 @@ def exposure(summary: pd.DataFrame, p: Parameters) -> Exhibit:
         population=RANDOMISED,
         n=by_arm.sizes(summary),
         method=f"planned: two infusions {p.infusion_gap} days apart, "
-        f"{p.cells_per_kg / 1e6:g} million cells per kg each (TR01)",
+        f"{plain(p.cells_per_kg / 1e6)} million cells per kg each (TR01)",
         columns=by_arm.headings("item", "", "{arm}"),
         conventions=("weight of the screening visit; doses go by the weight on the day", by_arm.ORDER),
     )
-
-
-def safety(events: pd.DataFrame) -> Exhibit:
-    """Adverse events after the first infusion by treatment received, with exact intervals."""
-    labels = {
-        "any": "Any",
-        "serious": "Serious",
-        "within_24h": "Within 24 h of an infusion",
-        "fever": "Fever",
-        "infection": "Infection",
-        "other": "Other",
-    }
-
-    def interval(row: dict) -> str:
-        if not row["N"]:
-            return "no child treated"
-        return f"{rounded(100 * row['lower'], 1)} to {rounded(100 * row['upper'], 1)}"
-
-    cells = {
-        "children": by_arm.share,
-        "interval": interval,
-        "low": lambda row: row["lower"],
-        "high": lambda row: row["upper"],
-        "events": lambda row: row["events"],
-    }
-    heads = {
-        "children": "{arm}: children",
-        "interval": "{arm}: 95 % interval, %",
-        "events": "{arm}: events",
-    }
-    key = {item: label.lower().replace(" ", "_") for item, label in labels.items()}
-    return Exhibit(
-        "safety",
-        "Adverse events from the first infusion on, by treatment received",
-        by_arm.table(events, labels, cells, head="event"),
-        population="safety set, as treated",
-        n=by_arm.sizes(events),
-        method="Clopper-Pearson exact 95 % intervals for the share of children",
-        columns=by_arm.headings("event", "Adverse event", heads),
-        conventions=(
-            "children n/N (%), then events",
-            "a child with several events counts once",
-            by_arm.ORDER,
-        ),
-        results=[
-            Result(f"safety.{key[row['item']]}.{ARM_KEY[row['arm']]}", row["n"])
-            for row in events.to_dict("records")
-        ],
-    )
-
-
-def no_event(excludes: pd.DataFrame) -> dict[str, Result]:
-    """What no event in the children treated with hUC-MSC would exclude, for the chapter's text."""
-    row = excludes.set_index("arm").loc["hUC-MSC"]
-    return {
-        "treated": Result("safety.n_treated_msc", int(row["N"])),
-        "upper": Result("safety.zero_upper", 100 * row["upper"], "%", 1),
-        "upper_one_sided": Result("safety.zero_upper_one_sided", 100 * row["upper_one_sided"], "%", 1),
-    }

@@ -48,6 +48,7 @@ def criteria() -> Exhibit:
             "unknown": "Unknown when",
         },
         caption="Contested readings are parameters; the table at the end of this chapter says what each changes.",
+        folded=True,
     )
 
 
@@ -131,6 +132,7 @@ def attrition_table(attrition: pd.DataFrame) -> Exhibit:
             "protocol order: I1 to I8, then E1 to E15",
             "pending children are among those not failed",
         ),
+        folded=True,
     )
 
 
@@ -181,4 +183,5 @@ def not_eligible(status: pd.DataFrame) -> Exhibit:
             "failed": "Criteria failed",
             "unknown": "Criteria unknown",
         },
+        folded=True,
     )

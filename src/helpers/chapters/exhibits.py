@@ -13,22 +13,32 @@ import math
 import re
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from html import escape
 from numbers import Integral, Real
+from string import Formatter
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import display
+from matplotlib.figure import Figure
 
+from helpers.chapters import kept
+from helpers.chapters.cells import named_cells
 from helpers.chapters.words import NOT_ESTIMABLE, rounded
 
 DPI = 130
 """Pixels per inch of a figure: crisp on a dense screen, and ten figures stay below a page's 3 MB."""
 
+LONG = 90
+"""Characters of a cell from which its column keeps a width that reads."""
+
 _RESULT_KEY = re.compile(r"[a-z0-9_]+(\.[A-Za-z0-9_+-]+)+")
 _EXHIBIT_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_LOOKS_NUMERIC = re.compile(r"[<>≥≤]?[-−]?\d")
+_LOOKS_NUMERIC = re.compile(
+    rf"[<>≥≤]?\s?[-−+]?\d(?:[\d\s.,:;/%()<>≥≤+−–-]|\b(?:to|v|of|{NOT_ESTIMABLE})\b|e[-+]?\d)*"
+)
+"""Numbers, their intervals and shares; one word more, as in "8 to 12 years", makes it text."""
 
 
 def _plain(value):
@@ -98,6 +108,7 @@ def _cell(value, digits: int | None, missing: str) -> str:
     return rounded(value, digits) if isinstance(value, int) and digits else str(value)
 
 
+@dataclass(frozen=True, eq=False)
 class Exhibit:
     """A table (no `figure`) or a figure, with the data behind it and the notes that let it stand alone.
 
@@ -116,48 +127,68 @@ class Exhibit:
     digits : column -> decimals shown; 2 where not given, 0 for whole numbers
     units : column -> unit, shown in the heading
     missing : what an empty cell of the HTML table says
+    folded : whether the page shows its title alone until it is opened: apparatus behind a finding
     """
 
-    def __init__(
-        self,
-        key: str,
-        title: str,
-        data: pd.DataFrame,
-        *,
-        population: str,
-        n: int | str,
-        method: str = "",
-        conventions: Sequence[str] = (),
-        caption: str = "",
-        alt: str = "",
-        figure=None,
-        results: Sequence[Result] = (),
-        units: Mapping[str, str] | None = None,
-        columns: Mapping[str, str] | None = None,
-        digits: Mapping[str, int] | None = None,
-        missing: str = "–",
-    ):
-        if not _EXHIBIT_KEY.fullmatch(key):
-            raise ValueError(f"exhibit key {key!r}: expected lower-case letters, digits, - and _")
-        if figure is not None:
-            plt.close(figure)
-            if not alt.strip():
-                raise ValueError(f"exhibit {key!r}: a figure needs alternative text")
-        columns = {name: str(name) for name in data.columns} if columns is None else dict(columns)
-        for what, names in (("columns", columns), ("digits", digits or {}), ("units", units or {})):
-            for name in names:
-                if name not in data.columns:
-                    raise ValueError(f"exhibit {key!r}: {what} names {name!r}, which its data lack")
-        self.key, self.title, self.data, self.figure = key, title, data, figure
-        self.population, self.n, self.method, self.caption, self.alt = population, n, method, caption, alt
-        self.conventions = (conventions,) if isinstance(conventions, str) else tuple(conventions)
-        self.results, self.columns, self.missing = tuple(results), columns, missing
-        self.units, self.digits = dict(units or {}), dict(digits or {})
+    key: str
+    title: str
+    data: pd.DataFrame
+    _: KW_ONLY
+    population: str
+    n: int | str
+    method: str = ""
+    conventions: Sequence[str] = ()
+    caption: str = ""
+    alt: str = ""
+    figure: Figure | None = None
+    results: Sequence[Result] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] | None = None
+    digits: Mapping[str, int] = field(default_factory=dict)
+    missing: str = "–"
+    folded: bool = False
+
+    def __post_init__(self):
+        if not _EXHIBIT_KEY.fullmatch(self.key):
+            raise ValueError(f"exhibit key {self.key!r}: expected lower-case letters, digits, - and _")
+        if self.figure is not None:
+            plt.close(self.figure)
+            if not self.alt.strip():
+                raise ValueError(f"exhibit {self.key!r}: a figure needs alternative text")
+        columns = {name: str(name) for name in self.data.columns} if self.columns is None else self.columns
+        conventions = (self.conventions,) if isinstance(self.conventions, str) else self.conventions
+        plain = {
+            "columns": dict(columns),
+            "digits": dict(self.digits),
+            "units": dict(self.units),
+            "conventions": tuple(conventions),
+            "results": tuple(self.results),
+        }
+        for what in ("columns", "digits", "units"):
+            for name in plain[what]:
+                if name not in self.data.columns:
+                    raise ValueError(f"exhibit {self.key!r}: {what} names {name!r}, which its data lack")
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
     def csv(self) -> str:
         """The data as CSV text; floats by their shortest exact decimal text."""
         frame = self.data.map(lambda cell: cell.value if isinstance(cell, Result) else cell)
         return frame.to_csv(index=False, lineterminator="\n")
+
+    def cells(self) -> list[tuple[int, int, str]]:
+        """(Row, column as shown, key) of each cell of the table that shows a named result."""
+        if self.figure is not None:
+            return []
+        plain = self.data.map(lambda cell: _plain(cell.value if isinstance(cell, Result) else cell))
+        return named_cells(plain, list(self.columns), {one.key: one.value for one in self.results})
+
+    def decimals(self, name: str) -> int | None:
+        """Decimals with which a column's numbers are shown; None where each value decides."""
+        digits, column = self.digits.get(name), self.data[name]
+        if digits is None and pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+            return 0
+        return digits
 
     def notes(self) -> str:
         """Caption and the notes, as HTML."""
@@ -174,16 +205,20 @@ class Exhibit:
         heads, texts, classes = [], [], []
         for position, (name, heading) in enumerate(self.columns.items()):
             column = self.data[name]
-            digits = self.digits.get(name)
-            if digits is None and pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-                digits = 0
+            digits = self.decimals(name)
             cells = [_cell(value, digits, self.missing) for value in column]
             numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-            told = [cell for cell in cells if cell not in (self.missing, NOT_ESTIMABLE, "")]
-            numeric = numeric or (position > 0 and told and all(map(_LOOKS_NUMERIC.match, told)))
+            told = [
+                cell
+                for cell in cells
+                if cell not in (self.missing, "") and not cell.startswith(NOT_ESTIMABLE)
+            ]
+            numeric = numeric or (position > 0 and told and all(map(_LOOKS_NUMERIC.fullmatch, told)))
             unit = self.units.get(name)
             shown = escape(heading) + (f' <span class="unit">({escape(unit)})</span>' if unit else "")
             kind = ' class="num" style="text-align:right"' if numeric else ' style="text-align:left"'
+            if not numeric and any(len(cell) > LONG for cell in cells):
+                kind = f' class="long"{kind}'
             heads.append(f'<th scope="col"{kind}>{shown}</th>')
             texts.append([escape(cell) for cell in cells])
             classes.append(kind)
@@ -223,18 +258,21 @@ class Exhibit:
             "conventions": list(self.conventions),
             "caption": self.caption,
             "alt": self.alt,
+            "folded": self.folded,
             "csv": self.csv(),
             "results": [result.record() for result in self.results],
+            "cells": [list(one) for one in self.cells()],
         }
 
     def _ipython_display_(self):
+        kept.keep(self)
         if self.figure is None:
             html = self.table() + self.notes()
             bundle = {"text/html": html, "text/plain": f"Table: {self.title}"}
             display(bundle, raw=True, metadata={"exhibit": self.record()})
             return
         picture = self.png()
-        width = round(struct.unpack(">I", picture[16:20])[0] * 96 / DPI)
+        width = (struct.unpack(">I", picture[16:20])[0] * 96 + DPI // 2) // DPI
         display(
             {"image/png": base64.b64encode(picture).decode(), "text/plain": f"Figure: {self.title}"},
             raw=True,
@@ -274,11 +312,22 @@ def show(shown: Exhibit | Finding) -> Mapping[str, Result | str]:
 def say(template: str, **values: Result | str | int) -> None:
     """Show Markdown: `template` with its {names} filled in, results by their shown text.
 
-    The `Result`s are recorded as the chapter's. A bare float raises TypeError: it has no shown digits.
+    The `Result`s are recorded as the chapter's, with where they stand in the text. A bare float raises TypeError: it
+    has no shown digits.
     """
     for name, value in values.items():
         if isinstance(value, Real) and not isinstance(value, Integral):
             raise TypeError(f"{name} = {value!r}: give a Result, which knows its digits and unit")
-    text = inspect.cleandoc(template).format(**values)
+    text, filled = "", []
+    for literal, name, form, turned in Formatter().parse(inspect.cleandoc(template)):
+        text += literal
+        if name is None:
+            continue
+        field = "{" + name + (f"!{turned}" if turned else "") + (f":{form}" if form else "") + "}"
+        told = field.format(**values)
+        if isinstance(values.get(name), Result):
+            filled.append([len(text), len(text) + len(told), values[name].key])
+        text += told
     results = [value.record() for value in values.values() if isinstance(value, Result)]
-    display({"text/markdown": text, "text/plain": text}, raw=True, metadata={"results": results})
+    metadata = {"results": results, "filled": filled}
+    display({"text/markdown": text, "text/plain": text}, raw=True, metadata=metadata)

@@ -23,7 +23,8 @@ def randomisation(blocks: pd.DataFrame, p: Parameters) -> Exhibit:
         data,
         population=RANDOMISED,
         n=" v ".join(str(data[arm].sum()) for arm in ARMS),
-        method=f"1:1, block sizes drawn from {', '.join(map(str, p.block_sizes))}, no strata",
+        method=f"{p.allocation} hUC-MSC to placebo, block sizes drawn from {', '.join(map(str, p.blocks))}, "
+        + ("no strata" if p.strata == "none" else "a list for each stratum of RAS inhibition at baseline"),
         columns={
             "block": "Block",
             "children": "Children",
@@ -31,6 +32,7 @@ def randomisation(blocks: pd.DataFrame, p: Parameters) -> Exhibit:
             "sequence": "Order (P placebo, M hUC-MSC)",
         },
         conventions=("the last block may be cut short by the end of recruitment",),
+        folded=True,
     )
 
 
@@ -113,6 +115,7 @@ def treatment(counts: pd.DataFrame) -> Exhibit:
         "postponed": "First infusion postponed: recent infection",
         "ras_at_consent": "On RAS inhibition at consent",
         "ras_changed": "RAS inhibition started or raised later",
+        "ras_stopped": "RAS inhibition stopped or lowered later",
         "rescue": "Rescue treatment",
     }
     return _children("treatment", "Treatment given, by arm: children", "Event", counts, labels)
@@ -169,7 +172,7 @@ def adverse_events(counts: pd.DataFrame) -> Exhibit:
         population=RANDOMISED,
         n=by_arm.sizes(counts),
         columns=by_arm.headings("event", "Adverse event", heads),
-        conventions=("as recorded; the safety analysis is in the next chapter",),
+        conventions=("as recorded; the safety analysis is in the chapter on safety",),
     )
 
 
@@ -221,4 +224,5 @@ def missing(values: pd.DataFrame, counts: pd.DataFrame) -> Exhibit:
         method="the simulation's own record, truth/missing.csv; a real trial knows only part of it",
         columns=by_arm.headings("item", "Value and reason"),
         conventions=("N counts planned visits, screening included", by_arm.ORDER),
+        folded=True,
     )

@@ -12,9 +12,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from helpers import figures
-from helpers.analysis.course import VISIT_NAMES, Measure
+from helpers.analysis.course import Measure, completeness, visits_without_a_value
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.words import capital, children_text, estimate_text, percent, rounded
+from helpers.chapters.words import capital, children_text, estimate_text, percent, plain, rounded
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
 
@@ -27,8 +27,7 @@ TARGET_TIME = "visits at their target time"
 def course(values: pd.DataFrame, levels: pd.DataFrame, measure: Measure, p: Parameters) -> Finding:
     """Each child and the group estimates at baseline and the eleven visits: `course.tidy` and `course.levels`."""
     digits = 2 if measure.key == "upcr" else 1
-    after = values[values["visit"] != "Baseline"]
-    planned, seen = len(after), int(after["value"].notna().sum())
+    planned, seen = (int(completeness(values)[name]) for name in ("planned", "seen"))
     key = f"longitudinal.{measure.key}"
     said = {
         "seen": Result(f"{key}.values", seen),
@@ -73,9 +72,9 @@ def course(values: pd.DataFrame, levels: pd.DataFrame, measure: Measure, p: Para
             unit=measure.unit,
             log=measure.ratio,
             thresholds=_thresholds(measure, p),
-            visit_col="visit",
         ),
         results=results_of(said),
+        folded=measure.key != "upcr",
     )
     return Finding((exhibit,), said)
 
@@ -113,7 +112,7 @@ def change(
     shown = changes.drop(columns="below_quantification")
     lines = [no_change(measure)]
     if measure.key == "upcr":
-        lines.append((1 - p.remission_fall, f"{100 * p.remission_fall:g} % below baseline"))
+        lines.append((1 - p.remission_fall, f"{plain(100 * p.remission_fall)} % below baseline"))
     figure = Exhibit(
         f"{measure.key}-change",
         f"{words.quantity} of {measure.label} by arm",
@@ -137,6 +136,7 @@ def change(
         results=results,
         caption=note,
         **common,
+        folded=True,
     )
     return Finding((figure, listed), said | {"visit": LAST, "quantified": note})
 
@@ -168,7 +168,7 @@ def children(
         conventions=["arms by colour, line and mark", "best change first"],
         caption=sentences(
             quantified(values, measure),
-            f"Dotted: {level:g} {measure.unit}.",
+            f"Dotted: {plain(level)} {measure.unit}.",
             f"{without} without a value after baseline, or without a baseline, come last." if without else "",
             f"Of {len(order)} children the {PANELS // 2} first and the {PANELS // 2} last are drawn."
             if len(drawn) < len(order)
@@ -179,7 +179,7 @@ def children(
         figure=figures.small_multiples(
             values, order=drawn, label=capital(measure.label), unit=measure.unit, log=measure.ratio, threshold=level
         ),
-        results=results,
+        results=results, folded=True,
     )  # fmt: skip
     return Finding((exhibit,), said | {"without": Result(f"{key}.without_change", without)})
 
@@ -216,10 +216,10 @@ def change_words(measure: Measure) -> ChangeWords:
 def _thresholds(measure: Measure, p: Parameters) -> list[tuple[float, str]]:
     """(value, words) of the lines drawn in a measure's course, the one of its endpoint first."""
     return {
-        "upcr": [(p.remission_threshold, f"{p.remission_threshold:g}: complete remission below")],
-        "rbc": [(p.haematuria_limit, f"{p.haematuria_limit:g}: upper limit of normal")],
+        "upcr": [(p.remission_threshold, f"{plain(p.remission_threshold)}: complete remission below")],
+        "rbc": [(p.haematuria_limit, f"{plain(p.haematuria_limit)}: upper limit of normal")],
         "egfr": [
-            (p.egfr_evaluable, f"{p.egfr_evaluable:g}: improvement is judged from below"),
+            (p.egfr_evaluable, f"{plain(p.egfr_evaluable)}: improvement is judged from below"),
             (60.0, "60: enrolled above"),
         ],
     }[measure.key]
@@ -227,21 +227,23 @@ def _thresholds(measure: Measure, p: Parameters) -> list[tuple[float, str]]:
 
 def quantified(values: pd.DataFrame, measure: Measure) -> str:
     """What became of values below quantification and of zeros, in words."""
-    below, zero, known = values["below"], values["zero"], values["value"].notna()
+    count = completeness(values)
     words = []
-    if below.any():
-        total = (known | zero).sum()
-        words.append(f"{below.sum()} of {total} values lie below quantification and count at the limit.")
-    if (zero & known).any():
-        half = values.loc[zero, "value"].iloc[0]
-        words.append(f"{zero.sum()} values of zero count as {half:g}, half the smallest positive value.")
-    elif zero.any():
+    if count["below"]:
         words.append(
-            f"All {zero.sum()} values are zero: a ratio scale can't show them, nothing is estimated."
+            f"{count['below']} of {count['recorded']} values lie below quantification and count at the limit."
+        )
+    if count["zero"] and pd.notna(count["zero_as"]):
+        words.append(
+            f"{count['zero']} values of zero count as {plain(count['zero_as'])}, half the smallest positive value."
+        )
+    elif count["zero"]:
+        words.append(
+            f"All {count['zero']} values are zero: a ratio scale can't show them, nothing is estimated."
         )
     if words:
         return " ".join(words)
-    if not known.any():
+    if not count["known"]:
         return f"No value of {measure.label} at any visit."
     clean = "No value lies below quantification." if measure.key == "upcr" else "No value is zero."
     return clean if measure.ratio else ""
@@ -249,8 +251,7 @@ def quantified(values: pd.DataFrame, measure: Measure) -> str:
 
 def _empty_visits(levels: pd.DataFrame, measure: Measure) -> str:
     """Visits after baseline at which no child has a value, in words."""
-    counts = levels.groupby("visit")["n"].sum()
-    empty = [visit for visit in VISIT_NAMES[1:] if not counts.get(visit, 0)]
+    empty = visits_without_a_value(levels)
     if len(empty) == len(VISITS):
         return f"There is no value of {measure.label} after baseline."
     return f"No child has a value at {', '.join(empty)}." if empty else ""
@@ -273,7 +274,7 @@ def by_visit(by_arm: pd.DataFrame, contrasts: pd.DataFrame, digits: int) -> pd.D
 
 def no_change(measure: Measure) -> tuple[float, str]:
     """The line of no change in a figure of changes."""
-    return measure.unchanged, f"{measure.unchanged:g}: no change"
+    return measure.unchanged, f"{plain(measure.unchanged)}: no change"
 
 
 def change_figure(
@@ -288,7 +289,6 @@ def change_figure(
         unit=words.unit,
         ratio=measure.ratio,
         thresholds=lines,
-        visit_col="visit",
     )
 
 

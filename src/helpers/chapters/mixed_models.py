@@ -32,9 +32,11 @@ from helpers.estimators.mixed import MixedFit
 from helpers.study.protocol import ARM_KEY, DAYS_PER_YEAR, LAST, VISITS
 
 AVERAGED = f"{VISITS[0].name} to {LAST.lower()}, average weighted by time"
+KENWARD_ROGER = "95 % t-intervals, Kenward-Roger linear (observed information, Satterthwaite's df)"
 METHODS = {
     "mmrm": "Mixed model",
     "ancova": "ANCOVA, baseline as covariate",
+    "ancova_hc2": "The same, HC2 with Bell and McCaffrey's df",
     "welch": "Welch, not adjusted",
 }
 
@@ -74,9 +76,9 @@ def mmrm(
         "population": "all randomised with a baseline and a value after it",
         "n": number_of_children(values.dropna(subset="change")),
         "method": f"mixed model for repeated measures by REML: change of {words.scale} = visit + baseline x visit + "
-        f"arm x visit + error, errors of a child correlated ({fit.structure or 'no structure could be fitted'}), "
-        "of children independent; 95 % t-intervals with Satterthwaite's df; missing at random; supportive, "
-        f"no p-values; source {source_of(measure)}",
+        f"arm x visit{_strata(values)} + error, errors of a child correlated "
+        f"({fit.structure or 'no structure could be fitted'}), of children independent; {KENWARD_ROGER}; "
+        f"missing at random; supportive, no p-values; source {source_of(measure)}",
         "conventions": [
             ARM_ORDER,
             "adjusted means at the mean baseline",
@@ -94,6 +96,7 @@ def mmrm(
         f"{arms_text(at.loc[LAST])}. {words.between}: {said['month12']}.",
         figure=change_figure(drawn, measure, [no_change(measure)], "adjusted "),
         **common,
+        folded=True,
     )
     listed = Exhibit(
         f"{measure.key}-mmrm",
@@ -103,12 +106,13 @@ def mmrm(
         units=units,
         results=results_of(said),
         **common,
+        folded=True,
     )
     return Finding((figure, listed), said)
 
 
 def month12(values: pd.DataFrame, fit: MixedFit, by_method: pd.DataFrame, measure: Measure) -> Finding:
-    """hUC-MSC against placebo at month 12 by three methods.
+    """hUC-MSC against placebo at month 12 by four methods.
 
     values: from `course.tidy`; fit, by_method: from `repeated_measures.mmrm` and `repeated_measures.month12`.
     """
@@ -126,7 +130,7 @@ def month12(values: pd.DataFrame, fit: MixedFit, by_method: pd.DataFrame, measur
     left_out = ancova["message"]
     exhibit = Exhibit(
         f"{measure.key}-month12",
-        f"{capital(measure.label)} at month 12: three methods (supportive)",
+        f"{capital(measure.label)} at month 12: four methods (supportive)",
         table,
         columns={
             "method": "Method",
@@ -137,7 +141,9 @@ def month12(values: pd.DataFrame, fit: MixedFit, by_method: pd.DataFrame, measur
         population="all randomised with a baseline and, for the mixed model a value at any visit, else at month 12",
         n=number_of_children(values.dropna(subset="change")),
         method=f"change of {words.scale} from baseline; ANCOVA: "
-        f"change = baseline + arm by least squares; 95 % t-intervals; no p-values; source {source_of(measure)}",
+        f"change = baseline + arm{_strata(values)} by least squares, 95 % t-intervals, HC2: the spread may differ "
+        f"between children, first where allocation was unequal; mixed model: {KENWARD_ROGER}; no p-values; "
+        f"source {source_of(measure)}",
         conventions=[
             ARM_ORDER,
             "the mixed model uses what was seen before drop-out, ANCOVA does not",
@@ -148,6 +154,11 @@ def month12(values: pd.DataFrame, fit: MixedFit, by_method: pd.DataFrame, measur
     return Finding(
         (exhibit,), said | {"mixed": shown.loc["mmrm", "text"], "welch": shown.loc["welch", "text"]}
     )
+
+
+def _strata(values: pd.DataFrame) -> str:
+    """What the models take up beside baseline, where the list of allocation has strata."""
+    return " + RAS inhibition" if "ras" in values else ""
 
 
 def slopes(values: pd.DataFrame, fit: MixedFit, by_arm: pd.DataFrame, measure: Measure) -> Finding:
@@ -172,7 +183,7 @@ def slopes(values: pd.DataFrame, fit: MixedFit, by_arm: pd.DataFrame, measure: M
         table.replace({"what": {"difference": change_words(measure).between}}),
         columns={"what": "Arm", "n": "Children", "text": "Slope (95 % interval)", "df_text": "df"},
         units={"text": unit},
-        population=f"all randomised with a value of {measure.label} at baseline and after it",
+        population=f"all randomised with a value of {measure.label} at baseline, with what came after it",
         n=number_of_children(values.dropna(subset="base")),
         method=f"{measure.label} = intercept + time + arm + time x arm + child's own intercept and slope + error, by "
         "REML; 95 % t-intervals with Satterthwaite's df; missing at random; no p-values; source "

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from helpers import figures
-from helpers.chapters.exhibits import Exhibit, Result
-from helpers.chapters.words import rounded
-from helpers.design import selection
+from helpers.chapters.exhibits import Exhibit, Finding, Result
+from helpers.chapters.words import plain, rounded
+from helpers.design import published, selection, survivorship
 from helpers.design.published import CLINIC
 from helpers.study.parameters import Parameters
 
@@ -31,6 +31,7 @@ _WAYS = {
     "any visit": "At any visit",
     "confirmed at the next visit": "Confirmed at the next visit",
     "confirmed": "Confirmed after {days} days or more",
+    selection.TWO: "The same, baseline of two samples",
     "month 12": "At month 12",
 }
 """Ways to count a remission, as column headings."""
@@ -51,8 +52,9 @@ def components(frame: pd.DataFrame) -> Exhibit:
             "parameters": "Parameters",
             "source": "Source",
         },
-        conventions=("sources are rows of targets.csv, references, or the word assumption",),
+        conventions=("sources are rows of targets.csv or targets-2.csv, references, or the word assumption",),
         caption="Who disagrees with a number changes that one parameter in a scenario, and sees what follows.",
+        folded=True,
     )
 
 
@@ -66,8 +68,8 @@ def quantities(frame: pd.DataFrame, part: str) -> Exhibit:
         "–" if pd.isna(r.simulated) else f"{_three(r.simulated)} ({_three(r.mc_low)} to {_three(r.mc_high)})"
         for r in frame.itertuples()
     ]
-    data["result"] = [f"{r.verdict}. {r.why}" if r.why else r.verdict for r in frame.itertuples()]
-    inside = int((frame["verdict"] == "inside").sum())
+    data["result"] = [_result(row) for row in frame.itertuples()]
+    inside, beyond = (int((frame["verdict"] == said).sum()) for said in ("inside", "beyond"))
     stem = "screening" if part == CLINIC else "follow_up"
     return Exhibit(
         "calibration",
@@ -83,18 +85,33 @@ def quantities(frame: pd.DataFrame, part: str) -> Exhibit:
             "shown": "Published (range)",
             "ours": "Simulated (95 % Monte Carlo interval)",
             "result": "Simulated value against the range",
-            "row": "Row of targets.csv",
         },
         conventions=(
             "a range that the paper does not state is what chance leaves at the paper's own number of children",
+            "the row of targets.csv or targets-2.csv stands in the data",
+            "a value outside has a reason, and limits within which the reason holds; beyond: not even those are kept",
         ),
-        caption=f"{inside} of {len(frame)} simulated values lie inside the published range. The parameters that "
-        "were set to reach one of these numbers say so in the register of the plan.",
+        caption=f"{inside} of {len(frame)} simulated values lie inside the published range, {beyond} beyond the limits "
+        "of the reason given. The parameters that were set to reach one of these numbers say so in the register of "
+        "the plan.",
         results=[
             Result(f"{stem}.calibration_inside", inside),
             Result(f"{stem}.calibration_quantities", len(frame)),
         ],
+        folded=True,
     )
+
+
+def _result(row) -> str:
+    """Verdict of a row, its reason, and how far that reaches."""
+    if row.verdict == "inside" or not row.bound:
+        return f"{row.verdict}. {row.why}" if row.why else row.verdict
+    limits = f"{_three(row.bound_low)} to {_three(row.bound_high)} ({row.bound})"
+    words = f"stays within {limits}" if row.verdict == "outside" else f"beyond the limits {limits}"
+    words = {"not estimable": "not estimable", "outside": f"outside, but {words}", "beyond": words}[
+        row.verdict
+    ]
+    return f"{words}. {row.why}" if row.why else words
 
 
 def _three(value: float) -> str:
@@ -104,6 +121,97 @@ def _three(value: float) -> str:
     return rounded(value, max(0, min(2, 3 - whole)))
 
 
+def age_slopes(frame: pd.DataFrame) -> Finding:
+    """The slope of GFR within a child and across children of different ages (`design.survivorship.table`)."""
+    labels = {"within": "A child's own slope", "clinic": "Across children, in the simulated clinic"}
+    data = frame.assign(
+        label=[
+            labels.get(r.kind)
+            or (
+                f"Across children, if they leave at a GFR of {plain(r.floor)}"
+                if r.floor
+                else "Across children, if nobody leaves"
+            )
+            for r in frame.itertuples()
+        ]
+    )
+    unit, gfr = "mL/min/1.73m2/year", "mL/min/1.73m2"
+    named = frame[frame["kind"] != "across"].set_index("kind")["slope"]
+    said: dict[str, Result | str] = {
+        kind: Result(f"screening.gfr_slope_{kind}", float(slope), unit, 1) for kind, slope in named.items()
+    }
+    for r in frame[frame["floor"] > 0].itertuples():
+        at = f"at_{plain(r.floor)}"
+        said[at] = Result(f"screening.gfr_slope_leaving_{at}", r.slope, unit, 1)
+        said[f"{at}_explained"] = Result(f"screening.gfr_gap_explained_{at}", r.explained, "%", 0)
+        said[f"{at}_spread"] = Result(f"screening.gfr_spread_leaving_{at}", r.spread, gfr, 0)
+    last = frame[frame["kind"] == "across"].iloc[-1]
+    sds = {row: published.middle(row)[2] - published.middle(row)[0] for row in ("NH22", "NH23")}
+    said["published_spread"] = " and ".join(f"{rounded(sd, 1)} ({row})" for row, sd in sds.items())
+    said["words"] = _survivorship(frame, last, max(sds.values()))
+    table = Exhibit(
+        "gfr-age-slopes",
+        "Slope of GFR with age: within a child, and across children",
+        data,
+        population=f"children with severe disease, up to {plain(survivorship.OLDEST)} years",
+        n=f"{survivorship.CHILDREN} drawn for the clinic, the rest in closed form",
+        method="everyone begins with gfr_mean and gfr_sd at gfr_age_from, keeps their own slope, and is seen at the "
+        "clinic's ages while GFR lies above the floor; least squares over those still there; "
+        "helpers.design.survivorship",
+        columns={
+            "label": "Slope",
+            "slope": "Value",
+            "explained": "Of the gap between the first and the last row",
+            "remaining": "Still there at the oldest age",
+            "spread": "SD of GFR at the oldest age",
+        },
+        units={"slope": unit, "explained": "%", "remaining": "%", "spread": gfr},
+        digits={"slope": 1, "explained": 0, "remaining": 0, "spread": 0},
+        caption="Who loses GFR fastest is missing among the older children, so that these look better than any child's "
+        f"own course. Published SD of eGFR: {said['published_spread']}.",
+        results=[value for value in said.values() if isinstance(value, Result)],
+        folded=True,
+    )
+    return Finding((table,), said)
+
+
+def without_proteinuria(frame: pd.DataFrame) -> dict[str, Result]:
+    """What is said of the eGFR of boys without proteinuria, ours and published.
+
+    frame: from `design.beside_published.quantities`.
+    """
+    row = frame[frame["row"] == "N202"].iloc[0]
+    unit, name = "mL/min/1.73m2", "screening.egfr_without_proteinuria"
+    return {
+        "ours": Result(f"{name}.simulated", row["simulated"], unit, 0),
+        "published": Result(f"{name}.published", row["published"], unit, 0),
+        "low": Result(f"{name}.published_lower", row["low"], unit, 0),
+        "high": Result(f"{name}.published_upper", row["high"], unit, 0),
+        "former": Result(f"{name}.former_constant", row["bound_low"], unit, 0),
+    }
+
+
+def _survivorship(frame: pd.DataFrame, last: pd.Series, widest: float) -> str:
+    """What survivorship explains, as a sentence; last: leaving at the highest floor; widest: largest published SD."""
+    first = frame[frame["floor"] > 0].iloc[0]
+    if pd.isna(first["explained"]):
+        return "There is no gap to explain."
+    if first["explained"] < 0:
+        return "The slope across children is the steeper one, and survivorship can only make it flatter."
+    little, all_of_it = first["explained"] < 50, last["explained"] > 90
+    words = (
+        f"Kidney failure alone (GFR {plain(first['floor'])}) explains {'a small part' if little else 'most'} of the gap"
+        f"{'; ' if little == all_of_it else ', and '}leaving at a GFR of {plain(last['floor'])} would explain "
+        f"{'all' if all_of_it else 'a part'} of it."
+    )
+    if last["spread"] > widest:
+        words += (
+            " But children whose slopes last for a childhood would differ more in GFR than any published cohort does: "
+            "slopes are known over four years, and they do not go on for ever."
+        )
+    return words
+
+
 def curves(frame: pd.DataFrame, medians: pd.DataFrame) -> Exhibit:
     """Simulated cumulative distributions with published medians and quartiles (or mean and SD) on them.
 
@@ -111,7 +219,7 @@ def curves(frame: pd.DataFrame, medians: pd.DataFrame) -> Exhibit:
     """
     drawn = frame.assign(panel=frame["curve"].map(_PANELS))
     told = "; ".join(
-        f"{_PANELS[r.curve]}: simulated median {r.simulated:.3g}, published {r.published:.3g} ({r.source})"
+        f"{_PANELS[r.curve]}: simulated median {plain(r.simulated, 3)}, published {plain(r.published, 3)} ({r.source})"
         for r in medians.dropna(subset=["simulated"]).itertuples()
     )
     return Exhibit(
@@ -147,10 +255,14 @@ def falls(frame: pd.DataFrame) -> Exhibit:
             "halved": "At half or less at month 12 (%)",
         },
         digits={"threshold": 1, "halved": 1} | dict.fromkeys(selection.AT, 1),
-        conventions=("no drift, no effect, no change of treatment, no illness: every change is an artefact",),
+        conventions=(
+            "no drift, no effect, no change of treatment, no illness: every change is an artefact",
+            "separate: on the day of the first infusion; mean of both: screening and the day of randomisation",
+        ),
         caption="Selection on a high value brings children in on a day of high protein; afterwards they return. "
         "A separate baseline sample is free of that but for the slow deviation; the mean of two halves it and "
         "is steadier.",
+        folded=True,
     )
 
 
@@ -174,17 +286,19 @@ def remissions(frame: pd.DataFrame) -> Exhibit:
         digits=dict.fromkeys(_WAYS, 1),
         conventions=(
             f"fall: {rounded(100 * plan.remission_fall)} % below baseline",
-            "one baseline sample with the same noise, not selected",
+            "one baseline sample with the same noise, not selected; where so named the geometric mean of two",
             "evaluable where that baseline reaches the threshold",
         ),
-        caption="Confirmation removes most of it where noise is independent, less where deviations last for weeks.",
+        caption="Confirmation removes most of it where noise is independent, less where deviations last for weeks; a "
+        "second baseline sample removes much of what is left.",
+        folded=True,
     )
 
 
 def _child(row) -> str:
     if row.noise == "independent":
-        return f"independent, log-SD {row.sd:.1f}; 1 mg/mg"
-    return f"as assumed, with slow deviation; {row.level:g} mg/mg"
+        return f"independent, log-SD {rounded(row.sd, 1)}; 1 mg/mg"
+    return f"as assumed, with slow deviation; {plain(row.level)} mg/mg"
 
 
 def artefacts(fallen: pd.DataFrame, remitted: pd.DataFrame) -> Exhibit:
@@ -202,7 +316,7 @@ def artefacts(fallen: pd.DataFrame, remitted: pd.DataFrame) -> Exhibit:
     near = by_noise[np.isclose(by_noise["sd"].astype(float), 0.4)].iloc[0]
     largest = data[data["panel"] == "selection"].dropna().sort_values("value").head(1)
     fall = "".join(
-        f"The largest fall from selection is {rounded(-r.value, 1)} % ({r.line}, threshold {r.x:g}). "
+        f"The largest fall from selection is {rounded(-r.value, 1)} % ({r.line}, threshold {plain(r.x)}). "
         for r in largest.itertuples()
     )
     return Exhibit(

@@ -1,12 +1,13 @@
 """Chapter 01: the clinic before selection, beside what is published about such clinics."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
 from helpers import figures
 from helpers.chapters.exhibits import Exhibit, Result
-from helpers.chapters.words import percent
+from helpers.chapters.words import percent, plain
 from helpers.design import published
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
@@ -110,87 +111,97 @@ def age(clinic: pd.DataFrame, summary: pd.DataFrame) -> Exhibit:
     """
     mean, sd = published.AGE_AT_RAS_START
     return _distribution(
-        "age",
-        "Age in the clinic, before selection",
+        Drawn(
+            "age",
+            "Age in the clinic, before selection",
+            label="Age",
+            unit="years",
+            marks=_marks(
+                ("Zhang 2016, mean ± SD", (mean, mean - sd, mean + sd), "NH14a"),
+                ("Tongji, age at diagnosis, mean ± SD", published.middle("NH06"), "NH06"),
+            ),
+        ),
         clinic["age"],
         summary,
-        label="Age",
-        unit="years",
-        marks=_marks(
-            ("Zhang 2016, mean ± SD", (mean, mean - sd, mean + sd), "NH14a"),
-            ("Tongji, age at diagnosis, mean ± SD", published.middle("NH06"), "NH06"),
-        ),
     )
 
 
 def height(clinic: pd.DataFrame, summary: pd.DataFrame) -> Exhibit:
     """Height as a share of WHO's median for age and sex, in children of 3 to 12 years."""
     return _distribution(
-        "height",
-        "Height against WHO's median for age and sex, 3 to 12 years",
+        Drawn(
+            "height",
+            "Height against WHO's median for age and sex, 3 to 12 years",
+            label="Height",
+            unit="% of WHO median",
+            marks=_marks(
+                *(
+                    (
+                        f"Chinese {who}, 2005 survey, medians at 3 to 12 years",
+                        published.chinese_heights(sex),
+                        "growth_lms.csv",
+                    )
+                    for who, sex in (("boys", "M"), ("girls", "F"))
+                )
+            ),
+        ),
         clinic["height_share"],
         summary,
-        label="Height",
-        unit="% of WHO median",
-        marks=_marks(
-            *(
-                (
-                    f"Chinese {who}, 2005 survey, medians at 3 to 12 years",
-                    published.chinese_heights(sex),
-                    "growth_lms.csv",
-                )
-                for who, sex in (("boys", "M"), ("girls", "F"))
-            )
-        ),
     )
 
 
 def egfr(clinic: pd.DataFrame, summary: pd.DataFrame) -> Exhibit:
     """eGFR by bedside Schwartz in X-linked disease beside two published cohorts of it."""
     return _distribution(
-        "egfr",
-        "eGFR (bedside Schwartz) in X-linked disease",
+        Drawn(
+            "egfr",
+            "eGFR (bedside Schwartz) in X-linked disease",
+            label="eGFR",
+            unit="mL/min/1.73m2",
+            marks=_marks(
+                ("84 boys, mean ± SD", published.middle("NH22"), "NH22"),
+                ("69 children, mean ± SD", published.middle("NH23"), "NH23"),
+            ),
+        ),
         clinic["egfr"],
         summary,
-        by=clinic["group"],
-        label="eGFR",
-        unit="mL/min/1.73m2",
-        marks=_marks(
-            ("84 boys, mean ± SD", published.middle("NH22"), "NH22"),
-            ("69 children, mean ± SD", published.middle("NH23"), "NH23"),
-        ),
+        clinic["group"],
     )
 
 
 def upcr(clinic: pd.DataFrame, summary: pd.DataFrame) -> Exhibit:
     """UPCR by form and sex beside the published first visit of boys."""
     return _distribution(
-        "upcr",
-        "Urine protein/creatinine ratio by form and sex",
+        Drawn(
+            "upcr",
+            "Urine protein/creatinine ratio by form and sex",
+            log=True,
+            label="UPCR",
+            unit="mg/mg",
+            marks=_marks(("130 boys, X-linked, first visit, quartiles", published.middle("NH13"), "NH13")),
+            caption="The published boys were mostly untreated at their first visit; of ours most take a RAS inhibitor.",
+        ),
         clinic["upcr"],
         summary,
-        by=clinic["group"],
-        log=True,
-        label="UPCR",
-        unit="mg/mg",
-        marks=_marks(("130 boys, X-linked, first visit, quartiles", published.middle("NH13"), "NH13")),
-        caption="The published boys were mostly untreated at their first visit; of ours most take a RAS inhibitor.",
+        clinic["group"],
     )
 
 
 def red_cells(clinic: pd.DataFrame, summary: pd.DataFrame) -> Exhibit:
     """Urine red cells by form and sex beside the limit of health."""
     return _distribution(
-        "red-cells",
-        "Urine red cells by form and sex",
+        Drawn(
+            "red-cells",
+            "Urine red cells by form and sex",
+            log=True,
+            label="Urine red cells",
+            unit="/uL",
+            marks=_marks(("upper limit in healthy children", published.middle("DF09"), "DF09")),
+            caption="No published distribution of red cell counts in Alport syndrome was found (NH37): an assumption.",
+        ),
         clinic["rbc"],
         summary,
-        by=clinic["group"],
-        log=True,
-        label="Urine red cells",
-        unit="/uL",
-        marks=_marks(("upper limit in healthy children", published.middle("DF09"), "DF09")),
-        caption="No published distribution of red cell counts in Alport syndrome was found (NH37): an assumption.",
+        clinic["group"],
     )
 
 
@@ -202,20 +213,24 @@ def _marks(*published_ranges: tuple[str, tuple[float, float, float], str]) -> li
     ]
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """How a distribution is shown: key and title of its exhibit, the quantity, its unit and its published marks."""
+
+    key: str
+    title: str
+    label: str
+    unit: str
+    marks: list[Mapping]
+    log: bool = False
+    caption: str = ""
+
+
 def _distribution(
-    key: str,
-    title: str,
-    values: pd.Series,
-    summary: pd.DataFrame,
-    *,
-    label: str,
-    unit: str,
-    marks: list[Mapping],
-    by: pd.Series | None = None,
-    log: bool = False,
-    caption: str = "",
+    drawn: Drawn, values: pd.Series, summary: pd.DataFrame, by: pd.Series | None = None
 ) -> Exhibit:
     """A distribution with its published marks; the data are the summary and the marks below it."""
+    marks = drawn.marks
     beside = pd.DataFrame(
         {
             "group": [f"published: {m['label']} ({m['source_id']})" for m in marks],
@@ -225,21 +240,25 @@ def _distribution(
         }
     )
     words = "; ".join(
-        f"{r.group}: median {r.median:.3g}, quartiles {r.quartile_1:.3g} and {r.quartile_3:.3g}"
+        f"{r.group}: median {plain(r.median, 3)}, quartiles {plain(r.quartile_1, 3)} and {plain(r.quartile_3, 3)}"
         for r in summary.itertuples()
     )
-    told = "; ".join(f"{m['label']} {m['value']:g} ({m['low']:.4g} to {m['high']:.4g})" for m in marks)
+    told = "; ".join(
+        f"{m['label']} {plain(m['value'])} ({plain(m['low'], 4)} to {plain(m['high'], 4)})" for m in marks
+    )
     return Exhibit(
-        key,
-        title,
+        drawn.key,
+        drawn.title,
         pd.concat([summary, beside], ignore_index=True),
         population="the simulated clinic before selection",
         n=f"{summary['children'].sum()} children drawn",
         method=_METHOD,
         conventions=("published marks carry their row of targets.csv",),
-        caption=caption,
-        alt=f"Distribution of {label} ({unit}). Simulated: {words}. Published: {told}.",
-        figure=figures.distribution(values, by=by, log=log, published=marks, label=label, unit=unit),
+        caption=drawn.caption,
+        alt=f"Distribution of {drawn.label} ({drawn.unit}). Simulated: {words}. Published: {told}.",
+        figure=figures.distribution(
+            values, by=by, log=drawn.log, published=marks, label=drawn.label, unit=drawn.unit
+        ),
     )
 
 
@@ -253,7 +272,7 @@ def facts(frame: pd.DataFrame, p: Parameters) -> Exhibit:
                 "question": ("allergies, " if question.endswith("_allergies") else "") + meaning[question],
                 "answer": "; ".join(_answer(r) for r in answers.dropna(subset=["answer"]).itertuples()),
                 "missing": answers["missing"].iloc[0],
-                "parameters": "; ".join(f"{name} {getattr(p, name):g}" for name in _BEHIND[question]),
+                "parameters": "; ".join(f"{name} {plain(getattr(p, name))}" for name in _BEHIND[question]),
             }
         )
     return Exhibit(
@@ -270,6 +289,7 @@ def facts(frame: pd.DataFrame, p: Parameters) -> Exhibit:
             "parameters": "Parameters behind it",
         },
         conventions=("a missing answer makes the criteria that need it unknown, never failed",),
+        folded=True,
     )
 
 
@@ -289,7 +309,7 @@ def measures(frame: pd.DataFrame) -> Exhibit:
     data["measure"] = data["measure"].map(_MEASURES)
     for sex in totals:
         data[f"{sex}_shown"] = [
-            f"{m:.3g} ({a:.3g} to {b:.3g})" if n else "none measured"
+            f"{plain(m, 3)} ({plain(a, 3)} to {plain(b, 3)})" if n else "none measured"
             for n, m, a, b in zip(
                 data[f"{sex}_n"], data[f"{sex}_median"], data[f"{sex}_q1"], data[f"{sex}_q3"], strict=True
             )
@@ -314,7 +334,7 @@ def measures(frame: pd.DataFrame) -> Exhibit:
 
 def protein_agreement(frame: pd.DataFrame, p: Parameters) -> Exhibit:
     """How the three protein measures agree, as `analysis.clinic.protein_agreement` counts it."""
-    limit = f"{p.proteinuria_upcr:g} mg/mg"
+    limit = f"{plain(p.proteinuria_upcr)} mg/mg"
     data = pd.DataFrame(
         {
             "upcr": [f"at least {limit}" if positive else f"below {limit}" for positive in frame["upcr"]],
@@ -336,7 +356,8 @@ def protein_agreement(frame: pd.DataFrame, p: Parameters) -> Exhibit:
             "upcr": "UPCR",
             "dipstick": "Dipstick",
             "children": "Children",
-            "day": f"24-hour protein at least {p.protein24_limit:g} mg/m2/h",
+            "day": f"24-hour protein at least {plain(p.protein24_limit)} mg/m2/h",
         },
         caption="The dipstick reads concentration, so a dilute or concentrated morning urine misleads it.",
+        folded=True,
     )

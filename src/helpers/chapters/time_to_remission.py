@@ -4,13 +4,17 @@ The log-rank test of confirmed UPCR remission is supportive and the only test; e
 intervals. Frames come from `analysis.time_to_remission` and `analysis.between_visits`.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 from helpers import figures
 from helpers.analysis.time_to_remission import GRID
 from helpers.chapters.exhibits import Exhibit, Finding, Result
+from helpers.chapters.remission import confirmation
 from helpers.chapters.words import NOT_ESTIMABLE, capital, percent, pvalue_text, rounded
+from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
 
 ARM_ORDER = "arm order placebo, hUC-MSC"
@@ -19,6 +23,7 @@ ARM_ORDER = "arm order placebo, hUC-MSC"
 ENDPOINTS = {
     "UPCRF": ("first", "first remission of proteinuria (UPCR)"),
     "UPCRC": ("confirmed", "confirmed remission of proteinuria (UPCR)"),
+    "UPCRA": ("confirmed", "confirmed remission of proteinuria (UPCR)"),
     "UPCRS": ("sustained", "sustained remission of proteinuria (UPCR)"),
     "HEMF": ("haematuria_first", "first remission of haematuria"),
     "HEMC": ("haematuria_confirmed", "confirmed remission of haematuria"),
@@ -26,27 +31,57 @@ ENDPOINTS = {
 }
 """PARAMCD: (in result keys, in words)."""
 
-AS_PLANNED = "visits at their target time, censored at the last assessment"
+AS_PLANNED = "visits at their target time, censored at the last visit at risk"
 CLOCKS = {
     "AVAL": ("", AS_PLANNED, ""),
-    "ACTMONTH": ("actual_", "actual days, censored at the last assessment", ": actual days"),
+    "ACTMONTH": (
+        "actual_",
+        "time and confirmation by actual days, censored at the last visit at risk",
+        ": actual days",
+    ),
     "EOSMONTH": (
         "end_",
         "visits at their target time, censored at the end of observation",
         ": censored at the end of observation",
+    ),
+    "CNFMONTH": (
+        "confirming_",
+        "visits at their target time, dated at the visit that confirms, censored at the last assessment",
+        ": dated at the confirming visit",
     ),
 }
 """Column of ADTTE: (before result keys, in words, behind a title)."""
 
 CONTRASTS = {
     "month12_difference": (f"Difference in cumulative remission at {LAST.lower()}", "percentage points", 1),
-    "rmst_difference": (f"Difference in mean time without remission up to {LAST.lower()}", "months", 2),
+    "rmst_difference": ("Difference in mean time without remission up to {end}", "months", 2),
     "hazard_ratio": ("Discrete-time hazard ratio (description only)", "", 2),
 }
 """Quantity: (in words, unit, digits shown)."""
 
 
-def curve(steps: pd.DataFrame, at_risk: pd.DataFrame, paramcd: str, clock: str = "AVAL") -> Finding:
+def risk_set(paramcds: Iterable[str], p: Parameters) -> list[str]:
+    """Conventions of who is at risk of these endpoints, and of how long a remission must hold."""
+    kinds = {paramcd[-1] for paramcd in paramcds}
+    out = []
+    if kinds & set("CA"):
+        out.append(confirmation(p))
+        out.append(
+            "at risk of it: at a visit after which it could still be confirmed; then censored at the last such"
+        )
+    if "A" in kinds:
+        out.append("by actual days: the days between visits as they took place")
+    if "S" in kinds:
+        out.append(
+            f"sustained: at every attended visit to the last, at least {p.sustained_visits}; at risk of it where so "
+            "many follow"
+        )
+    return out
+
+
+def curve(
+    steps: pd.DataFrame, at_risk: pd.DataFrame, paramcd: str, p: Parameters, clock: str = "AVAL"
+) -> Finding:
     """Cumulative remission by arm with its band, then the table at risk.
 
     steps, at_risk: frames of `time_to_remission.curve` and `.at_risk` of this endpoint and clock.
@@ -69,21 +104,30 @@ def curve(steps: pd.DataFrame, at_risk: pd.DataFrame, paramcd: str, clock: str =
         method=f"Kaplan-Meier (lifelines), 95 % band log-log, pointwise; {method}",
         conventions=[
             ARM_ORDER, "at risk means just before t", "no band where the curve is 0 or 100 %",
-            "a confirmed or sustained remission is dated at its first visit",
+            "a confirmed remission is dated at the visit that confirms it" if clock == "CNFMONTH"
+            else "a confirmed or sustained remission is dated at its first visit",
+            *risk_set([paramcd], p),
         ],
         caption=f"{said['words']}{before} Remission found at a visit came at some time since the visit before.".strip(),
         alt=f"Cumulative {words} by arm. Remitted: {shares}. {said['words']}".strip(),
         figure=_drawn(steps, at_risk, words),
         results=[said[name] for name in ARM_KEY.values()],
-        **_whose(at_risk, paramcd),
+        **_whose(at_risk, paramcd), folded=bool(prefix) or key.startswith("haem"),
     )  # fmt: skip
     table = _risk_table(
-        at_risk, f"{figure.key}-risk", figure.title, f"Kaplan-Meier (lifelines); {method}", paramcd
+        at_risk,
+        f"{figure.key}-risk",
+        figure.title,
+        f"Kaplan-Meier (lifelines); {method}",
+        paramcd,
+        risk_set([paramcd], p),
     )
     return Finding((figure, table), said)
 
 
-def intervals(found: pd.DataFrame, steps: pd.DataFrame, at_risk: pd.DataFrame, paramcd: str) -> Finding:
+def intervals(
+    found: pd.DataFrame, steps: pd.DataFrame, at_risk: pd.DataFrame, paramcd: str, p: Parameters
+) -> Finding:
     """The interval-censored estimate drawn over the Kaplan-Meier curve, then both at the visits.
 
     found: frame of `between_visits.interval_curve`; steps, at_risk: as in `curve`.
@@ -95,7 +139,7 @@ def intervals(found: pd.DataFrame, steps: pd.DataFrame, at_risk: pd.DataFrame, p
         part = found[found["arm"] == arm]
         texts = [_share_text(row) for row in part.itertuples()]
         wide[f"{name}_npmle"] = texts
-        wide[f"{name}_km"] = [rounded(100 * share, 1) for share in part["kaplan_meier"]]
+        wide[f"{name}_km"] = 100 * part["kaplan_meier"].to_numpy()
         heads[f"{name}_npmle"] = f"{arm}, interval-censored (95 % band)"
         heads[f"{name}_km"] = f"{arm}, Kaplan-Meier"
         last = part.iloc[-1]
@@ -105,12 +149,13 @@ def intervals(found: pd.DataFrame, steps: pd.DataFrame, at_risk: pd.DataFrame, p
     common = {
         "caption": said["notes"],
         "method": "nonparametric maximum likelihood of (last attended visit without, visit with] (Turnbull); band: "
-        f"pointwise 2.5 and 97.5 % of {found['resamples'].iloc[0]} bootstrap resamples an arm, Monte Carlo SE of the "
-        f"tail share {rounded(found['tail_se'].iloc[0], 1)} points; beside Kaplan-Meier; no p-values; "
+        f"pointwise, Wilson's with the effective number of children that {found['resamples'].iloc[0]} bootstrap "
+        f"resamples an arm give (Monte Carlo SE of their SD {rounded(found['spread_se'].iloc[0], 1)} %); beside "
+        "Kaplan-Meier; no p-values; "
         f"source ADTTE ({paramcd}, LMONTH, RMONTH)",
         "conventions": [
             ARM_ORDER, "intervals open at the left, closed at the right",
-            "no band where no resample differs", "shown at the visits, where it is determined",
+            "shown at the visits, where it is determined", *risk_set([paramcd], p),
         ],
         **_whose(at_risk, paramcd),
     }  # fmt: skip
@@ -120,7 +165,7 @@ def intervals(found: pd.DataFrame, steps: pd.DataFrame, at_risk: pd.DataFrame, p
         f"Time to {words}: interval-censored beside Kaplan-Meier",
         found[["arm", "time", "visit", "n", "estimate", "lower", "upper"]],
         alt=f"Cumulative {words}, interval-censored estimates at the visits over the Kaplan-Meier steps. "
-        f"By {LAST.lower()}: {shares}.",
+        f"By {found['visit'].iloc[-1].lower()}: {shares}.",
         figure=_drawn(steps, at_risk, words, points=found),
         results=[said[name] for name in ARM_KEY.values()],
         **common,
@@ -130,14 +175,16 @@ def intervals(found: pd.DataFrame, steps: pd.DataFrame, at_risk: pd.DataFrame, p
         f"Cumulative {words} at the visits by both estimates",
         wide,
         columns=heads,
-        digits={"month": 1},
+        digits={column: 1 for column in heads if column.endswith(("month", "km"))},
         units={column: "%" for column in heads if column.endswith(("npmle", "km"))},
+        missing=NOT_ESTIMABLE,
         **common,
+        folded=True,
     )
     return Finding((figure, table), said)
 
 
-def estimates(found: pd.DataFrame, adtte: pd.DataFrame) -> Finding:
+def estimates(found: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Finding:
     """Remitted, median time and cumulative remission at month 12; a column tells the clock where there are several.
 
     found: frame of `time_to_remission.estimates`.
@@ -166,7 +213,7 @@ def estimates(found: pd.DataFrame, adtte: pd.DataFrame) -> Finding:
     exhibit = Exhibit(
         "ttr-sensitivity" if several else "ttr-estimates",
         "Time to remission: medians and cumulative remission"
-        + (" under three ways to count time and to censor" if several else ""),
+        + (" under other ways to date, to count time and to censor" if several else ""),
         pd.DataFrame(rows)[
             ["endpoint", "clock", "arm", "n", "N", "median", "median_lower", "median_upper",
              "month12", "month12_lower", "month12_upper", "count_text", "median_text", "month12_text"]
@@ -181,13 +228,14 @@ def estimates(found: pd.DataFrame, adtte: pd.DataFrame) -> Finding:
             ARM_ORDER, "a plateau's median is its midpoint",
             "not reached: half of the arm is not estimated to remit in follow-up",
             "Kaplan-Meier lets children who left remit like those who stayed",
+            *risk_set(found["paramcd"], p),
         ],
-        results=list(said.values()),
+        results=list(said.values()), folded=True,
     )  # fmt: skip
     return Finding((exhibit,), said)
 
 
-def logrank(found: pd.DataFrame) -> Finding:
+def logrank(found: pd.DataFrame, p: Parameters) -> Finding:
     """The log-rank test of time to confirmed UPCR remission. found: frame of `time_to_remission.logrank`."""
     test = found.iloc[0]
     estimable = np.isfinite(test["p"])
@@ -207,25 +255,28 @@ def logrank(found: pd.DataFrame) -> Finding:
         columns={
             "arm": "Arm", "children": "Children", "observed": "Remissions seen",
             "expected_text": "Expected if the arms were alike", "statistic_text": "Chi-squared, 1 df",
-            "p_text": "p (supportive)",
+            "p_text": "p (supportive, unadjusted)",
         },
         population="all randomised evaluable for proteinuria (UPCRFL)",
         n=" v ".join(str(n) for n in found["children"]) + " children",
         method="log-rank test, unstratified, two-sided (lifelines); "
         f"{AS_PLANNED}; source ADTTE (UPCRC)",
-        conventions=[ARM_ORDER, "supportive: decides nothing"],
+        conventions=[
+            ARM_ORDER, "supportive: decides nothing",
+            "unadjusted: outside the fixed sequence of tests", *risk_set(["UPCRC"], p),
+        ],
         caption="" if estimable else f"Not estimable: {test['note']}.",
         results=list(said.values()),
     )  # fmt: skip
     return Finding((exhibit,), said)
 
 
-def contrasts(found: pd.DataFrame, adtte: pd.DataFrame) -> Finding:
+def contrasts(found: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Finding:
     """hUC-MSC against placebo in time. found: frame of `between_visits.contrasts`."""
     rows, said = [], {}
     for row in found.to_dict("records"):
         (key, words), (quantity, unit, digits) = ENDPOINTS[row["paramcd"]], CONTRASTS[row["quantity"]]
-        text = _contrast_text(row, digits)
+        text, quantity = _contrast_text(row, digits), quantity.format(end=_visit_of(row["horizon"]))
         counts = f"{row['placebo_N']} v {row['msc_N']}"
         rows.append({**row, "endpoint": words, "quantity": quantity, "n": counts, "unit": unit, "text": text})
         name = row["quantity"]
@@ -241,7 +292,9 @@ def contrasts(found: pd.DataFrame, adtte: pd.DataFrame) -> Finding:
         "Greenwood's variance, normal interval; hazard ratio: complementary log-log regression on arm and log month, "
         f"Firth's penalty, profile interval; {AS_PLANNED}; no p-values; source ADTTE",
         conventions=[ARM_ORDER, "difference hUC-MSC - placebo, ratio hUC-MSC / placebo",
-                     "a mean time below zero difference is earlier remission on hUC-MSC"],
+                     "a mean time below zero difference is earlier remission on hUC-MSC",
+                     "each goes up to the last visit at which its remission may begin and still be seen",
+                     *risk_set(found["paramcd"], p)],
         results=list(said.values()), missing="",
     )  # fmt: skip
     return Finding((exhibit,), said)
@@ -252,6 +305,12 @@ def _drawn(steps: pd.DataFrame, at_risk: pd.DataFrame, words: str, points: pd.Da
     return figures.cumulative_remission(
         steps, at_risk, grid=GRID[1:], label=f"Cumulative {words}", band=points is None, points=points
     )
+
+
+def _visit_of(month: float) -> str:
+    """Name of the visit at a month, in a sentence; the month itself where no visit stands there."""
+    names = [v.name.lower() for v in VISITS if abs(v.month - month) < 1e-6]
+    return names[0] if names else f"{rounded(month, 1)} months"
 
 
 def _followed(at_risk: pd.DataFrame) -> dict[str, int]:
@@ -268,7 +327,9 @@ def _whose(at_risk: pd.DataFrame, paramcd: str) -> dict[str, str]:
     }
 
 
-def _risk_table(at_risk: pd.DataFrame, key: str, title: str, method: str, paramcd: str) -> Exhibit:
+def _risk_table(
+    at_risk: pd.DataFrame, key: str, title: str, method: str, paramcd: str, conventions: list[str]
+) -> Exhibit:
     names = {0.0: "Time zero"} | {v.month: v.name for v in VISITS}
     grid = list(at_risk["time"].unique()) or list(GRID)
     wide = pd.DataFrame({"visit": [names.get(t, "End") for t in grid], "time": grid})
@@ -284,9 +345,10 @@ def _risk_table(at_risk: pd.DataFrame, key: str, title: str, method: str, paramc
             columns[f"{name}_{column}"] = f"{arm} {words}"
     return Exhibit(
         key, f"{title}: children at risk", wide, columns=columns, digits={"time": 1}, method=method,
-        conventions=[ARM_ORDER, "at risk means just before t", "counts so far include t"], missing="no child",
+        conventions=[ARM_ORDER, "at risk means just before t", "counts so far include t", *conventions],
+        missing="no child",
         caption="" if len(at_risk) else "No child can be followed: nobody is evaluable.",
-        **_whose(at_risk, paramcd),
+        **_whose(at_risk, paramcd), folded=True,
     )  # fmt: skip
 
 
@@ -298,7 +360,7 @@ def _remarks(steps: pd.DataFrame, followed: dict[str, int], words: str) -> list[
         if part.empty:
             out.append(f"{arm}: no evaluable child, no curve.")
         elif (part["time"] == 0).all() and not part["n_event"].any():
-            out.append(f"{arm}: no assessment after time zero.")
+            out.append(f"{arm}: nobody at risk after time zero.")
         elif not part["n_event"].any():
             out.append(f"{arm}: no {words} was seen.")
         elif len(part) == 1 and not part["n_censor"].any():
@@ -334,7 +396,7 @@ def _month12_text(row: dict) -> str:
         return f"{NOT_ESTIMABLE}: {row['note']}"
     if row["last"] > GRID[-1]:
         return f"{NOT_ESTIMABLE}: no time up to {LAST.lower()}"
-    return f"{NOT_ESTIMABLE}: last child seen at {rounded(row['last'], 1)} months"
+    return f"{NOT_ESTIMABLE}: last child at risk at {rounded(row['last'], 1)} months"
 
 
 def _share_text(row) -> str:

@@ -1,28 +1,27 @@
-"""The one rounding, and how numbers are put in words, for every chapter."""
+"""How numbers are put in words, for every chapter. The one rounding is `study.shown`."""
 
 import math
-from decimal import ROUND_HALF_UP, Decimal
-from numbers import Integral
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
 from helpers.study.protocol import ARMS
+from helpers.study.shown import NOT_ESTIMABLE, drawn, grouped, plain, rounded
 
-NOT_ESTIMABLE = "not estimable"
-
-
-def rounded(value: float, digits: int = 0) -> str:
-    """The value with `digits` decimals, half away from zero on its shortest decimal text.
-
-    0.125 gives 0.13 and -2.5 gives -3; 1.005 gives 1.01 although its binary value lies below. A zero
-    carries no sign. Not finite: "not estimable".
-    """
-    if value is None or not math.isfinite(value):
-        return NOT_ESTIMABLE
-    exact = Decimal(int(value)) if isinstance(value, Integral) else Decimal(repr(float(value)))
-    shown = exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
-    return format(shown if shown else abs(shown), "f")
+__all__ = [
+    "NOT_ESTIMABLE",
+    "capital",
+    "children_text",
+    "drawn",
+    "estimate_text",
+    "fit_text",
+    "grouped",
+    "percent",
+    "plain",
+    "pvalue_text",
+    "rounded",
+]  # fmt: skip
 
 
 def pvalue_text(p: float | None, level: float = 0.05) -> str:
@@ -60,8 +59,7 @@ def percent(n: int, N: int, digits: int = 1) -> str:
         raise ValueError(f"{n} of {N} is no proportion")
     if N == 0:
         return f"0/0 ({NOT_ESTIMABLE})"
-    share = (Decimal(100 * n) / Decimal(N)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
-    return f"{n}/{N} ({share:f} %)"
+    return f"{n}/{N} ({rounded(100 * n / N, digits)} %)"
 
 
 def estimate_text(estimate: float, lower: float, upper: float, note: str, digits: int) -> str:

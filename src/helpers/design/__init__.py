@@ -1,0 +1,1 @@
+"""What the design can show: calibration, selection, known truth, published results beside ours."""

@@ -1,33 +1,53 @@
-"""Our numbers beside published ones, on the same data: `data/reference/published/examples.csv`."""
+"""Our numbers on published data and examples: `data/reference/published/examples.csv`.
+
+A row says how its reference is known: READ, a number printed in its source, or COMPUTED, by R on the same data or from
+a closed form, with the listing `reference.R` and its answers `r_values.csv` beside the data.
+"""
 
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from helpers.analysis import adam
 from helpers.design import references
-from helpers.design.references import CLOSED, Pair
+from helpers.design.references import CLOSED, ITERATIVE, Pair
 from helpers.estimators import imputation, interval_censored, mixed, proportions, survival
+from helpers.study import kidney
+from helpers.study.protocol import DAYS_PER_MONTH
 
 Ours = tuple[str, str, str, str, float]
 """(method, data, quantity, key of examples.csv, our number)."""
+COMPUTED = "COMPUTED"
+"""A reference of R or of a closed form, beside READ, a printed one."""
+
+
+_ITERATIVE = ("npmle.", "mmrm.", "slope.")
+_BY_CONVENTION = {"units.upcr": 2, "units.bun": 3, "units.creatinine": 4}
+"""Factors that everybody rounds (113, 2.8, 88.4), and the digits that are left of the molar mass."""
 
 
 def pairs() -> list[Pair]:
-    """A pair for each published number: it must round to what was printed."""
-    printed = references.table("published", "examples", dtype=str).set_index("key")
-    out = []
-    for method, data, quantity, key, ours in (*_tables(), *_times(), *_models()):
-        row = printed.loc[key]
-        text = row["value"]
-        digits = len(text.replace(".", "").replace("-", "").lstrip("0"))
-        source = f"{row['source']} ({row['how'].lower()})"
-        reason = f"printed to {digits} digits" if digits < CLOSED else ""
-        decimals = len(text.partition(".")[2])
-        out.append(
-            Pair(method, data, quantity, key, source, float(text), float(ours), digits, reason, decimals)
-        )
-    return out
+    """A pair for each row: ours must round to what was printed, or agree with what R computed."""
+    rows = references.table("published", "examples", dtype=str).set_index("key")
+    computed = references.table("published", "r_values").set_index("key")
+    return [_pair(ours, rows.loc[ours[3]], computed) for part in _PARTS for ours in part()]
+
+
+def _pair(ours: Ours, row: pd.Series, computed: pd.DataFrame) -> Pair:
+    method, data, quantity, key, value = ours
+    if row["how"] == COMPUTED:
+        found = computed.loc[key]
+        need = ITERATIVE if key.startswith(_ITERATIVE) else _BY_CONVENTION.get(key, CLOSED)
+        why = "a factor that is rounded by convention" if key in _BY_CONVENTION else ""
+        source = f"{row['source']} (computed: {found['how']})"
+        return Pair(method, data, quantity, key, source, float(found["value"]), float(value), need, why)
+    text = row["value"]
+    digits = len(text.replace(".", "").replace("-", "").lstrip("0"))
+    reason = f"printed to {digits} digits" if digits < CLOSED else ""
+    decimals = len(text.partition(".")[2])
+    source = f"{row['source']} (printed)"
+    return Pair(method, data, quantity, key, source, float(text), float(value), digits, reason, decimals)
 
 
 def _tables() -> Iterator[Ours]:
@@ -145,3 +165,38 @@ def _models() -> Iterator[Ours]:
         "rubin.df.complete",
         imputation.rubin([1, 1], [2, 2], 58).df,
     )
+
+
+def _kidney() -> Iterator[Ours]:
+    """Equations of eGFR, factors between units and the length of a month, in the units of their sources."""
+    here, mg_dl = "inputs in the source", kidney.UMOL_PER_MG_DL
+    name = "Bedside Schwartz eGFR"
+    for key, height, umol in (
+        ("120.0.6", 120, 0.6 * mg_dl),
+        ("120.0.5", 120, 0.5 * mg_dl),
+        ("175.88.4", 175, 88.4),
+        ("mg", 125, 0.5 * mg_dl),
+        ("umol", 125, 50),
+    ):
+        yield name, here, "eGFR", f"schwartz.{key}", kidney.schwartz(height, umol).item()
+    told = ((11.0, 1.2, 0.9, 1.3), (15.0, 1.6, 1.9, 1.6), (20.0, 1.81, 2.1, 1.8))
+    for age, metres, creatinine, cystatin in told:
+        for sex in ("male", "female"):
+            child = {"height": 100 * metres, "creatinine": creatinine * mg_dl, "cystatin_c": cystatin}
+            for way, method in (("cr", "U25 creatinine"), ("cys", "U25 cystatin C"), ("mean", "U25 mean")):
+                ours = kidney.egfr(method, **child, age=age, male=sex == "male").item()
+                yield f"CKiD {method} eGFR", here, "eGFR", f"u25.{way}.{sex}.{age:g}", ours
+    for sex in "MF":
+        for age in (3.0, 7.5, 11.9, 12, 14.9, 15, 17.9, 18):
+            ours = kidney.u25_creatinine(125, 0.5 * mg_dl, age, sex == "M").item()
+            yield "CKiD U25 creatinine eGFR", here, "eGFR by age", f"u25.cr.{sex}.{age:g}", ours
+            ours = kidney.u25_cystatin(0.8, age, sex == "M").item()
+            yield "CKiD U25 cystatin C eGFR", here, "eGFR by age", f"u25.cys.{sex}.{age:g}", ours
+    units = "Units and the length of a month"
+    yield units, here, "umol/L of creatinine per mg/dL", "units.creatinine", kidney.UMOL_PER_MG_DL
+    yield units, here, "mg/mmol of protein to creatinine per mg/mg", "units.upcr", kidney.MG_MMOL_PER_MG_MG
+    yield units, here, "mg/dL of urea nitrogen per mmol/L", "units.bun", kidney.BUN_MG_DL_PER_MMOL
+    yield units, here, "days a month", "units.month", DAYS_PER_MONTH
+
+
+_PARTS = (_tables, _times, _models, _kidney)

@@ -13,6 +13,12 @@ def falls(p: Parameters) -> pd.DataFrame:
     Columns: threshold (mg/mg), baseline (one of selection.BASELINES), children (selected), and for each
     time of selection.AT the geometric mean change in % with its 95 % Monte Carlo interval (<time>, <time>_low,
     <time>_high); halved: % of them at half the baseline or less at month 12. NaN: nobody is selected.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> falls = artefacts.falls(study.parameters)
     """
     found = selection.shown(p)["selection"]
     rows = []
@@ -38,5 +44,11 @@ def remissions(p: Parameters) -> pd.DataFrame:
 
     Columns: noise (independent or as assumed), sd (of independent noise, log UPCR; else NaN), level (true
     UPCR, mg/mg), definition, and how it is counted: any visit, confirmed at the next visit, confirmed, month 12.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> remissions = artefacts.remissions(study.parameters)
     """
     return pd.DataFrame(selection.shown(p)["stable"])

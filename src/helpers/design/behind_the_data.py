@@ -18,6 +18,12 @@ def true_effects(children: pd.DataFrame, p: Parameters) -> pd.DataFrame:
     One row an arm: `arm`; `children`; `declared`, the ratio of UPCR at full effect that the scenario
     assumes; medians over the children, NaN without children: `individual`, of the child's own ratio at full
     effect, and `change`, of true UPCR at month 12 over true UPCR before treatment.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> effects = behind_the_data.true_effects(latent, study.parameters)
     """
     before = next(column for column in children if column.startswith("log_upcr_day_-"))
     at_end = f"log_upcr_day_{VISITS[-1].day}"
@@ -43,6 +49,12 @@ def missing_values(reasons: pd.DataFrame, randomisation: pd.DataFrame, visits: p
 
     One row a test, reason and arm: `test`, `reason`, `arm`, `n` values missing for that reason, of `N`
     planned visits of the arm, screening included.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> missing = behind_the_data.missing_values(unmeasured, raw.randomisation, raw.visits)
     """
     arm = randomisation.set_index("usubjid")["arm"]
     planned = visits["usubjid"].map(arm)

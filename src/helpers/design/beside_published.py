@@ -11,16 +11,21 @@ CURVES = {
     CLINIC: {"upcr": "NH13", "egfr boys": "NH22", "egfr x-linked": "NH23"},
     COURSE: {row: row for row in ("NH24", "NH25", "NH26", "NH27")},
 }
-"""Simulated curves of each part, with the row of targets.csv that publishes the same distribution."""
+"""Simulated curves of each part, with the row of published numbers that holds the same distribution."""
 NAMED = 6
 """Changed parameters that are named where a value lies outside, before "and others"."""
 
 
 def verdict(q: Quantity, value: float | None) -> str:
-    """inside or outside the published range; "not estimable" where no simulated child fits the population."""
+    """inside or outside the published range, or beyond what the reason for being outside allows.
+
+    "not estimable" where no simulated child fits the population.
+    """
     if value is None:
         return "not estimable"
-    return "inside" if q.low <= value <= q.high else "outside"
+    if q.low <= value <= q.high:
+        return "inside"
+    return "beyond" if q.reason and not q.reason.low <= value <= q.reason.high else "outside"
 
 
 def quantities(p: Parameters, part: str) -> pd.DataFrame:
@@ -28,7 +33,15 @@ def quantities(p: Parameters, part: str) -> pd.DataFrame:
 
     Columns, all numbers in `unit`: quantity, unit, among (whom), published, low, high (the range that counts
     as inside), range (how it came about), simulated, mc_low, mc_high (95 % Monte Carlo interval), verdict, why
-    (said unless inside; empty where nothing is known), row (of targets.csv), source. NaN: not estimable.
+    (said unless inside; empty where nothing is known), bound_low, bound_high (how far out the reason lets the value
+    be), bound (how that came about; NaN and empty where none is given), row (of targets.csv or targets-2.csv),
+    source. NaN: not estimable.
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> quantities = beside_published.quantities(study.parameters, CLINIC)
     """
     found = calibration.calibrate(p)["values"]
     changed = _changed(p)
@@ -38,7 +51,8 @@ def quantities(p: Parameters, part: str) -> pd.DataFrame:
             continue
         value, low, high = found[q.key]
         said = verdict(q, value)
-        why = q.why if said == "outside" else ""
+        # a study that goes beyond the bound of a reason has its changes as the only one
+        reason = q.reason if said == "outside" or (said == "beyond" and not changed) else None
         target = published.targets()[q.row]
         rows.append(
             {
@@ -53,7 +67,10 @@ def quantities(p: Parameters, part: str) -> pd.DataFrame:
                 "mc_low": low,
                 "mc_high": high,
                 "verdict": said,
-                "why": why or (changed if said != "inside" else ""),
+                "why": reason.why if reason else (changed if said != "inside" else ""),
+                "bound_low": q.reason.low if q.reason else np.nan,
+                "bound_high": q.reason.high if q.reason else np.nan,
+                "bound": q.reason.how if q.reason else "",
                 "row": q.row,
                 "source": f"{target['source']} ({target['year']})" if target["year"] else target["source"],
             }
@@ -75,6 +92,12 @@ def curves(p: Parameters, part: str) -> pd.DataFrame:
     Columns: curve (key of CURVES), kind (simulated or published), percentile, value (in the unit of the
     row of targets.csv; NaN: no child fits), source (that row; empty for simulated), low and high (95 %
     sampling range of a published quartile or median; NaN where none is held against the simulation).
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> curves = beside_published.curves(study.parameters, CLINIC)
     """
     simulated = calibration.calibrate(p)["curves"]
     ranges = {q.key: (q.low, q.high) for q in published.quantities()}
@@ -100,7 +123,14 @@ def _points(row: str) -> list[tuple[str, float, float]]:
 
 
 def medians(found: pd.DataFrame) -> pd.DataFrame:
-    """The middle of each curve that `curves` returns: curve, simulated (interpolated), published, source."""
+    """The middle of each curve that `curves` returns: curve, simulated (interpolated), published, source.
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> beside_published.medians(curves)
+    """
     rows = []
     for name, part in found.groupby("curve", sort=False):
         ours, theirs = part[part["kind"] == "simulated"], part[part["kind"] == "published"]

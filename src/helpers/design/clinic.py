@@ -18,6 +18,12 @@ def draw(p: Parameters, n: int = CHILDREN) -> pd.DataFrame:
     where it is X-linked), age (years, exact), and as the laboratory reports them, NaN where not measured:
     height (cm), height_share (% of WHO's median for age and sex), creatinine (umol/L), egfr (bedside Schwartz,
     mL/min/1.73m2), upcr (mg/mg), rbc (urine red cells, /uL).
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> drawn = draw(study.parameters)
     """
     blocks = []
     for block in range(-(-n // simulate.BLOCK)):

@@ -44,6 +44,12 @@ def every() -> pd.DataFrame:
     A row a number: method, data (file or where the data are), quantity, key (in the reference file), source, reference,
     ours, required (significant digits that must agree), passes, reason (why fewer than of others of its kind, else
     empty), origin (the source without the key).
+
+    Examples
+    --------
+    As notebook 09-validation calls it:
+
+    >>> every = comparisons.every()
     """
     pairs = [*against_r.pairs(), *against_papers.pairs()]
     frame = pd.DataFrame([asdict(pair) for pair in pairs]).drop(columns="decimals")
@@ -61,6 +67,12 @@ def by_method(compared: pd.DataFrame) -> pd.DataFrame:
     method, data, source (origin), compared (how many numbers), quantities, passes (whether all do), reason (all
     reasons), and of an example (the first number that fails, or else of those of which least is asked) its key as
     `example`, reference, ours and required.
+
+    Examples
+    --------
+    As notebook 09-validation calls it:
+
+    >>> by_method = comparisons.by_method(every)
     """
     rows = []
     for (method, data, origin), part in compared.groupby(["method", "data", "origin"], sort=False):

@@ -164,6 +164,14 @@ def boys_in_care(p: Parameters, streams: Streams) -> Batch:
     }
 
 
+def boys_without_proteinuria(p: Parameters, streams: Streams) -> Batch:
+    """Boys with X-linked disease of 2 to 15 years whose UPCR is not positive, mean age 6.5 (N201, N202)."""
+    p = _with(p, **BOYS, age_min=2.0, age_max=15.0, age_mean=7.7, age_sd=4.0)
+    _, recorded = _gather(p, streams, lambda child, recorded: recorded["upcr"] < p.proteinuria_upcr)
+    egfr = kidney.schwartz(recorded["height"], recorded["creatinine"])
+    return {"N202": float(np.nanmean(egfr)) if egfr.size else np.nan}
+
+
 def x_linked_over_years(p: Parameters, streams: Streams) -> Batch:
     """Children with X-linked disease (47 of 69 boys), 9.5 (SD 4.2) years, eGFR each half year for four years."""
     p = _with(p, **ANY_AGE, **X_LINKED, male_share=47 / 69, age_mean=9.5, age_sd=4.2)
@@ -311,7 +319,8 @@ def trial(p: Parameters, seed: int, chunk: int) -> Batch:
 DRAWS: dict[str, Callable[[Parameters, Streams], Batch]] = {
     draw.__name__: draw
     for draw in (
-        clinic, at_diagnosis, older_series, first_visit_boys, boys_in_care, x_linked_over_years,
+        clinic, at_diagnosis, older_series, first_visit_boys, boys_in_care,
+        boys_without_proteinuria, x_linked_over_years,
         losartan_trial, ras_for_a_year, next_day,
     )
 }  # fmt: skip

@@ -28,6 +28,12 @@ def kenward_roger() -> pd.DataFrame:
     Returns
     -------
     A row a variant: variant, estimate, se, df, p. The first is the one that the trial's own chapters use.
+
+    Examples
+    --------
+    As notebook 09-validation calls it:
+
+    >>> variants = programs.kenward_roger()
     """
     change, _, baseline, arm, month = references.trial_arrays()
     visits = [5, 8, 9, 11]
@@ -50,6 +56,12 @@ def differences() -> pd.DataFrame:
     Returns
     -------
     A row a number: topic, program, quantity, value, note (why there is no value, else empty).
+
+    Examples
+    --------
+    As notebook 09-validation calls it:
+
+    >>> differences = programs.differences()
     """
     r = references.table("r", "r_values").set_index("key")["value"]
     rows = [
@@ -97,3 +109,21 @@ def _two_by_two() -> Iterator[Row]:
     yield "Barnard", "scipy", "p", barnard, ""
     yield "Barnard", "here", "p", proportions.barnard(6, 20, 13, 20), ""
     yield "Boschloo", "here", "p", proportions.boschloo(6, 20, 14, 20), ""
+    yield "exact interval", "mid-p order", "p", _by_mid_p(0, 18, 4, 18), ""
+    yield "exact interval", "here", "p", proportions.boschloo(0, 18, 4, 18), ""
+    for program, interval in (
+        ("here", proportions.boschloo_interval),
+        ("score", proportions.miettinen_nurminen),
+    ):
+        for end, limit in zip(("lower", "upper"), interval(6, 18, 12, 18), strict=True):
+            yield "exact interval", program, end, limit, ""
+
+
+def _by_mid_p(x0: int, n0: int, x1: int, n1: int) -> float:
+    """Two-sided p of the unconditional test that orders by Fisher's mid-p, more events in the active arm first."""
+    a, b = np.arange(n0 + 1)[:, None], np.arange(n1 + 1)[None, :]
+    mid = stats.hypergeom.sf(b, n0 + n1, a + b, n1) + stats.hypergeom.pmf(b, n0 + n1, a + b, n1) / 2
+    region = (mid <= mid[x0, x1] + 1e-9).astype(float)
+    p = np.linspace(0.0, 1.0, 1001)
+    control, active = (stats.binom.pmf(np.arange(n + 1)[:, None], n, p) for n in (n0, n1))
+    return min(1.0, 2 * float((control * (region @ active)).sum(axis=0).max()))

@@ -1,6 +1,7 @@
 """Write the committed stored results anew, or compute a part of each again and compare.
 
-    python -m helpers.design.renewal [NAME ...]     calibration and selection, or those named (known_truth: minutes)
+    python -m helpers.design.renewal [NAME ...]     calibration and selection, or those named (others: minutes), by the
+                                                    number of WORKERS; what is finished stands if it is stopped
     python -m helpers.design.renewal --sample       JSON lines: what a part of each, drawn by seed, gives otherwise
 
 The seed of a sample is the digest of the code, so that every change of it looks at other parts.
@@ -9,40 +10,59 @@ The seed of a sample is the digest of the code, so that every change of it looks
 import argparse
 import json
 import math
+import os
 import random
 import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import joblib
+from tqdm import tqdm
+
 from helpers import Problem
-from helpers.design import calibration, known_truth, selection, stored
+from helpers.design import calibration, characteristics, known_truth, selection, stored
+from helpers.design.pieces import end_with
+from helpers.design.study_files import workers as number_of_workers
+from helpers.study import recording
 from helpers.study.files import write
+from helpers.study.parameters import Parameters
 from helpers.study.scenario import load, scenarios
 
 STUDIES: dict[str, ModuleType] = {
-    stored.name_of(study.compute): study for study in (calibration, selection, known_truth)
+    stored.name_of(study.compute): study for study in (calibration, selection, known_truth, characteristics)
 }
 """Each has `compute(p)`, and computes one of its `PARTS` by `part(p, name)`."""
 QUICK = ("calibration", "selection")
-DRAWN = {"calibration": 2, "selection": 1, "known_truth": 1}
+DRAWN = {"calibration": 2, "selection": 1, "known_truth": 1, "characteristics": 1}
 """Parts of each that a sample computes."""
-LONGEST = ("survival 20", "mixed 20", "survival 400", "mixed 400")
-"""Parts of known truth that take minutes: `make test-slow` computes them."""
+LONGEST = (
+    "survival 20", "mixed 20", "survival 400", "mixed 400", "precision", "effects", "sizes", "alternatives", "exact",
+    "fairness", "hurts", "others",
+)  # fmt: skip
+"""Parts that take long: `make test-slow` computes them."""
 TOLERANCE = 1e-4
 """Stored values have six digits, of which the last may differ between processors."""
 
 
-def renew(name: str) -> int:
-    """Write a study's committed answers for every scenario; returns their number.
+def renew(name: str, workers: int = 1) -> int:
+    """Write a study's committed answers for every scenario, computed by so many processes; returns their number.
 
-    Answers that stand are taken over.
+    Answers that stand are taken over, and each is kept as soon as it is there: who is stopped goes on from there.
     """
     study = STUDIES[name]
-    parameters = [load(scenario).parameters for scenario in scenarios()]
-    found = [stored.entry(study.compute, p) for p in parameters]
+    parameters = [recording.unrecorded(load(scenario).parameters) for scenario in scenarios()]
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        run = joblib.Parallel(n_jobs=workers, batch_size=1, return_as="generator")
+        made = run(joblib.delayed(_entry)(os.getpid(), study.compute, p) for p in parameters)
+        found = list(tqdm(made, total=len(parameters), desc=name, unit=" scenarios", disable=None))
     write(stored.COMMITTED / f"{name}.json", stored.text(found))
     return len({json.dumps(one["parameters"]) for one in found})
+
+
+def _entry(parent: int, compute: stored.Compute, p: Parameters) -> stored.Entry:
+    end_with(parent)
+    return stored.entry(compute, p)
 
 
 def differences(where: str, expected: Any, found: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -100,8 +120,9 @@ def main(arguments: list[str] | None = None) -> int:
         for one in sample():
             print(json.dumps(one), flush=True)
         return 0
+    workers = number_of_workers(os.environ.get("WORKERS", ""), joblib.cpu_count())
     for name in options.names or QUICK:
-        print(f"{name}: {renew(name)} answers stored")
+        print(f"{name}: {renew(name, workers)} answers stored")
     return 0
 
 

@@ -29,6 +29,8 @@ NOISE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 """SD of independent visit noise of log UPCR."""
 LEVELS = (0.3, 1.0, 3.0)
 """True UPCR (mg/mg) of the stable children who carry the assumed noise."""
+TWO = "confirmed, two samples"
+"""Way of counting with the plan's baseline."""
 DEFINITIONS = ("fall", "KDIGO", "threshold alone")
 BATCHES, CLINIC, STABLE = 10, 30_000, 100_000
 
@@ -48,17 +50,17 @@ def after_selection(p: Parameters, streams: Streams) -> dict[str, float]:
     first = simulate.upcr_reported(
         p, child["log_upcr"] + child["wander"], streams("screening UPCR noise").standard_normal(CLINIC)
     )
-    days = np.array([-p.infusion_gap, *AT.values()], float)
+    days = np.array([-p.infusion_gap - p.days_to_infusion, -p.infusion_gap, *AT.values()], float)
     course = Course.quiet(days, CLINIC)
     path = conduct.level(p, {k: v[None] for k, v in child.items()}, streams, course)[0]
     later = populations.log_upcr(
         simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape))
     )
-    screened, second, visits = populations.log_upcr(first), later[:, 0], later[:, 1:]
+    screened, second, separate, visits = populations.log_upcr(first), later[:, 0], later[:, 1], later[:, 2:]
     out = {}
     for threshold in THRESHOLDS:
         enters = first >= threshold
-        for name, base in zip(BASELINES, (screened, second, (screened + second) / 2), strict=True):
+        for name, base in zip(BASELINES, (screened, separate, (screened + second) / 2), strict=True):
             change = (visits - base[:, None])[enters]
             for when, values in zip(AT, change.T, strict=True):
                 out[f"{threshold:g} {name} {when}"] = float(values.mean()) if values.size else np.nan
@@ -69,22 +71,32 @@ def after_selection(p: Parameters, streams: Streams) -> dict[str, float]:
 
 
 def _remits(p: Parameters, upcr: NDArray) -> dict[str, float]:
-    """Shares of children (children, 12: baseline and visits) with a remission, in percent, by how it is counted."""
-    e = derive.upcr_endpoint(upcr[:, 1:], upcr[:, 0], conduct.DAYS, p)
+    """Shares of children with a remission, in percent, by how it is counted.
+
+    upcr (children, 13): two samples before treatment and the visits. Baseline is the first sample; in `TWO` the
+    geometric mean of both.
+    """
+    visits = upcr[:, 2:]
+    e = derive.upcr_endpoint(visits, upcr[:, 0], conduct.DAYS, p)
+    two = derive.upcr_endpoint(visits, np.sqrt(upcr[:, 0] * upcr[:, 1]), conduct.DAYS, p)
     found = {
         "any visit": e.first >= 0,
         "confirmed at the next visit": np.any(derive.confirmed(e.state, conduct.DAYS, 0), axis=1),
         "confirmed": e.confirmed >= 0,
         "month 12": e.state[:, -1] > 0,
     }
-    there = e.evaluable.any()
-    return {name: 100 * float(who[e.evaluable].mean()) if there else np.nan for name, who in found.items()}
+    shares = {name: _percent(who, e.evaluable) for name, who in found.items()}
+    return shares | {TWO: _percent(two.confirmed >= 0, two.evaluable)}
+
+
+def _percent(who: NDArray, among: NDArray) -> float:
+    return 100 * float(who[among].mean()) if among.any() else np.nan
 
 
 def stable_children(p: Parameters, streams: Streams) -> list[dict[str, Any]]:
     """Rows noise, sd, level, definition and the four shares, for independent and for the assumed noise."""
     p = _stable(p)
-    visits = 1 + len(VISITS)
+    visits = 2 + len(VISITS)
     rows = []
     z = streams("independent").standard_normal((STABLE, visits))
     for sd in NOISE:
@@ -100,7 +112,7 @@ def stable_children(p: Parameters, streams: Streams) -> list[dict[str, Any]]:
                     **_remits(plan, upcr),
                 }
             )
-    days = conduct.grid(p)
+    days = np.concatenate([conduct.consent_day(p, np.zeros(1)), conduct.grid(p)])
     z, wander = (
         streams("visits").standard_normal((STABLE, visits)),
         streams("wander").standard_normal((visits, STABLE)),

@@ -6,6 +6,7 @@ Each raises one ValueError that names the argument.
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
@@ -114,8 +115,10 @@ def two_arms(
     ----------
     time : array_like, shape (children,)
         Finite, not negative; NaN = unknown.
-    event, arm : array_like of 0 and 1, shape (children,)
-        arm None puts everybody in arm 0.
+    event : array_like of 0 and 1, shape (children,)
+        1 event, 0 censored.
+    arm : array_like, shape (children,), or None
+        As in `arms`; None puts everybody in arm 0.
     level : float
         Checked as in `check_level`.
     keep_missing : bool
@@ -144,9 +147,9 @@ def two_arms(
     ([0, 1], '')
     """
     check_level(level)
-    time = np.asarray(time, float)
+    time = numbers("time", time)
     event = np.asarray(event)
-    groups = np.zeros(time.shape, int) if arm is None else binary("arm", arm)
+    groups = np.zeros(time.shape, int) if arm is None else arms(arm)
     if time.ndim != 1 or event.shape != time.shape or groups.shape != time.shape:
         raise ValueError(
             f"time, event and arm must be of one length, got {time.shape}, {event.shape}, {groups.shape}"
@@ -172,8 +175,8 @@ def response(y: ArrayLike, arm: ArrayLike) -> tuple[NDArray, NDArray]:
     ----------
     y : array_like, shape (children, visits)
         NaN = not measured.
-    arm : array_like of 0 and 1, shape (children,)
-        0 control, 1 active.
+    arm : array_like, shape (children,)
+        As in `arms`.
 
     Returns
     -------
@@ -195,13 +198,11 @@ def response(y: ArrayLike, arm: ArrayLike) -> tuple[NDArray, NDArray]:
     >>> y.shape, arm.dtype.kind
     ((1, 2), 'f')
     """
-    y, arm = np.asarray(y, float), np.asarray(arm)
+    y, arm = numbers("y", y), arms(arm)
     if y.ndim != 2 or y.shape[1] == 0 or arm.shape != y.shape[:1]:
         raise ValueError(f"y must be (children, visits) and arm (children,), got {y.shape} and {arm.shape}")
     if np.isinf(y).any():
         raise ValueError("y must not be infinite")
-    if arm.dtype.kind not in "biuf" or not np.isin(arm, (0, 1)).all():
-        raise ValueError("arm must be 0 or 1")
     return y, arm.astype(float)
 
 
@@ -279,6 +280,101 @@ def binary(name: str, values: ArrayLike) -> NDArray:
     if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
         raise ValueError(f"{name} must be 0 or 1")
     return values.astype(int)
+
+
+CONTROLS = ("placebo", "control")
+"""Labels, in any case, that name a control arm by themselves."""
+
+
+def arms(arm: ArrayLike) -> NDArray:
+    """Which arm each child is in, from 0 and 1 or from labels.
+
+    Parameters
+    ----------
+    arm : array_like, shape (children,)
+        0 control and 1 active; or two labels of which one is "placebo" or "control" in any case; or a pandas
+        Categorical of two categories, whose first is the control.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (children,)
+        0 control, 1 active.
+
+    Raises
+    ------
+    ValueError
+        A missing arm, more than two, or two labels that do not say which is the control.
+
+    Notes
+    -----
+    A pandas index is not looked at: rows belong together by their place.
+
+    Examples
+    --------
+    >>> arms(["hUC-MSC", "Placebo"]).tolist(), arms(pd.Categorical(["A", "B"], ["B", "A"])).tolist()
+    ([1, 0], [1, 0])
+    """
+    if isinstance(getattr(arm, "dtype", None), pd.CategoricalDtype):
+        kinds = pd.Categorical(arm)
+        if len(kinds.categories) != 2 or (kinds.codes < 0).any():
+            raise ValueError(f"arm must have two categories and no gap, got {list(kinds.categories)}")
+        if set(kinds.categories) <= {0, 1}:
+            return binary("arm", np.asarray(kinds))
+        return kinds.codes.astype(int)
+    values = np.asarray(arm)
+    if values.dtype.kind not in "OUT" or values.size == 0:
+        return binary("arm", values)
+    if all(isinstance(value, int | float | np.number | np.bool_) for value in values.ravel()):
+        return binary("arm", values.astype(float))
+    labels = sorted({str(value) if isinstance(value, str) else "" for value in values.ravel()})
+    controls = [label for label in labels if label.strip().lower() in CONTROLS]
+    if "" in labels or len(labels) > 2 or len(controls) != 1:
+        shown = ", ".join(repr(label or None) for label in labels[:4])
+        raise ValueError(
+            f"arm must be 0 or 1, or two labels of which one is 'placebo' or 'control', got {shown}; "
+            "a pandas Categorical says by its first category which is the control"
+        )
+    return (values != controls[0]).astype(int)
+
+
+def numbers(name: str, values: ArrayLike) -> NDArray:
+    """Numbers as float64.
+
+    Parameters
+    ----------
+    name : str
+        What the error calls them.
+    values : array_like
+        Numbers or booleans of any type and shape; missing ones become NaN.
+
+    Returns
+    -------
+    numpy.ndarray of float
+        The same shape.
+
+    Raises
+    ------
+    ValueError
+        Text, even where it reads as a number, and whatever else is none.
+
+    Notes
+    -----
+    A column of text that holds numbers was read wrongly: better to hear of it here.
+
+    Examples
+    --------
+    >>> numbers("time", [1, None]).tolist()
+    [1.0, nan]
+    """
+    raw = np.asarray(values)
+    if raw.dtype.kind in "USTMm" or (raw.dtype == object and any(isinstance(v, str) for v in raw.ravel())):
+        raise ValueError(
+            f"{name} must be numbers, got {str(raw.ravel()[0])!r}" if raw.size else f"{name} must be numbers"
+        )
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be numbers, got {type(raw.ravel()[0]).__name__}") from None
 
 
 def positive(name: str, value: float) -> None:
@@ -401,3 +497,46 @@ def join(*parts: str) -> str:
     '2 without a time left out; no events'
     """
     return "; ".join(part for part in parts if part)
+
+
+def labelled(arm: ArrayLike, active: object = 1) -> NDArray:
+    """Who is in the active arm, by its label.
+
+    Parameters
+    ----------
+    arm : array_like, shape (children,)
+        Labels of any kind, True and False among them; none missing.
+    active : object
+        The label of the active arm.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (children,)
+        In the order given.
+
+    Raises
+    ------
+    ValueError
+        A label missing, more than two labels, or none that is `active`.
+
+    Notes
+    -----
+    True and 1 are one label.
+
+    Examples
+    --------
+    >>> labelled(["Placebo", "hUC-MSC"], "hUC-MSC").tolist()
+    [False, True]
+    """
+    labels = np.asarray(arm)
+    if labels.ndim != 1:
+        raise ValueError(f"arm must be one label a child, got shape {labels.shape}")
+    listed = labels.tolist()
+    if any(label is None or label != label for label in listed):
+        raise ValueError("arm is missing for some children")
+    distinct = sorted(set(listed), key=str)
+    if len(distinct) > 2 or (distinct and active not in distinct and len(distinct) == 2):
+        raise ValueError(
+            f"arm must be two labels, one of them {active!r}; found {', '.join(map(str, distinct))}"
+        )
+    return np.array([label == active for label in listed], bool)

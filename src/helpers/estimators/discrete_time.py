@@ -164,7 +164,7 @@ def discrete_hazard_ratio(
     if interval not in ("profile", "wald"):
         raise ValueError(f"interval is {interval!r}; it must be 'profile' or 'wald'")
     arguments.check_level(level)
-    event, arm = arguments.binary("y", y), arguments.binary("arm", arm)
+    event, arm = arguments.binary("y", y), arguments.arms(arm)
     extra = np.empty((len(event), 0)) if baseline is None else np.asarray(baseline, float)
     extra = extra[:, None] if extra.ndim == 1 else extra
     if arm.shape != event.shape or len(extra) != len(event):

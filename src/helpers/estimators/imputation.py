@@ -391,6 +391,90 @@ def rubin(
     return replace(pooled, lower=lower, upper=upper, se=se, df=float(df), p=p, fmi=fmi)
 
 
+def rubin_proportions(
+    shares0: ArrayLike, n0: int, shares1: ArrayLike, n1: int, level: float = 0.95
+) -> Pooled:
+    """Difference of two proportions from many completed data sets, pooled where it covers in small arms.
+
+    Parameters
+    ----------
+    shares0, shares1 : array_like, shape (imputations,)
+        Proportion with the event in each completed data set, of the control and the active arm.
+    n0, n1 : int
+        Children of each arm, above 0.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Pooled
+        p1 - p0 with its interval; no standard error and no p, as the interval is not symmetric. `within` and
+        `between` are Rubin's, with Wald's variance within.
+
+    Raises
+    ------
+    ValueError
+        Lengths that differ, shares outside 0 to 1, arms without children, a level outside 0 to 1.
+
+    Notes
+    -----
+    Each arm's limits are those of Lott and Reiter: Wilson's score equation with the variance that Rubin's rules add;
+    the two arms are combined as Newcombe combines Wilson's (square-and-add). Without missing data that is
+    `proportions.newcombe`. Rubin's rules on Wald's variance cover .92 to .94 at 18 children an arm, and give no
+    interval at all where no completed child has the event.
+
+    References
+    ----------
+    Lott & Reiter (2020), Am Stat 74:109-115; Newcombe (1998), Stat Med 17:873-890, method 10.
+
+    Examples
+    --------
+    >>> found = rubin_proportions([0.1, 0.2, 0.1], 20, [0.5, 0.5, 0.6], 20)
+    >>> [round(x, 2) for x in (found.estimate, found.lower, found.upper)]
+    [0.4, -0.01, 0.65]
+    >>> none = rubin_proportions([0.0, 0.0], 18, [0.0, 0.0], 18)
+    >>> [round(x, 2) for x in (none.estimate, none.lower, none.upper)]
+    [0.0, -0.18, 0.18]
+    """
+    arguments.check_level(level)
+    shares0, shares1 = np.asarray(shares0, float), np.asarray(shares1, float)
+    if shares0.ndim != 1 or shares0.shape != shares1.shape:
+        raise ValueError(f"shares must be of one length, got {shares0.shape} and {shares1.shape}")
+    if not all(((s >= 0) & (s <= 1)).all() for s in (shares0, shares1)):
+        raise ValueError("shares must lie between 0 and 1")
+    if min(n0, n1) < 1:
+        raise ValueError(f"each arm needs children, got {n0} and {n1}")
+    m = len(shares0)
+    if m < 2:
+        return Pooled(n_imputations=m, message=f"{m} imputations: Rubin's rules need two or more")
+    (p0, low0, high0), (p1, low1, high1) = (
+        _wilson_pooled(shares, n, level) for shares, n in ((shares0, n0), (shares1, n1))
+    )
+    within = (shares0 * (1 - shares0) / n0 + shares1 * (1 - shares1) / n1).mean()
+    between = (shares1 - shares0).var(ddof=1)
+    return Pooled(
+        p1 - p0,
+        float(max(-1.0, p1 - p0 - np.hypot(p1 - low1, high0 - p0))),
+        float(min(1.0, p1 - p0 + np.hypot(high1 - p1, p0 - low0))),
+        within=float(within),
+        between=float(between),
+        monte_carlo=float(np.sqrt(between / m)),
+        n_imputations=m,
+    )
+
+
+def _wilson_pooled(shares: NDArray, n: int, level: float) -> tuple[float, float, float]:
+    """Mean, lower and upper limit of one proportion over imputations (Lott and Reiter)."""
+    m, mean = len(shares), float(shares.mean())
+    within = float((shares * (1 - shares)).mean()) / n
+    added = (1 + 1 / m) * float(shares.var(ddof=1))
+    ratio = added / within if within > 0 else 0.0
+    df = (m - 1) * (1 + 1 / ratio) ** 2 if ratio > 1e-12 else np.inf
+    wide = float(stats.t.isf((1 - level) / 2, df)) ** 2 / n * (1 + ratio)
+    centre, half = mean + wide / 2, np.sqrt(wide * mean * (1 - mean) + wide**2 / 4)
+    return mean, (centre - half) / (1 + wide), (centre + half) / (1 + wide)
+
+
 def pool(imputation: Imputation, analyse: Callable[[NDArray], Analysed], level: float = 0.95) -> Pooled:
     """Analyse each completed data set and pool by `rubin`.
 

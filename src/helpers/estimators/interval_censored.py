@@ -134,7 +134,7 @@ def npmle_bootstrap(
     rng: np.random.Generator,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """NPMLE survival on `grid` with a pointwise percentile band from resamples of the children.
+    """NPMLE survival on `grid` with a pointwise band, Wilson's with an effective number of children.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def npmle_bootstrap(
     grid : array_like, shape (k,)
         Times, meant to be those of visits, where survival is determined.
     n_boot : int
-        Resamples, one batched EM.
+        Resamples of the children, one batched EM: they give the variance.
     rng : numpy.random.Generator
         Where they come from.
     level : float
@@ -161,11 +161,15 @@ def npmle_bootstrap(
 
     Notes
     -----
-    At a few fixed visit times the likelihood is multinomial, so that the ordinary bootstrap holds.
+    The effective number is that of children, each seen at every visit, in whom a share would vary as the resampled
+    estimates do, at most as many as there are; where no resample differs, those are counted whose interval says on
+    which side of the time the event lies. In small arms the percentiles of the resamples cover far less than they
+    name (see `helpers.design.known_truth`): where nobody has the event, they leave no width at all.
 
     References
     ----------
-    Efron (1979), Ann Stat 7:1-26.
+    Efron (1979), Ann Stat 7:1-26; Wilson (1927), JASA 22:209-212; Korn & Graubard (1998), Survey Methodology
+    24:193-201 (effective number, with exact limits).
 
     Examples
     --------
@@ -182,6 +186,7 @@ def npmle_bootstrap(
     fit = npmle(left, right)
     message = fit.message
     left, right, _ = _intervals(left, right)
+    estimate = fit.survival(grid)
     lower = upper = np.full(grid.shape, np.nan)
     if len(left):
         edges, patterns, children = _patterns(left, right)
@@ -193,10 +198,30 @@ def npmle_bootstrap(
             )
         ends, visits = arguments.tied(edges[1:], grid)
         curves = 1.0 - mass @ (ends[:, None] <= visits[None, :])
-        lower, upper = np.quantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    table = pd.DataFrame({"time": grid, "estimate": fit.survival(grid), "lower": lower, "upper": upper})
+        left, right, visits = arguments.tied(left, right, grid)
+        tell = ((left[:, None] >= visits) | (right[:, None] <= visits)).sum(axis=0)
+        variance = curves.var(axis=0, ddof=1) if n_boot > 1 else np.zeros(grid.shape)
+        lower, upper = _wilson(estimate, variance, tell, len(left), arguments.z(level))
+    table = pd.DataFrame({"time": grid, "estimate": estimate, "lower": lower, "upper": upper})
     table.attrs["message"] = message
     return table
+
+
+def _wilson(
+    share: NDArray, variance: NDArray, tell: NDArray, children: int, z: float
+) -> tuple[NDArray, NDArray]:
+    """Wilson's limits of shares with the number of children that explains their variance; NaN where nobody tells."""
+    varies = variance > 1e-12
+    share = np.where(np.abs(share - np.round(share)) < 1e-9, np.round(share), share)
+    number = np.divide(share * (1 - share), variance, out=tell.astype(float), where=varies & (share % 1 > 0))
+    number = np.minimum(number, children)
+    known = number > 0
+    size = np.where(known, number, 1.0)
+    centre = share + z**2 / (2 * size)
+    half = z * np.sqrt(share * (1 - share) / size + z**2 / (4 * size**2))
+    limits = (np.clip((centre + sign * half) / (1 + z**2 / size), 0.0, 1.0) for sign in (-1, 1))
+    lower, upper = (np.where(known, limit, np.nan) for limit in limits)
+    return np.minimum(lower, share), np.maximum(upper, share)
 
 
 def _patterns(left: NDArray, right: NDArray) -> tuple[NDArray, NDArray, NDArray]:

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import statsmodels.api as sm
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from helpers.estimators import arguments, reml
+from helpers.estimators import arguments, reml, slopes
 
-SE_METHODS = ("asymptotic", "kenward-roger", "kenward-roger-linear")
+SE_METHODS = ("kenward-roger-linear", "asymptotic", "kenward-roger")
+VARIANCES = ("ordinary", "hc2")
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ class MixedFit:
         self,
         weights: ArrayLike | Mapping[str, float],
         level: float = 0.95,
-        se: str = "asymptotic",
+        se: str = "kenward-roger-linear",
         information: str = "observed",
     ) -> Contrast:
-        """Estimate of `weights` @ coefficients with Satterthwaite degrees of freedom.
+        """Estimate of `weights` @ coefficients, by default with the linear Kenward-Roger standard error.
 
         Parameters
         ----------
@@ -117,9 +117,13 @@ class MixedFit:
             From column name to weight.
         level : float
             Confidence level.
-        se : {"asymptotic", "kenward-roger", "kenward-roger-linear"}
-            "kenward-roger" has for the unstructured model the second-derivative term in log-Cholesky parameters
-            (R's mmrm "Kenward-Roger"; other structures without it), "kenward-roger-linear" is without it.
+        se : {"kenward-roger-linear", "asymptotic", "kenward-roger"}
+            "kenward-roger-linear" adds what the estimated variances cost, without second derivatives (what SAS gives
+            for an unstructured matrix, which is linear in its parameters); "asymptotic" is the model's own, the
+            Satterthwaite method. "kenward-roger" adds for the unstructured model the second-derivative term in
+            log-Cholesky parameters (R's mmrm "Kenward-Roger"; other structures without it): it is there to be
+            compared with R and is **anticonservative** with many visits and few children (see
+            `helpers.design.known_truth`).
         information : {"observed", "expected"}
             About the variance parameters: observed as R's mmrm and lmerTest, or expected as pbkrtest, whose KR
             for random effects is "kenward-roger-linear" here.
@@ -175,7 +179,7 @@ class MixedFit:
         self,
         visit_weights: ArrayLike,
         level: float = 0.95,
-        se: str = "asymptotic",
+        se: str = "kenward-roger-linear",
         information: str = "observed",
     ) -> Contrast:
         """Active minus control, weighted over visits. MMRM only.
@@ -228,6 +232,10 @@ class MixedFit:
         # In the basis where the coefficients' covariance is the identity: (.) -> half (.) half'.
         inner, n = self._inner, self._inner["inverse_s"].shape[1]
         half = inner["half"]
+        if "within" in inner:
+            q = np.tensordot(inverse, inner["square"], axes=2)
+            product = (np.tensordot(inverse, inner["within"], axes=1) @ inner["within"]).sum(axis=0)
+            return half @ (np.eye(len(half)) + 2 * (q - product)) @ half.T
         z = inner["weighted"] @ half
         first = inner["model"].first(inner["theta"]).reshape(-1, n * n)
         # sum of W_jk dS_j A_i dS_k for each child
@@ -297,7 +305,7 @@ def mmrm(
     >>> fit = mmrm(y, base, arm, [28, 91, 365])
     >>> fit.structure, fit.n_values
     ('unstructured', 120)
-    >>> found = fit.arm_contrast([0, 0, 1], se="kenward-roger")
+    >>> found = fit.arm_contrast([0, 0, 1])
     >>> round(found.estimate, 1), round(found.df)
     (-1.0, 37)
     """
@@ -364,7 +372,7 @@ def visit_design(
     [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]]
     """
     n, visits = np.shape(y)
-    arm = np.asarray(arm, float)
+    arm = arguments.arms(arm).astype(float)
     parts = {"intercept": np.ones(n)}
     if baseline is not None:
         baseline = np.asarray(baseline, float)
@@ -394,15 +402,17 @@ def random_slope(y: ArrayLike, times: ArrayLike, arm: ArrayLike) -> MixedFit:
     ----------
     y : array_like, shape (children, visits)
         Any unit; NaN = not measured.
-    times : array_like, shape (visits,)
-        In the unit of the slope (years for mL/min/1.73 m2 a year).
-    arm : array_like of 0 and 1, shape (children,)
-        0 control, 1 active.
+    times : array_like, shape (visits,) or (children, visits)
+        In the unit of the slope (years for mL/min/1.73 m2 a year): of the visits, or each child's own, in any order.
+        A value without its time (NaN) is left out.
+    arm : array_like, shape (children,)
+        0 control, 1 active, or labels as in `arguments.arms`.
 
     Returns
     -------
     MixedFit
-        Columns intercept, time, arm, time x arm.
+        Columns intercept, time, arm, time x arm. With own times no two children share a covariance: `covariance` is
+        NaN, `parameters` has the variances.
 
     Raises
     ------
@@ -428,19 +438,30 @@ def random_slope(y: ArrayLike, times: ArrayLike, arm: ArrayLike) -> MixedFit:
     True
     """
     y, arm = arguments.response(y, arm)
-    times = np.asarray(times, float)
-    if times.shape != (y.shape[1],) or not np.isfinite(times).all():
-        raise ValueError(f"times must be {y.shape[1]} finite numbers")
+    times = arguments.numbers("times", times)
+    own = times if times.ndim == 2 else None
+    if times.shape not in ((y.shape[1],), y.shape):
+        raise ValueError(
+            f"times must be {y.shape[1]} numbers, or those of each child, got shape {times.shape}"
+        )
+    if np.isinf(times).any() or (own is None and np.isnan(times).any()):
+        raise ValueError("times must be finite numbers")
     one, time = np.ones(y.shape), np.broadcast_to(times, y.shape)
     group = np.broadcast_to(arm[:, None], y.shape)
     x = np.stack([one, time, group, time * group], axis=2)
-    return _fit(
-        y, x, ["intercept", "time", "arm", "time x arm"], lambda visits: reml.RandomSlope(times[visits])
-    )
+    names = ["intercept", "time", "arm", "time x arm"]
+    return _fit(y, x, names, lambda visits: reml.RandomSlope(times[visits]), own)
 
 
-def ancova(y: ArrayLike, baseline: ArrayLike, arm: ArrayLike, level: float = 0.95) -> Contrast:
-    """Active minus control at one visit, adjusted for baseline, by ordinary least squares (statsmodels).
+def ancova(
+    y: ArrayLike,
+    baseline: ArrayLike,
+    arm: ArrayLike,
+    level: float = 0.95,
+    variance: str = "ordinary",
+    covariates: ArrayLike | None = None,
+) -> Contrast:
+    """Active minus control at one visit, adjusted for baseline, by ordinary least squares.
 
     Parameters
     ----------
@@ -450,54 +471,109 @@ def ancova(y: ArrayLike, baseline: ArrayLike, arm: ArrayLike, level: float = 0.9
         0 control, 1 active.
     level : float
         Confidence level.
+    variance : {"ordinary", "hc2"}
+        "ordinary" takes one residual variance for all children. "hc2" lets each have its own, with the degrees of
+        freedom of Bell and McCaffrey: where the arms differ in size *and* spread the ordinary one is wrong.
+    covariates : array_like, shape (children, k), optional
+        Further columns, known before treatment; any unit.
 
     Returns
     -------
     Contrast
-        In the unit of y; NaN with words for too few children, one arm or one baseline only.
+        In the unit of y; NaN with words for too few children, one arm or one baseline only. Where y is constant,
+        or arm and baseline fit it exactly but for rounding, there is an estimate and nothing else.
 
     Raises
     ------
     ValueError
-        Shapes that differ, infinite values, an arm that is not 0 or 1, a level outside 0 to 1.
+        Shapes that differ, infinite values, an arm that is not 0 or 1, a level outside 0 to 1, another variance.
+
+    Notes
+    -----
+    HC2 divides each squared residual by 1 - leverage: unbiased where the spreads are equal. Its degrees of freedom
+    are those of the chi-square with the same mean and variance under equal spreads. Without a baseline it would be
+    Welch's standard error. A child that alone determines a coefficient (leverage 1) leaves HC2 undefined.
 
     References
     ----------
-    Vickers & Altman (2001), BMJ 323:1123-1124.
+    Vickers & Altman (2001), BMJ 323:1123-1124; Bell & McCaffrey (2002), Survey Methodology 28:169-181; Imbens &
+    Kolesar (2016), Rev Econ Stat 98:701-712.
 
     Examples
     --------
-    >>> found = ancova([1, 2, 3, 3, 4, 6], [1, 2, 2.5, 1.2, 2.2, 2.9], [0, 0, 0, 1, 1, 1])
+    >>> y, base, arm = [1, 2, 3, 3, 4, 6], [1, 2, 2.5, 1.2, 2.2, 2.9], [0, 0, 0, 1, 1, 1]
+    >>> found = ancova(y, base, arm)
     >>> round(found.estimate, 2), found.df
     (1.93, 3.0)
+    >>> robust = ancova(y, base, arm, variance="hc2")
+    >>> round(robust.estimate, 2), round(robust.df, 1)
+    (1.93, 2.8)
     """
-    y, baseline = np.asarray(y, float), np.asarray(baseline, float)
+    y, baseline = arguments.numbers("y", y), arguments.numbers("baseline", baseline)
     if y.ndim != 1 or baseline.shape != y.shape:
         raise ValueError(f"y and baseline must be of one length, got {y.shape} and {baseline.shape}")
+    if variance not in VARIANCES:
+        raise ValueError(f"variance is {variance!r}; it must be one of {', '.join(VARIANCES)}")
     column, arm = arguments.response(y[:, None], arm)
-    if np.isinf(baseline).any():
-        raise ValueError("baseline must not be infinite")
+    columns = baseline[:, None]
+    if covariates is not None:
+        others = np.asarray(covariates, float)
+        if others.shape[:1] != y.shape:
+            raise ValueError(f"covariates must have {len(y)} rows, got shape {others.shape}")
+        columns = np.column_stack([columns, others.reshape(len(y), -1)])
+    if np.isinf(columns).any():
+        raise ValueError("baseline and covariates must not be infinite")
     arguments.check_level(level)
-    known = ~np.isnan(column[:, 0]) & ~np.isnan(baseline)
-    message = "" if known.all() else f"{int((~known).sum())} children without y or baseline left out"
-    # Neither unit nor zero of the baseline touches the difference.
-    x = np.column_stack([np.ones(known.sum()), arguments.standardized(baseline[known, None])[0], arm[known]])
-    if len(x) < 4 or np.linalg.matrix_rank(x) < 3:
-        return Contrast(message="too few children, or one arm or one baseline only: no adjusted difference")
-    fit = sm.OLS(y[known], x).fit()
-    if not fit.mse_resid > 0:
-        return Contrast(float(fit.params[2]), message="no residual variance: no standard error")
-    lower, upper = fit.conf_int(1 - level)[2]
-    return Contrast(
-        estimate=float(fit.params[2]),
-        se=float(fit.bse[2]),
-        df=float(fit.df_resid),
-        t=float(fit.tvalues[2]),
-        p=float(fit.pvalues[2]),
-        lower=float(lower),
-        upper=float(upper),
-        message=message,
-    )
+    known = ~np.isnan(column[:, 0]) & ~np.isnan(columns).any(axis=1)
+    missing = "y or baseline" if covariates is None else "y, baseline or covariates"
+    message = "" if known.all() else f"{int((~known).sum())} children without {missing} left out"
+    # Neither unit nor zero of a column touches the difference.
+    x = np.column_stack([np.ones(known.sum()), arm[known], arguments.standardized(columns[known])[0]])
+    if len(x) <= x.shape[1] or np.linalg.matrix_rank(x) < x.shape[1]:
+        what = "one baseline only" if covariates is None else "columns that don't differ"
+        return Contrast(message=f"too few children, or one arm or {what}: no adjusted difference")
+    return _least_squares(x, column[known, 0], np.eye(x.shape[1])[1], level, variance, message)
+
+
+def _least_squares(
+    x: NDArray, y: NDArray, weights: NDArray, level: float, variance: str, message: str
+) -> Contrast:
+    """weights @ coefficients by least squares; `variance` as in `ancova`."""
+    half = np.linalg.qr(x)
+    pull = half.Q @ np.linalg.solve(half.R.T, weights)
+    estimate = float(pull @ y)
+    residual = y - half.Q @ (half.Q.T @ y)
+    free = len(y) - x.shape[1]
+    # Rounding alone is no residual.
+    range_ = np.abs(y - y.mean()).max()
+    rounding = 1e-9 * range_ + 1e-14 * np.abs(y).max()
+    if np.abs(residual).max() <= rounding:
+        same = range_ <= rounding
+        why = "y is the same for every child" if same else "arm and baseline fit y exactly"
+        words = f"{why}: no residual variance, no standard error and no p"
+        return Contrast(0.0 if same else estimate, message=arguments.join(message, words))
+    if variance == "ordinary":
+        spread, df = float(pull @ pull) * float(residual @ residual) / free, float(free)
+    else:
+        apart = 1 - (half.Q**2).sum(axis=1)
+        if apart.min() < 1e-10:
+            return Contrast(
+                estimate,
+                message=arguments.join(
+                    message, "a child alone determines a coefficient: no HC2 standard error"
+                ),
+            )
+        share = pull**2 / apart
+        spread = float(share @ residual**2)
+        # With M = I - Q Q' and equal spreads, residual' diag(share) residual has the trace of M diag(share) M as its
+        # mean and twice that of its square as its variance.
+        outer = half.Q @ half.Q.T
+        form = (np.eye(len(y)) - outer) * np.sqrt(np.outer(share, share))
+        df = float(np.trace(form) ** 2 / (form**2).sum())
+    error = float(np.sqrt(spread))
+    t, wide = estimate / error, float(stats.t.isf((1 - level) / 2, df)) * error
+    p = float(2 * stats.t.sf(abs(t), df))
+    return Contrast(estimate, error, df, t, p, estimate - wide, estimate + wide, message)
 
 
 def time_weights(days: ArrayLike) -> NDArray:
@@ -536,8 +612,17 @@ def time_weights(days: ArrayLike) -> NDArray:
     return (np.append(gaps, 0.0) + np.append(0.0, gaps)) / (2 * gaps.sum())
 
 
-def _fit(y: NDArray, x: NDArray, names: list[str], build: Callable[[NDArray], reml.Structure]) -> MixedFit:
-    """Fit by REML; `build(visits)` makes the covariance structure for the visits that have data."""
+def _fit(
+    y: NDArray,
+    x: NDArray,
+    names: list[str],
+    build: Callable[[NDArray], reml.Structure],
+    own: NDArray | None = None,
+) -> MixedFit:
+    """Fit by REML; `build(visits)` makes the covariance structure for the visits that have data.
+
+    own (children, visits): each child's own times, for a random slope on them.
+    """
     usable = ~np.isnan(y) & ~np.isnan(x).any(axis=2)
     lost = int((~np.isnan(y)).any(axis=1).sum() - usable.any(axis=1).sum())
     notes = [f"{lost} children without baseline or covariates left out"] if lost else []
@@ -559,12 +644,18 @@ def _fit(y: NDArray, x: NDArray, names: list[str], build: Callable[[NDArray], re
     kept, alias = reml.independent(seen_x[mask])
     if mask.sum() - kept.sum() < 2:
         return failed(f"{int(mask.sum())} measurements for {int(kept.sum())} coefficients: too few to fit")
-    data = reml.Data(seen_y, seen_x[..., kept], mask)
-    residuals = seen_y - seen_x[..., kept] @ np.linalg.lstsq(data.x[mask], seen_y[mask], rcond=None)[0]
+    design = seen_x[..., kept]
+    data: Any
+    if own is None:
+        data = reml.Data(seen_y, design, mask)
+    else:
+        own = np.where(mask, own[rows][:, visits], 0.0)
+        data = slopes.OwnData(seen_y, design, mask, own)
+    residuals = seen_y - design @ np.linalg.lstsq(design[mask], seen_y[mask], rcond=None)[0]
     scale = float(np.sqrt((residuals[mask] ** 2).sum() / (mask.sum() - kept.sum())))
     if scale <= 1e-9 * max(1e-300, float(np.abs(seen_y).max())):
         return failed("no variation left to model")
-    model = build(visits)
+    model = build(visits) if own is None else slopes.OwnSlope(own[mask])
     blank.structure = model.name
     if model.lacks(mask, int(kept.sum())):
         return failed(model.lacks(mask, int(kept.sum())))
@@ -581,7 +672,8 @@ def _fit(y: NDArray, x: NDArray, names: list[str], build: Callable[[NDArray], re
     fit = blank
     fit.converged, fit.message, fit.iterations, fit.reml = True, "; ".join(notes), steps, likelihood
     fit.coefficients[kept] = data.solve(model.value(theta))["beta"]
-    fit.covariance[np.ix_(visits, visits)] = model.value(theta)
+    if own is None:
+        fit.covariance[np.ix_(visits, visits)] = model.value(theta)
     fit.parameters = model.parameters(theta)
     _, expected, observed, state = data.slopes(model, theta)
     fit._inner = {**state, "kept": kept, "alias": alias, "model": model, "theta": theta, "inverse": {}}

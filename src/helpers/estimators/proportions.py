@@ -1,5 +1,7 @@
 """Two proportions: exact tests, intervals for one arm and for the difference; agreement of two answers.
 
+`boschloo` and `boschloo_interval` are one procedure: the interval holds 0 exactly where the test does not reject.
+
 Everywhere `x` counts the children with the event, `n` the children in the arm, 0 is the control arm and
 1 the active one, and a difference is `p1 - p0`. Counts may be scalars or arrays that broadcast against each
 other: many trials are one call. An arm without children (`n = 0`) has no proportion: its intervals and
@@ -12,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
+from scipy.optimize import elementwise
 
 from helpers.estimators.arguments import Shaped, check_level
 
@@ -62,6 +65,63 @@ def boschloo(x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike) -> Shap
     0.038
     """
     return _look_up(x0, n0, x1, n1, "boschloo")
+
+
+def boschloo_interval(
+    x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike, level: float = 0.95
+) -> tuple[Shaped, Shaped]:
+    """Exact interval for p1 - p0 that inverts `boschloo`: it holds 0 exactly where that p is above 1 - level.
+
+    Parameters
+    ----------
+    x0, n0, x1, n1 : int or array_like of int
+        Events and children of the control and the active arm; any shapes that broadcast.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    lower, upper : float or numpy.ndarray
+        Proportions of the broadcast shape; NaN where an arm is empty.
+
+    Raises
+    ------
+    ValueError
+        Counts that can't be, or a level outside 0 to 1.
+
+    Notes
+    -----
+    The lower limit is the smallest difference that the one-sided test for more events in the active arm leaves
+    standing at (1 - level) / 2, the upper limit the largest for the other side. The tables are ordered as in
+    `boschloo`, and **the same at every difference**: by Fisher's one-sided p at equality, ties at p = 1 broken by
+    mid-p. At each difference the probability of the tables at least as extreme is maximised over the control arm's
+    probability, on the grid of `boschloo` with the same refinement. As every such region grows with more events in
+    the active arm and with fewer in the control arm, that maximum never falls with the difference: there is one
+    crossing, and the coverage is at least `level` whatever the two probabilities are.
+
+    R's `exact2x2::uncondExact2x2(method = "FisherAdj")` orders by Fisher's mid-p throughout and is another test.
+    `miettinen_nurminen` is the approximate interval beside this one.
+
+    References
+    ----------
+    Boschloo (1970), Statistica Neerlandica 24:1-9 (the order); Chan & Zhang (1999), Biometrics 55:1202-1209
+    (inverting two one-sided exact tests of a difference).
+
+    Examples
+    --------
+    >>> [round(bound, 3) for bound in boschloo_interval(6, 18, 12, 18)], round(boschloo(6, 18, 12, 18), 3)
+    ([-0.019, 0.6], 0.065)
+    """
+    x0, n0, x1, n1 = _two_arms(x0, n0, x1, n1, level)
+    lower, upper = np.full(x0.shape, np.nan), np.full(x0.shape, np.nan)
+    for size0, size1 in np.unique(np.stack([n0.ravel(), n1.ravel()]), axis=1).T:
+        if min(size0, size1) == 0:
+            continue
+        here = (n0 == size0) & (n1 == size1)
+        cells, back = np.unique(x0[here] * (size1 + 1) + x1[here], return_inverse=True)
+        low, high = _inverted(int(size0), int(size1), tuple(cells.tolist()), (1 - level) / 2)
+        lower[here], upper[here] = low[back], high[back]
+    return _shaped((n0 == 0) | (n1 == 0), lower, upper)
 
 
 def fisher(x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike) -> Shaped:
@@ -204,8 +264,7 @@ def _p_values(n0: int, n1: int, method: str, cells: NDArray) -> NDArray:
     if method == "fisher":
         return _fisher_table(n0, n1).ravel()[cells]
     if method == "boschloo":
-        one_sided = [_supremum(statistic, 1e-11, n0, n1, cells) for statistic in _fisher_one_sided(n0, n1)]
-        return np.minimum(1.0, 2 * np.minimum(*one_sided))
+        return np.minimum(1.0, 2 * np.minimum(*_boschloo_one_sided(n0, n1, cells)))
     pooled = (x0 + x1) / (n0 + n1)
     variance = pooled * (1 - pooled) * (1 / n0 + 1 / n1)
     z = np.divide(x1 / n1 - x0 / n0, np.sqrt(variance), out=np.zeros_like(variance), where=variance > 0)
@@ -222,10 +281,18 @@ def _fisher_table(n0: int, n1: int) -> NDArray:
     return values
 
 
-def _fisher_one_sided(n0: int, n1: int) -> tuple[NDArray, NDArray]:
-    """Fisher's one-sided p of every table [x0, x1]: for more events in the active arm, and for fewer.
+def _boschloo_one_sided(n0: int, n1: int, cells: NDArray) -> tuple[NDArray, NDArray]:
+    """One-sided p at equality of the tables numbered `cells`: for more events in the active arm, and for fewer."""
+    greater, less = (
+        _supremum(statistic, 1e-11, n0, n1, cells) for statistic in _fisher_one_sided(n0, n1)[:2]
+    )
+    return greater, less
 
-    Each is a sum along tables of the same number of events, from the most extreme one on. Every term of a table
+
+def _fisher_one_sided(n0: int, n1: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Fisher's one-sided p of every table [x0, x1], for more events in the active arm and for fewer, and its chance.
+
+    Each p is a sum along tables of the same number of events, from the most extreme one on. Every term of a table
     and of its mirror image (events for no events, one arm for the other) is the same to the last bit.
     """
     factorial = special.gammaln(np.arange(n0 + n1 + 1) + 1.0)
@@ -234,12 +301,58 @@ def _fisher_one_sided(n0: int, n1: int) -> tuple[NDArray, NDArray]:
         return factorial[n] - (factorial[x] + factorial[n - x])
 
     x0, x1 = np.arange(n0 + 1)[:, None], np.arange(n1 + 1)[None, :]
-    greater = np.exp((ways(n0, x0) + ways(n1, x1)) - ways(n0 + n1, x0 + x1))
-    less = greater.copy()
+    chance = np.exp((ways(n0, x0) + ways(n1, x1)) - ways(n0 + n1, x0 + x1))
+    greater, less = chance.copy(), chance.copy()
     for k in range(n1):
         greater[1:, n1 - 1 - k] += greater[:-1, n1 - k]
         less[:-1, k + 1] += less[1:, k]
-    return greater, less
+    return greater, less, chance
+
+
+@lru_cache(maxsize=64)
+def _orders(n0: int, n1: int) -> tuple[NDArray, NDArray]:
+    """Ranks of every table [x0, x1] in the two orders of `boschloo_interval`, 0 the most extreme."""
+    greater, less, chance = _fisher_one_sided(n0, n1)
+    return _ranks(greater, less, chance), _ranks(less.T, greater.T, chance.T).T
+
+
+def _ranks(towards: NDArray, away: NDArray, chance: NDArray) -> NDArray:
+    """Ranks by Fisher's p `towards`, P(as many events in the second arm, or more); `away` is P(as many, or fewer).
+
+    Equal p share a rank, to 1e-11 of p or of 1 - p, whichever is smaller: 1 - p is the other tail without the table.
+    The tables with p = 1, all those with no event in the second arm or only events in the first, are a tie that says
+    nothing. Each stands by its mid-p instead, 1 - chance / 2, but never before a table that is more extreme in both
+    arms: with fewer events in the first or more in the second. Without that the region of a table would not grow
+    with the difference; behind all others, 0/18 v 0/18 would leave every difference from -0.98 to 0.98.
+    """
+    rest = np.zeros_like(towards)
+    rest[:-1, 1:] = away[1:, :-1]
+    tie = np.zeros(towards.shape, bool)
+    tie[-1, :] = tie[:, 0] = True
+    with np.errstate(divide="ignore", invalid="ignore"):
+        odds, middle = np.log(towards) - np.log(rest), np.log1p(-chance / 2) - np.log(chance / 2)
+        known = np.sort(odds[~tie])
+        steps = np.append(known[:1], known[1:][np.diff(known) > 1e-11])
+
+    def place(of: NDArray) -> NDArray:
+        return 2 * np.searchsorted(steps, of + 1e-11, side="right") - 2
+
+    # Even places are those of p, a tie stands at the odd one behind.
+    places = place(odds)
+    places[tie] = place(middle[tie]) + 1
+    for row in range(len(places)):
+        if row + 1 < len(places):
+            places[row, 0] = max(
+                places[row, 0], places[row, 1:2].max(initial=-1) | 1, places[max(row - 1, 0), 0]
+            )
+    for column in range(places.shape[1] - 1, -1, -1):
+        behind = places[-2:-1, column].max(initial=-1) | 1
+        places[-1, column] = max(places[-1, column], behind, places[-1, min(column + 1, places.shape[1] - 1)])
+    order = np.lexsort((np.where(tie, middle, 0.0).ravel(), places.ravel()))
+    at, within = places.ravel()[order], np.where(tie, middle, 0.0).ravel()[order]
+    out = np.empty(len(order), np.int64)
+    out[order] = np.append(0, np.cumsum((np.diff(at) > 0) | (np.diff(within) > 1e-11)))
+    return out.reshape(places.shape)
 
 
 def _supremum(statistic: NDArray, tolerance: float, n0: int, n1: int, cells: NDArray) -> NDArray:
@@ -263,11 +376,8 @@ def _supremum(statistic: NDArray, tolerance: float, n0: int, n1: int, cells: NDA
 
 
 def _supremum_of_few(statistic: NDArray, tolerance: float, n0: int, n1: int, cells: NDArray) -> NDArray:
-    """`_supremum` for large arms and few cells: one region of tables at a time, on all grid points together.
-
-    The grid is even in arcsin(sqrt(p)), where a binomial share has one spread at every p: ten points to it.
-    """
-    p = np.sin(np.linspace(0.0, np.pi / 2, int(32 * np.sqrt(n0 + n1)) + 1)) ** 2
+    """`_supremum` for large arms and few cells: one region of tables at a time, on all grid points together."""
+    p = _nuisance_grid(n0, n1)
     control, active = (stats.binom.pmf(np.arange(n + 1)[:, None], n, p) for n in (n0, n1))
     curve = np.empty((len(cells), len(p)))
     for k, value in enumerate(statistic.ravel()[cells]):
@@ -276,8 +386,95 @@ def _supremum_of_few(statistic: NDArray, tolerance: float, n0: int, n1: int, cel
     return np.minimum(1.0, _refined_maximum(curve))
 
 
-def _refined_maximum(curve: NDArray) -> NDArray:
-    """Maximum over a smooth curve known on the grid: the four highest grid peaks, each interpolated."""
+@lru_cache(maxsize=256)
+def _inverted(n0: int, n1: int, cells: tuple[int, ...], tail: float) -> tuple[NDArray, NDArray]:
+    """Lower and upper limits of p1 - p0 of the tables numbered `cells`, each side at `tail`."""
+    x0, x1 = np.divmod(np.array(cells), n1 + 1)
+    (more, fewer), (greater, less) = _orders(n0, n1), _boschloo_one_sided(n0, n1, np.array(cells))
+    # What speaks for fewer events in the active arm speaks for more in the control arm.
+    return _limits(more, x0, x1, greater <= tail, tail), -_limits(fewer.T, x1, x0, less <= tail, tail)
+
+
+def _limits(order: NDArray, x0: NDArray, x1: NDArray, above: NDArray, tail: float) -> NDArray:
+    """Smallest difference that the test with these ranks leaves standing at `tail`; -1 where it leaves all.
+
+    `above`: whether the test itself, at equality, says that it lies above 0.
+    """
+    n0, n1 = order.shape[0] - 1, order.shape[1] - 1
+    # In each row of tables the region begins at one x1 and holds all above it.
+    begins = (order > order[x0, x1][:, None, None]).sum(axis=2)
+    found = np.full(len(x0), -1.0)
+    grid = _nuisance_grid(n0, n1)
+    coarse = grid[:: 8 if grid is _GRID else 2]
+
+    def solved(rows: NDArray, low: NDArray, high: NDArray, grid: NDArray, rounds: int = 40) -> NDArray:
+        def excess(difference: NDArray, row: NDArray) -> NDArray:
+            return _most_probable(begins[row], n1, difference, grid, rounds) - tail
+
+        tolerances = {"xatol": 1e-9, "xrtol": 0, "fatol": 0, "frtol": 0}
+        return elementwise.find_root(excess, (low, high), args=(rows,), tolerances=tolerances).x
+
+    step = max(1, 2_000_000 // ((n1 + 2) * len(grid)))
+    wanted = np.flatnonzero((begins > 0).any(axis=1))
+    for rows in np.split(wanted, np.arange(step, len(wanted), step)):
+        low, high = np.where(above[rows], 0.0, -1.0), np.where(above[rows], 1.0, 0.0)
+        near = solved(rows, low, high, coarse, 14)
+        # The coarse grid nearly always gives it to 1e-8: one step with its slope on the whole grid does the rest.
+        beside = np.where(near < (low + high) / 2, near + 1e-5, near - 1e-5)
+        excess, *pair = (
+            _most_probable(begins[rows], n1, difference, used) - tail
+            for difference, used in ((near, grid), (near, coarse), (beside, coarse))
+        )
+        slope = (pair[1] - pair[0]) / (beside - near)
+        step_to = np.divide(excess, slope, out=np.full_like(near, np.inf), where=slope > 0)
+        root = near - step_to
+        far = ~(np.abs(step_to) < 1e-6)
+        if far.any():
+            root[far] = solved(rows[far], low[far], high[far], grid)
+        found[rows] = root
+    # The last bit of a limit may not say of 0 what the test does not.
+    found = np.where(np.isnan(found), 0.0, found)
+    return np.where(above, np.maximum(found, np.finfo(float).tiny), np.minimum(found, 0.0))
+
+
+def _most_probable(begins: NDArray, n1: int, difference: NDArray, grid: NDArray, rounds: int = 40) -> NDArray:
+    """sup over the control arm's probability of P(x1 >= begins[x0]) at p1 = p0 + difference, of a batch.
+
+    begins (batch, n0 + 1), difference (batch,).
+    """
+    n0 = begins.shape[1] - 1
+    low, high = np.maximum(0.0, -difference), np.minimum(1.0, 1.0 - difference)
+    p0 = np.clip(low[:, None] + grid * (high - low)[:, None], 0.0, 1.0)
+    p1 = np.clip(p0 + difference[:, None], 0.0, 1.0)
+    tails = np.zeros((len(begins), n1 + 2, len(grid)))
+    tails[:, :-1] = np.cumsum(_binomial(n1, p1)[:, ::-1], axis=1)[:, ::-1]
+    chosen = np.take_along_axis(tails, begins[:, :, None], axis=1)
+    return _refined_maximum((_binomial(n0, p0) * chosen).sum(axis=1), rounds)
+
+
+def _binomial(n: int, p: NDArray) -> NDArray:
+    """Binomial probabilities of 0 to n events: p (batch, grid) -> (batch, n + 1, grid)."""
+    x = np.arange(n + 1.0)
+    ways = special.gammaln(n + 1.0) - (special.gammaln(x + 1) + special.gammaln(n - x + 1))
+    tiny = np.finfo(float).tiny
+    yes, no = np.log(np.maximum(p, tiny))[:, None, :], np.log(np.maximum(1 - p, tiny))[:, None, :]
+    x = x[:, None]
+    return np.exp(ways[:, None] + x * yes + (n - x) * no)
+
+
+def _nuisance_grid(n0: int, n1: int) -> NDArray:
+    """Grid over the nuisance probability: `_GRID`, for large arms even in arcsin(sqrt(p)), where a binomial share has
+    one spread at every p: ten points to it."""
+    if (n0 + 1) * (n1 + 1) <= _KEPT_CELLS:
+        return _GRID
+    return np.sin(np.linspace(0.0, np.pi / 2, int(32 * np.sqrt(n0 + n1)) + 1)) ** 2
+
+
+def _refined_maximum(curve: NDArray, rounds: int = 40) -> NDArray:
+    """Maximum over a smooth curve known on the grid: the four highest grid peaks, each interpolated.
+
+    A round takes four tenths off the stretch in which a peak lies.
+    """
     padded = np.pad(curve, ((0, 0), (1, 1)), constant_values=-np.inf)
     is_peak = (curve >= padded[:, :-2]) & (curve >= padded[:, 2:])
     peaks = np.argpartition(np.where(is_peak, curve, -np.inf), -4, axis=1)[:, -4:]
@@ -295,7 +492,7 @@ def _refined_maximum(curve: NDArray) -> NDArray:
     low = np.clip(peaks - centre - 1.0, -half, half)
     high = np.clip(peaks - centre + 1.0, -half, half)
     golden = (np.sqrt(5) - 1) / 2
-    for _ in range(40):
+    for _ in range(rounds):
         left, right = high - golden * (high - low), low + golden * (high - low)
         rising = height(left) < height(right)
         low, high = np.where(rising, left, low), np.where(rising, high, right)
@@ -581,8 +778,39 @@ def agreement(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Agreement:
     return replace(found, kappa=kappa, kappa_lower=lower, kappa_upper=upper, se=se, message=message)
 
 
-def _score(x0: NDArray, n0: NDArray, x1: NDArray, n1: NDArray, difference: NDArray) -> NDArray:
-    """Score statistic of H: p1 - p0 = difference, with Miettinen and Nurminen's N / (N - 1)."""
+def score_variance(x0: NDArray, n0: NDArray, x1: NDArray, n1: NDArray, difference: NDArray) -> NDArray:
+    """Variance of the observed difference where p1 - p0 is `difference`, as Miettinen and Nurminen take it.
+
+    Parameters
+    ----------
+    x0, n0, x1, n1 : numpy.ndarray of int
+        Events and children, no arm empty; one shape.
+    difference : numpy.ndarray of float
+        p1 - p0 that is asked about, the same shape.
+
+    Returns
+    -------
+    numpy.ndarray of float
+        The same shape.
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not broadcast.
+
+    Notes
+    -----
+    Both probabilities at their maximum likelihood under that difference, with the factor N / (N - 1).
+
+    References
+    ----------
+    Miettinen & Nurminen (1985), Stat Med 4:213-226; cubic as in Farrington & Manning (1990), Stat Med 9:1447-1454.
+
+    Examples
+    --------
+    >>> score_variance(*(np.array([v]) for v in (6, 20, 6, 20, 0.0))).round(4).tolist()
+    [0.0215]
+    """
     total, events = n0 + n1, x0 + x1
     # L3 p0^3 + L2 p0^2 + L1 p0 + L0 = 0 in the control arm's probability.
     l2 = (n1 + 2 * n0) * difference - total - events
@@ -597,7 +825,12 @@ def _score(x0: NDArray, n0: NDArray, x1: NDArray, n1: NDArray, difference: NDArr
         2 * p * np.cos(angle) - l2 / (3 * total), np.maximum(0, -difference), np.minimum(1, 1 - difference)
     )
     p1 = np.clip(p0 + difference, 0, 1)
-    variance = (p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0) * total / (total - 1)
+    return (p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0) * total / (total - 1)
+
+
+def _score(x0: NDArray, n0: NDArray, x1: NDArray, n1: NDArray, difference: NDArray) -> NDArray:
+    """Score statistic of H: p1 - p0 = difference, with Miettinen and Nurminen's N / (N - 1)."""
+    variance = score_variance(x0, n0, x1, n1, difference)
     distance = x1 / n1 - x0 / n0 - difference
     # Without variance the difference is either exactly what was seen, or impossible.
     certain = np.where(np.abs(distance) < 1e-14, 0.0, np.copysign(np.inf, distance))

@@ -265,7 +265,8 @@ def logrank(time: ArrayLike, event: ArrayLike, arm: ArrayLike) -> LogRank:
     Returns
     -------
     LogRank
-        NaN with words where an arm is empty, nobody has an event, or the arms are never at risk together.
+        NaN with words where an arm is empty, nobody has an event, or no event is seen while both arms are at risk and
+        children are left over: the variance is zero.
 
     Raises
     ------
@@ -297,12 +298,11 @@ def logrank(time: ArrayLike, event: ArrayLike, arm: ArrayLike) -> LogRank:
     under_null = [float((total_event * n / total_risk).sum()) for n in n_risk]
     expected = (under_null[0], under_null[1])
     observed = (float(n_event[0].sum()), float(n_event[1].sum()))
-    if not np.isfinite(test.p_value):
-        return LogRank(
-            observed=observed,
-            expected=expected,
-            message=arguments.join(message, "never two arms at risk together"),
-        )
+    # lifelines tells a variance of zero from one of a last bit only by chance
+    both = (n_risk[0] > 0) & (n_risk[1] > 0) & (total_event > 0) & (total_event < total_risk)
+    if not both.any():
+        why = "at no event are both arms at risk, with children left over"
+        return LogRank(observed=observed, expected=expected, message=arguments.join(message, why))
     return LogRank(float(test.test_statistic), float(test.p_value), observed, expected, message)
 
 

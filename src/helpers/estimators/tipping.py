@@ -132,7 +132,7 @@ def arms(response: ArrayLike, arm: ArrayLike) -> tuple[Arm, Arm]:
     >>> arms([1, 0, float("nan"), 1], [0, 0, 1, 1])
     (Arm(x=1, n=2, undetermined=0), Arm(x=1, n=2, undetermined=1))
     """
-    response, arm = np.asarray(response, float), arguments.binary("arm", arm)
+    response, arm = np.asarray(response, float), arguments.arms(arm)
     if response.ndim != 1 or response.shape != arm.shape:
         raise ValueError(f"response and arm must be of one length, got {response.shape} and {arm.shape}")
     if not np.isin(response[~np.isnan(response)], (0, 1)).all():
@@ -175,8 +175,8 @@ def tipping_point(
 
     Notes
     -----
-    The interval is Miettinen and Nurminen's, the picture that of Yan, Lee & Li (2009), J Biopharm Stat
-    19:1085-1098.
+    The interval is the exact one that inverts Boschloo's test, for the other tests Miettinen and Nurminen's
+    approximate one; the picture is that of Yan, Lee & Li (2009), J Biopharm Stat 19:1085-1098.
 
     Examples
     --------
@@ -203,7 +203,8 @@ def tipping_point(
     )
     x0, x1 = control.x + r0, active.x + r1
     p = TESTS[method](x0, control.n, x1, active.n)
-    lower, upper = proportions.miettinen_nurminen(x0, control.n, x1, active.n, level)
+    interval = proportions.boschloo_interval if method == "boschloo" else proportions.miettinen_nurminen
+    lower, upper = interval(x0, control.n, x1, active.n, level)
     difference = x1 / active.n - x0 / control.n
     n0, n1 = np.full_like(r0, control.n), np.full_like(r0, active.n)
     fields = (r0, r1, x0, x1, n0, n1, difference, lower, upper, p)
@@ -226,7 +227,7 @@ def impute_binary(
     assumption: Assumption = imputation.MAR,
     level: float = 0.95,
 ) -> imputation.Pooled:
-    """Difference of proportions by multiple imputation of the undetermined children, pooled by Rubin's rules.
+    """Difference of proportions by multiple imputation of the undetermined children, pooled for small arms.
 
     Parameters
     ----------
@@ -256,8 +257,8 @@ def impute_binary(
     -----
     Each imputation draws each arm's probability from its posterior given the determined children (Jeffreys'
     prior, Beta(1/2, 1/2)), then the undetermined ones from it: Rubin (1987), Multiple Imputation for
-    Nonresponse in Surveys, section 4.2. The variance within is the unpooled one of a difference, and the
-    degrees of freedom without missing data are taken as infinite. It uses nothing but the arm; where repeated
+    Nonresponse in Surveys, section 4.2. They are pooled by `imputation.rubin_proportions`, on a scale that keeps its
+    coverage in small arms and has an interval without events. It uses nothing but the arm; where repeated
     measures stand behind the answer, `imputation.impute` and deriving the answer from it use more.
 
     Examples
@@ -277,8 +278,7 @@ def impute_binary(
         (arm.x + rng.binomial(arm.undetermined, _moved(p, delta))) / arm.n
         for arm, p, delta in zip((control, active), source, assumption.shift, strict=True)
     )
-    spread = full0 * (1 - full0) / control.n + full1 * (1 - full1) / active.n
-    return imputation.rubin(full1 - full0, spread, level=level)
+    return imputation.rubin_proportions(full0, control.n, full1, active.n, level)
 
 
 def _moved(p: NDArray, delta: float) -> NDArray:

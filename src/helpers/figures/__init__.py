@@ -14,6 +14,9 @@ from helpers.figures.flow import attrition, recruitment, swimmer, tiles
 from helpers.figures.forests import forest
 from helpers.figures.house_style import ARM_STYLE, ARMS, style
 from helpers.figures.model_checks import beside_published, selection_and_noise
+from helpers.figures.operating import power, tornado, trade_off
+from helpers.figures.safety import event_lanes, events_by_arm, worst_values
+from helpers.figures.surfaces import surface, trade_offs
 from helpers.figures.survival_curves import cumulative_remission
 
 __all__ = [
@@ -26,13 +29,21 @@ __all__ = [
     "consort",
     "cumulative_remission",
     "distribution",
+    "event_lanes",
+    "events_by_arm",
     "forest",
+    "power",
     "recruitment",
     "selection_and_noise",
     "small_multiples",
     "stacked_shares",
     "style",
+    "surface",
     "swimmer",
     "tiles",
     "tipping",
+    "tornado",
+    "trade_off",
+    "trade_offs",
+    "worst_values",
 ]

@@ -26,6 +26,7 @@ from helpers.figures.house_style import (
     nothing_figure,
     wrap,
 )
+from helpers.study.shown import drawn, rounded
 
 
 @drawing
@@ -50,7 +51,7 @@ def tipping(difference, decided, *, arms, contains_zero=None):
             if contains_zero is not None and decided[a, b] == contains_zero[a, b]:
                 ax.plot(b + 0.3, a + 0.3, "x", color=INK, markersize=4)
             if max(rows, columns) <= 16:
-                text = f"{difference[a, b]:.0f}".replace("-", "\u2212")
+                text = drawn(rounded(difference[a, b]))
                 ax.text(b, a, text, ha="center", va="center", size=SMALL)
     ax.add_patch(Rectangle((-0.44, -0.44), 0.88, 0.88, fill=False, edgecolor=VERMILLION, linewidth=2))
     ax.set(
@@ -99,7 +100,7 @@ def agreement(frame, *, label):
                 box = {"facecolor": "white" if hatch else color, "edgecolor": "none", "pad": 1}
                 dark = "white" if color == BLUE else INK
                 ax.text(
-                    start + n / 2, k, f"{n:.0f}", ha="center", va="center", size=SMALL, color=dark, bbox=box
+                    start + n / 2, k, rounded(n), ha="center", va="center", size=SMALL, color=dark, bbox=box
                 )
             start += n
         words = f"/// {row['first_name']} alone     \\\\\\ {row['second_name']} alone     {row['text']}"

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.patches import FancyBboxPatch
 
 from helpers.figures.house_style import ARMS, INK, PALE, WIDTH, Figure, drawing, nothing_figure, wrap
+from helpers.study.shown import grouped
 
 STAGES = (("screened", ("screen_failure", "pending")), ("eligible", ("not_needed",)), ("randomised", ()))
 ARM_ROWS = ("allocated", "treated", "discontinued", "analysed")
@@ -59,8 +60,8 @@ class _Box:
     def __init__(self, box, width):
         label, n, reasons = box
         self.width = width
-        self.head = wrap(f"{label} (n = {n:,})", width - 0.25, 9.5, bold=True)
-        lines = [line if isinstance(line, str) else f"{line[0]}: {line[1]:,}" for line in reasons]
+        self.head = wrap(f"{label} (n = {grouped(n)})", width - 0.25, 9.5, bold=True)
+        lines = [line if isinstance(line, str) else f"{line[0]}: {grouped(line[1])}" for line in reasons]
         self.body = "\n".join(wrap(f"• {line}", width - 0.25, 9, indent="   ") for line in lines)
         self.lines = [(t, True) for t in self.head.split("\n")] + [
             (t, False) for t in self.body.split("\n") if t

@@ -27,10 +27,12 @@ from helpers.figures.house_style import (  # fmt: skip
     short_names,
     spread,
     text_width,
+    tick_text,
     value_axis,
     with_unit,
     wrap,
 )
+from helpers.study.shown import plain, rounded
 
 
 def visit_place(months):
@@ -123,24 +125,21 @@ def by_arm_over_time(
     log=False,
     ratio=False,
     thresholds=(),
-    visit_col="AVISIT",
-    time_col="month",
 ):
     """The course of one measure: above each child by arm, below both group estimates and the n of each
     visit.
 
-    lines: frame child, arm, month (`time_col`: target time of the visit, months from the planned last
+    lines: frame child, arm, month (target time of the visit, months from the planned last
     infusion), value (in `unit`; NaN or no row = no value); None leaves the upper panels out. summary: frame
-    arm, month, visit (or `visit_col`: printed under the axis), estimate, lower, upper (95 %), n.
+    arm, month, visit (printed under the axis), estimate, lower, upper (95 %), n.
     thresholds: (value, label), drawn where they are in view. `log`: log axis with plain numbers; `ratio`:
     log axis with 1/2, 1, 2. Time has square-root spacing. A line breaks at a missed visit (hollow mark
     below); a cross is a child's last value where later visits exist.
     """
     only_groups = lines is None
-    lines = frame_of(lines, ["child", "arm", time_col, "value"]).rename(columns={time_col: "month"})
-    summary = frame_of(summary, ["arm", time_col, "estimate", "lower", "upper", "n"])
-    summary = summary.rename(columns={time_col: "month"}).sort_values("month", kind="stable")
-    named = next((c for c in (visit_col, "visit") if c in summary), None)
+    lines = frame_of(lines, ["child", "arm", "month", "value"])
+    summary = frame_of(summary, ["arm", "month", "estimate", "lower", "upper", "n"])
+    summary = summary.sort_values("month", kind="stable")
     lines, summary = lines.dropna(subset=["arm", "month"]), summary.dropna(subset=["arm", "month"])
     log = log or ratio
     kept = np.isfinite(lines["value"].astype(float)) & ((lines["value"] > 0) | (not log))
@@ -229,7 +228,7 @@ def by_arm_over_time(
                 months[:1]
             )
             ax.set_xlim(edges)
-            ax.set_xticks(visit_place(ticks), [f"{t:g}" for t in ticks])
+            ax.set_xticks(visit_place(ticks), [plain(t) for t in ticks])
             ax.set_xticks(place, minor=True)
             ax.set_xlabel("months since the planned last infusion")
             _thresholds(ax, thresholds, named=ax is panels[-1])
@@ -246,8 +245,8 @@ def by_arm_over_time(
         value_axis(below.yaxis, *span(summary[["estimate", "lower", "upper"]]), log=log, ratio=ratio)
         below.set(xlim=edges, ylabel=name)
         _thresholds(below, thresholds, named=True)
-    labels = dict(zip(summary["month"], summary[named], strict=True)) if named else {}
-    _visit_names(below, place, [str(labels.get(m, f"{m:g}")) for m in months])
+    labels = dict(zip(summary["month"], summary["visit"], strict=True)) if "visit" in summary else {}
+    _visit_names(below, place, [str(labels.get(m, plain(m))) for m in months])
     hidden = int((seen & ~kept).sum())
     below.set_xlabel(
         "visit, placed by months since the planned last infusion (square-root spacing)", labelpad=17
@@ -255,7 +254,7 @@ def by_arm_over_time(
     if hidden:
         note = f"{hidden} values at or below zero can't be drawn on a log axis"
         below.annotate(note, (0, 0), (0, -84), xycoords="axes fraction", textcoords="offset points", va="top")
-    count = {(r.arm, r.month): f"{r.n:.0f}" for r in summary.itertuples() if pd.notna(r.n)}
+    count = {(r.arm, r.month): rounded(r.n) for r in summary.itertuples() if pd.notna(r.n)}
     rows = [(f"n {arm}", [count.get((arm, m), "–") for m in months], False) for arm in ARMS]
     rows_under(below, place, rows, start=52)
 
@@ -311,7 +310,7 @@ def small_multiples(lines, *, order, label, unit, log=False, threshold=None):
     )
     ticks = axes[0].get_yticks()
     kept = ticks[:: max(1, -(-len(ticks) // 4))]
-    axes[0].set_yticks(kept, [f"{t:,.10g}".replace("-", "\u2212") for t in kept])
+    axes[0].set_yticks(kept, [tick_text(t) for t in kept])
     # A layout engine takes more than a second for 40 panels.
     name = wrap(with_unit(label, unit), max(1.1 * rows, 1.6), 9.8)
     left = (
@@ -347,7 +346,9 @@ def small_multiples(lines, *, order, label, unit, log=False, threshold=None):
     handles = [arm_handle(arm, linewidth=1.6, markersize=4) for arm in ARMS if (lines["arm"] == arm).any()]
     if threshold is not None:
         handles.append(
-            Line2D([], [], color=INK, linewidth=0.8, linestyle=(0, (1, 1.5)), label=f"{threshold:g} {unit}")
+            Line2D(
+                [], [], color=INK, linewidth=0.8, linestyle=(0, (1, 1.5)), label=f"{plain(threshold)} {unit}"
+            )
         )
     fig.legend(handles=handles, loc="upper center", ncols=3, handlelength=2.6, bbox_to_anchor=(0.5, 1))
     fig.supxlabel("months since the planned last infusion", size=9.8, y=0.06 / tall, va="bottom")

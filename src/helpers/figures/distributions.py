@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import StrMethodFormatter
 
 from helpers.figures.house_style import (  # fmt: skip
     ARM_STYLE,
@@ -28,20 +27,22 @@ from helpers.figures.house_style import (  # fmt: skip
     spread,
     text_width,
     value_axis,
+    whole_numbers,
     with_unit,
     wrap,
 )
+from helpers.study.shown import grouped, rounded
 
 
 @drawing
-def distribution(values, *, by=None, log=False, published=(), label, unit):
+def distribution(values, *, by=None, log=False, published=(), label, unit, whose="simulated children"):
     """A simulated distribution above the published numbers that it should resemble, on one axis.
 
     values: numbers, one a child, in `unit`; by: their group (same length), or None. Without groups a
     histogram (children), with groups one cumulative curve each (% of the group). `published`: dicts {label,
     value, low, high, source_id} in `unit`; value is the mark (median, mean), low and high its range
     (quartiles, +-SD), each of the three may be missing. On a log axis numbers of zero or below are left
-    out, and counted in the label.
+    out, and counted in the label. `whose` names the axis of shares.
     """
     groups = np.full(np.size(values), "", object) if by is None else np.asarray(by, object)
     data = pd.DataFrame(
@@ -78,8 +79,8 @@ def distribution(values, *, by=None, log=False, published=(), label, unit):
             ax=top,
         )
         top.set_ylabel("simulated children")
-        top.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        handles = [Patch(facecolor=SKY, label=f"simulated (n = {len(data):,})")]
+        top.yaxis.set_major_formatter(whole_numbers())
+        handles = [Patch(facecolor=SKY, label=f"simulated (n = {grouped(len(data))})")]
     else:
         handles = []
         kinds = sorted(data["by"].unique(), key=str)
@@ -93,8 +94,8 @@ def distribution(values, *, by=None, log=False, published=(), label, unit):
             look = {n: v for n, v in ARM_STYLE[kind].items() if n != "marker"} if kind in ARM_STYLE else look
             part = data.loc[data["by"] == kind, "value"]
             sns.ecdfplot(x=part, stat="percent", log_scale=log, linewidth=2, ax=top, **look)
-            handles.append(Line2D([], [], linewidth=2, label=f"{kind} (n = {len(part):,})", **look))
-        top.set(ylabel="simulated children (%)", ylim=(-2, 102))
+            handles.append(Line2D([], [], linewidth=2, label=f"{kind} (n = {grouped(len(part))})", **look))
+        top.set(ylabel=f"{whose} (%)", ylim=(-2, 102))
     if names:
         y = np.cumsum(tall) - np.array(tall) / 2
         low, high = numbers["low"].fillna(numbers["value"]), numbers["high"].fillna(numbers["value"])
@@ -122,7 +123,7 @@ def distribution(values, *, by=None, log=False, published=(), label, unit):
     every = np.concatenate([data["value"], numbers.to_numpy().ravel()]).astype(float)
     every = every[np.isfinite(every)]
     value_axis(last.xaxis, every.min(), every.max(), log=log)
-    extra = f"; {left_out:,} at or below zero not drawn" if left_out else ""
+    extra = f"; {grouped(left_out)} at or below zero not drawn" if left_out else ""
     top.set_xlabel("")
     last.set_xlabel(with_unit(label, unit) + extra)
     legend_above(fig, handles, min(3, len(handles)))
@@ -145,7 +146,7 @@ def stacked_shares(frame):
     if not counts["n"].sum():
         return nothing_figure("no child in any group")
     table = table.reindex(index=groups, columns=kinds).fillna(0)
-    names = [wrap(f"{g} (n = {table.loc[g].sum():,.0f})", 1.9) for g in groups]
+    names = [wrap(f"{g} (n = {grouped(table.loc[g].sum())})", 1.9) for g in groups]
     room = WIDTH - 0.5 - max(text_width(line) for n in names for line in n.split("\n"))
     columns = max(1, min(4, int(WIDTH / (max(text_width(str(k)) for k in kinds) + 0.7))))
     fig = Figure(
@@ -167,7 +168,7 @@ def stacked_shares(frame):
             text = next(
                 (
                     t
-                    for t in (f"{n:,.0f} ({share:.0f} %)", f"{n:,.0f}")
+                    for t in (f"{grouped(n)} ({rounded(share)} %)", grouped(n))
                     if text_width(t, SMALL) + 0.1 < share / 100 * room
                 ),
                 None,
@@ -186,7 +187,7 @@ def stacked_shares(frame):
                     bbox={"facecolor": behind, "edgecolor": "none", "pad": 1.2},
                 )
             elif n:
-                narrow.append((start + share / 2, f"{n:,.0f}"))
+                narrow.append((start + share / 2, grouped(n)))
             start += share
         if narrow:
             gap = 100 * (max(text_width(t, SMALL) for _, t in narrow) + 0.06) / room

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.collections import PatchCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
 from helpers.figures.house_style import (  # fmt: skip
     ARM_STYLE,
@@ -35,8 +35,10 @@ from helpers.figures.house_style import (  # fmt: skip
     short_names,
     spread,
     text_width,
+    whole_numbers,
     wrap,
 )
+from helpers.study.shown import grouped
 
 # state -> face, hatch, symbol
 TILE = {
@@ -265,7 +267,7 @@ def recruitment(frame):
     for column, end, place in zip(upwards, ends, spread(ends, 0.065 * max(top, 1)), strict=True):
         share = max(place, 0.03 * top) / ax.get_ylim()[1]
         ax.annotate(
-            f"{column}: {end:,.0f}",
+            f"{column}: {grouped(end)}",
             (1, share),
             (8, 0),
             xycoords="axes fraction",
@@ -277,7 +279,7 @@ def recruitment(frame):
     handles = [Line2D([], [], label=c, **look[c]) for c in columns]
     legend_above(fig, handles, 3)
     ax.yaxis.set_major_locator(MaxNLocator(7, integer=True))
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.yaxis.set_major_formatter(whole_numbers())
     ax.set(
         ylabel="children, cumulative",
         xlabel="months since the first screening" if number else "calendar month",
@@ -321,7 +323,7 @@ def attrition(frame):
     )
     most = max((failed + unknown).max(), 1)
     for place, a, b in zip(y, failed, unknown, strict=True):
-        text = f"{a:,.0f} + {b:,.0f}" if b else f"{a:,.0f}"
+        text = f"{grouped(a)} + {grouped(b)}" if b else grouped(a)
         alone.annotate(text, (a + b, place), (4, 0), textcoords="offset points", va="center", size=SMALL)
     alone.set_xlim(0, most + (text_width("0,000 + 0,000", SMALL) + 0.1) * most / 2.2)
     alone.set_yticks(y, names, size=SMALL, ha="left")
@@ -332,7 +334,7 @@ def attrition(frame):
     remaining = counts["remaining"]
     left.barh(y, remaining.fillna(0), height=0.19, color=SKY, edgecolor=INK, linewidth=0.5)
     for place, n in zip(y, remaining, strict=True):
-        text = "–" if np.isnan(n) else f"{n:,.0f}"
+        text = "–" if np.isnan(n) else grouped(n)
         left.annotate(
             text, (np.nan_to_num(n), place), (4, 0), textcoords="offset points", va="center", size=SMALL
         )
@@ -343,7 +345,7 @@ def attrition(frame):
     left.set_ylim(tall.sum(), 0)
     for ax in (alone, left):
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        ax.xaxis.set_major_formatter(whole_numbers())
     legend_above(
         fig,
         [

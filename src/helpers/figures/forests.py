@@ -18,8 +18,14 @@ from helpers.figures.house_style import (  # fmt: skip
     value_axis,
     wrap,
 )
+from helpers.study.shown import drawn, plain, rounded
 
 FOREST_COLUMNS = ("group", "label", "estimate", "lower", "upper", "text", "note")
+
+
+def _text(value: float) -> str:
+    """Two decimals; a limit without end is said so."""
+    return drawn(rounded(value, 2)) if np.isfinite(value) else "∞" if value > 0 else "\u2212∞"
 
 
 @drawing
@@ -39,14 +45,11 @@ def forest(frame, *, label, zero):
     ratio = zero == 1
     numbers = numbers.where(numbers > 0) if ratio else numbers
     known = np.isfinite(numbers["estimate"])
-    said = [
-        f"{e:.2f} ({lo:.2f} to {up:.2f})".replace("-", "\u2212").replace("inf", "∞")
-        for e, lo, up in numbers.to_numpy()
-    ]
+    said = [f"{_text(e)} ({_text(lo)} to {_text(up)})" for e, lo, up in numbers.to_numpy()]
     right = [str(t) if k else "" for t, k in zip(frame.get("text", pd.Series(said)), known, strict=True)]
     extra = [c for c in frame.columns if c not in FOREST_COLUMNS]
     cells = {
-        c: ["" if pd.isna(v) else f"{v:g}" if isinstance(v, float) else str(v) for v in frame[c]]
+        c: ["" if pd.isna(v) else plain(v) if isinstance(v, float) else str(v) for v in frame[c]]
         for c in extra
     }
     grouped = "group" in frame

@@ -1,7 +1,8 @@
 """What every figure shares: palette, settings, arms, text that fits, axes with readable numbers.
 
 Colours: Okabe & Ito, "Color Universal Design" (2008), in an order whose neighbours differ in luminance as
-well.
+well; orange and the blues darker than theirs: every line has 3:1 against white, and the arms differ in grey.
+Yellow is for areas.
 """
 
 from fractions import Fraction
@@ -14,16 +15,18 @@ from matplotlib import figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from helpers.study.shown import drawn, grouped, plain, rounded
 
 ARMS = ("Placebo", "hUC-MSC")
 ARM_STYLE = {
-    "Placebo": {"color": "#E69F00", "linestyle": (0, (4, 1.6)), "marker": "s"},
-    "hUC-MSC": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
+    "Placebo": {"color": "#CC8400", "linestyle": (0, (4, 1.6)), "marker": "s"},
+    "hUC-MSC": {"color": "#00629B", "linestyle": "-", "marker": "o"},
 }
-INK, MUTED, RULE, PALE = "#222222", "#5F5F5F", "#BDBDBD", "#EDEDED"
+INK, MUTED, RULE, PALE = "#222222", "#5F5F5F", "#929292", "#EDEDED"
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
+    "#000000", "#CC8400", "#3D9AD1", "#009E73", "#F0E442", "#00629B", "#D55E00", "#CC79A7",
 )  # fmt: skip
 # Neighbours differ in luminance; hatches tell apart what is alike in grey.
 CATEGORY_STYLE = (
@@ -205,25 +208,35 @@ def value_axis(axis, low, high, *, log=False, ratio=False, below=0.0):
         ticks = [2.0**k for k in range(first, last + 1) if k % step == 0]
         if high - low < 1.0:
             ticks = sorted(ticks + [t * 4 / 3 if t < 0.9 else t * 1.5 for t in ticks])
-        names = [f"{t:g}" if t >= 1 else str(Fraction(t).limit_denominator(96)) for t in ticks]
+        names = [plain(t) if t >= 1 else str(Fraction(t).limit_denominator(96)) for t in ticks]
     elif log:
         decades = range(int(np.floor(low)), int(np.ceil(high)) + 1)
         steps = (1, 2, 5) if high - low < 3 else (1, 3) if high - low < 4.5 else (1,)
         if high - low < 0.6:
             steps = (1, 1.5, 2, 3, 4, 5, 6, 8)
         ticks = [s * 10.0**d for d in decades for s in steps]
-        names = [f"{t:,.10g}" for t in ticks]
+        names = [tick_text(t) for t in ticks]
     else:
         ticks = list(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
-        ticks = [t + 0.0 for t in np.round(ticks, 10)]
-        digits = max(len(f"{t:.10g}".partition(".")[2]) for t in ticks)
-        names = [f"{t:,.{digits}f}".replace("-", "\u2212") for t in ticks]
+        ticks = [float(rounded(t, 10)) for t in ticks]
+        digits = max(len(plain(t, 10).partition(".")[2]) for t in ticks)
+        names = [drawn(grouped(t, digits)) for t in ticks]
     kept = [(t, n) for t, n in zip(ticks, names, strict=True) if back(low) <= t <= back(high)]
     axis.set_major_locator(FixedLocator([t for t, _ in kept]))
     axis.set_minor_locator(NullLocator())
     axis.set_ticklabels([n for _, n in kept])
     getattr(axis.axes, f"set_{axis.axis_name}lim")(back(bottom), back(high))
     return back(low)
+
+
+def tick_text(value: float) -> str:
+    """A tick's value with all its digits, up to ten, thousands apart: 0.5, 1,000."""
+    return drawn(grouped(value, len(plain(value, 10).partition(".")[2])))
+
+
+def whole_numbers() -> FuncFormatter:
+    """Ticks that count: no decimals, thousands apart."""
+    return FuncFormatter(lambda value, _: drawn(grouped(value)))
 
 
 def rows_under(ax, places, rows, *, start):

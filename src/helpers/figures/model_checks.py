@@ -18,6 +18,7 @@ from helpers.figures.house_style import (  # fmt: skip
     nothing_figure,
     wrap,
 )
+from helpers.study.shown import plain
 
 
 @drawing
@@ -96,7 +97,7 @@ def selection_and_noise(frame):
             thresholds = sorted(set(part["x"]))
             ax.axhline(0, color=INK, linewidth=0.8)
             ax.set_xscale("log")
-            ax.set_xticks(thresholds, [f"{t:g}" for t in thresholds])
+            ax.set_xticks(thresholds, [plain(t) for t in thresholds])
             ax.minorticks_off()
             ax.set(xlabel="entry UPCR at or above (mg/mg)", ylabel="change of UPCR at month 12 (%)")
         else:

@@ -25,19 +25,13 @@ from helpers.figures.house_style import (  # fmt: skip
     text_width,
     wrap,
 )
+from helpers.study.shown import plain, rounded
 
 
 def _risk_rows(table, times):
-    """Rows of the table under a curve. Counts at each time are added up; what is a sum already stays."""
+    """Rows of the table under a curve, as the frame says them."""
     rows = []
     whole = table.sort_values("time", kind="stable")
-    sums = all(
-        part[["events", "censored"]].diff().fillna(0).ge(0).all(axis=None)
-        and (part[["at_risk", "events", "censored"]].sum(axis=1) >= part["at_risk"].iloc[0]).all()
-        for _, part in whole.groupby("arm")
-    )
-    if not sums:
-        whole[["events", "censored"]] = whole.groupby("arm")[["events", "censored"]].cumsum()
     for column, head in (
         ("at_risk", "At risk"),
         ("events", "Remitted so far"),
@@ -47,7 +41,7 @@ def _risk_rows(table, times):
         for arm in ARMS:
             part = whole[whole["arm"] == arm].drop_duplicates("time", keep="last").set_index("time")[column]
             rows.append(
-                (arm, [f"{part[t]:.0f}" if t in part and pd.notna(part[t]) else "–" for t in times], False)
+                (arm, [rounded(part[t]) if t in part and pd.notna(part[t]) else "–" for t in times], False)
             )
     return rows
 
@@ -57,11 +51,11 @@ def cumulative_remission(curves, risk_table, *, grid, band=True, label, points=N
     """Cumulative remission by arm as steps, with the visit grid and the table at risk / remitted /
     censored.
 
-    curves: frame arm, time (months), estimate, lower, upper (shares 0 to 1), optionally n_censor (children
-    censored at that time; drawn as a tick on the curve). risk_table: frame arm, time, at_risk (just before
-    the time), events, censored: counts at each time or already added up; printed as sums so far. grid:
-    months of the visits. `band` draws lower to upper. points: a second, interval-censored estimate at some
-    times, drawn as marks with its band (frame arm, time, estimate, lower, upper).
+    curves: frame arm, time (months), estimate, lower, upper (shares 0 to 1), optionally n_censor (children censored at
+    that time; drawn as a tick on the curve). risk_table: frame arm, time, at_risk (just before the time), events,
+    censored (so far, that time included): printed as they are. grid: months of the visits. `band` draws lower to upper.
+    points: a second, interval-censored estimate at some times, drawn as marks with its band (frame arm, time, estimate,
+    lower, upper).
     """
     curves = frame_of(curves, ["arm", "time", "estimate", "lower", "upper"])
     curves = curves.dropna(subset=["arm", "time", "estimate"]).sort_values("time", kind="stable")
@@ -126,14 +120,14 @@ def cumulative_remission(curves, risk_table, *, grid, band=True, label, points=N
         if end <= 12.5
         else MaxNLocator(8).tick_values(0, end)
     )
-    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ax.set_xticks(ticks, [plain(t) for t in ticks])
     ax.set(xlim=(-0.02 * end, 1.02 * end), ylim=(-2, 102), yticks=range(0, 101, 20))
     ax.set(ylabel=wrap(f"{label} (%)", 3.6, 9.8))
     ax.set_xlabel("months since the planned last infusion; verticals: visits")
     if len(table):
         times, near = (
             [],
-            1.12 * text_width(f"{table['at_risk'].max():.0f}0", SMALL) * 1.04 * end / (WIDTH - 2.0),
+            1.12 * text_width(f"{rounded(table['at_risk'].max())}0", SMALL) * 1.04 * end / (WIDTH - 2.0),
         )
         for t in sorted(set(table["time"])):
             if not times or t - times[-1] >= near * 0.9:

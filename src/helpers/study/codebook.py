@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from helpers.study.shown import plain
+
 YES_NO = ("yes", "no")
 VIROLOGY = ("positive", "negative")
 ARMS = ("Placebo", "hUC-MSC")
@@ -26,11 +28,30 @@ UNITS = {
 }
 """Laboratory tests and body measures, with the one unit in which a raw table may hold them."""
 
+STRATA = ("RAS inhibition", "no RAS inhibition")
+RAS_AGENTS = ("ACE inhibitor", "ARB")
+RESCUE_AGENTS = (
+    "calcineurin inhibitor",
+    "steroid",
+    "SGLT2 inhibitor",
+    "finerenone",
+    "endothelin antagonist",
+    "sparsentan",
+    "cell product",
+)
+"""What counts as rescue treatment; sparsentan blocks the endothelin and the angiotensin receptor."""
+TERMINAL = ("death", "kidney replacement", "consent withdrawn for harm")
+"""Reasons for leaving after which there is no remission, whatever was not seen."""
+
 EMPTY = np.array(None, object)
 """An empty cell of a text column, as NumPy lays it beside words."""
 
 DIPSTICK = ("negative", "trace", "1+", "2+", "3+", "4+")
 """Dipstick protein by grade 0 to 5."""
+
+
+SEVERITY = ("mild", "moderate", "severe", "life-threatening", "fatal")
+"""Severity of an adverse event, from the least, in plain words of no licensed dictionary."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +72,8 @@ class Column:
         """What a value may be, in words."""
         kinds = {"text": "text", "date": "a date", "number": "a number", "whole": "a whole number"}
         parts = [" or ".join(self.values) or kinds[self.kind]]
-        parts += [f"from {self.low:g}"] if self.low is not None else []
-        parts += [f"to {self.high:g}"] if self.high is not None else []
+        parts += [f"from {plain(self.low)}"] if self.low is not None else []
+        parts += [f"to {plain(self.high)}"] if self.high is not None else []
         parts += [self.unit] if self.unit else []
         return " ".join(parts) + (", or empty" if self.empty else "")
 
@@ -221,6 +242,7 @@ TABLES = {
             _date("randomisation_date", "day of randomisation"),
             _whole("sequence", "order of randomisation", "", 1),
             _whole("block", "permuted block", "", 1),
+            _text("stratum", "stratum of the list; empty = a list without strata", STRATA, empty=True),
             _text("arm", "allocated treatment", ARMS),
         ),
     ),
@@ -243,7 +265,14 @@ TABLES = {
         ("usubjid", "visit_no"),
         (
             CHILD,
-            _whole("visit_no", "0 screening, 1 baseline, 2 to 12 the eleven follow-up visits", "", 0, 12),
+            _whole(
+                "visit_no",
+                "0 screening, 1 baseline (a second sample, on the day of randomisation or of the first infusion), "
+                "2 to 12 the eleven follow-up visits",
+                "",
+                0,
+                12,
+            ),
             _text("visit", "name of the visit"),
             _date("planned_date", "target day"),
             _date("date", "day attended; empty = not attended", empty=True),
@@ -275,21 +304,38 @@ TABLES = {
         (
             CHILD,
             _whole("event_no", "number within the child", "", 1),
-            _text("event", "what happened", ("fever", "infection", "other")),
+            _text("event", "kind of event", ("fever", "infection", "other")),
+            _text("term", "what happened, in the site's plain words"),
             _date("start_date", "first day"),
-            _date("end_date", "last day"),
+            _date("end_date", "last day; empty = ongoing at the last contact", empty=True),
+            _text("severity", "severity; empty = not judged", SEVERITY, empty=True),
             _fact("serious", "serious"),
+            _fact("related", "held by the site for possibly caused by an infusion"),
             _fact("within_24h", "began within 24 h of an infusion"),
         ),
     ),
     "treatments": Table(
         "Changes of other treatment after randomisation: one row a change",
-        ("usubjid", "date", "treatment"),
+        ("usubjid", "date", "treatment", "change"),
         (
             CHILD,
             _date("date", "day of the change"),
             _text("treatment", "what", ("RAS inhibitor", "rescue")),
-            _text("change", "started or raised", ("started", "raised")),
+            _text(
+                "change",
+                "started (RAS inhibition in a child without it, a second agent or another class), raised, lowered or "
+                "stopped",
+                ("started", "raised", "lowered", "stopped"),
+            ),
+            _text("agent", "class of the drug", (*RAS_AGENTS, *RESCUE_AGENTS), empty=True),
+            _number(
+                "dose_ratio",
+                "dose per kg of body weight after a raise or a reduction, over that before; empty = not recorded",
+                "ratio",
+                0,
+                100,
+                empty=True,
+            ),
         ),
     ),
     "disposition": Table(
@@ -301,7 +347,7 @@ TABLES = {
             _text(
                 "reason",
                 "why left",
-                ("family's wish", "moved away", "adverse event", "lost to follow-up"),
+                ("family's wish", "moved away", "adverse event", "lost to follow-up", *TERMINAL),
                 empty=True,
             ),
             _date("date", "last contact"),
@@ -340,12 +386,21 @@ TABLES = {
             _flag("SAFFL", "in the safety set: any infusion"),
             _flag("PPROTFL", "per protocol: both infusions, no rescue"),
             _flag(
-                "UPCRFL", "evaluable for remission of proteinuria: baseline UPCR at the threshold or above"
+                "UPCRFL",
+                "evaluable for remission of proteinuria: baseline UPCR at the threshold or above; the primary counts "
+                "the others as no remission",
             ),
             _flag("HEMFL", "evaluable for remission of haematuria"),
             _flag("GFRFL", "evaluable for improvement of renal function"),
             _date("RESCDT", "first rescue treatment", empty=True),
             _date("RASCHDT", "first start or rise of RAS inhibition after randomisation", empty=True),
+            _date("RASSTDT", "first stop or reduction of RAS inhibition after randomisation", empty=True),
+            _date(
+                "NOREMDT",
+                "first day from which there is no remission: rescue, death, kidney replacement, consent withdrawn for "
+                "harm",
+                empty=True,
+            ),
             _text("EOSSTT", "end of study", ("COMPLETED", "DISCONTINUED")),
             _text("DCSREAS", "reason for leaving", empty=True),
             _date("EOSDT", "last contact"),
@@ -371,7 +426,7 @@ TABLES = {
             _text("ANL01FL", "Y: the record that analyses use", ("Y",)),
             _text(
                 "DTYPE",
-                "AVERAGE: geometric or arithmetic mean of two baseline samples",
+                "AVERAGE: mean of two baseline samples, geometric for UPCR, 24-hour protein and red cells",
                 ("AVERAGE",),
                 empty=True,
             ),
@@ -394,11 +449,20 @@ TABLES = {
         ("USUBJID", "PARAMCD"),
         (
             *_IDS,
-            _text("PARAMCD", "endpoint (UPCR, P24, DIP, HEM, GFR) and F first, C confirmed, S sustained"),
+            _text(
+                "PARAMCD",
+                "endpoint (UPCR, P24, DIP, HEM, GFR) and F first, C confirmed, S sustained, A confirmed by actual days",
+            ),
             _text("PARAM", "in words"),
             _date("STARTDT", "time zero"),
             _date("ADT", "day of the event or of censoring"),
-            _number("AVAL", "months from time zero by target day", "months", 0),
+            _number(
+                "AVAL",
+                "months from time zero by target day, to the first visit of it, or to the last visit at which it could "
+                "still be seen",
+                "months",
+                0,
+            ),
             _text("AVALU", "unit", ("MONTHS",)),
             _whole("CNSR", "0 event, 1 censored, 2 not evaluable at baseline", "", 0, 2),
             _text("EVNTDESC", "what AVAL dates"),
@@ -407,6 +471,16 @@ TABLES = {
             _number("RMONTH", "its right end; empty = not seen", "months", empty=True),
             _number("ACTMONTH", "months from time zero by actual day", "months"),
             _number("EOSMONTH", "AVAL if censored at the end of observation instead", "months", 0),
+            _number(
+                "CNFMONTH",
+                "AVAL if a confirmed remission is dated at the visit that confirms it, and censored at the last "
+                "assessment",
+                "months",
+                0,
+            ),
+            _number(
+                "HORIZON", "last month at which it may begin and still be seen by the last visit", "months", 0
+            ),
         ),
     ),
     "adae": Table(
@@ -415,12 +489,25 @@ TABLES = {
         (
             *_IDS,
             _whole("AESEQ", "number within the child", "", 1),
-            _text("AETERM", "event as the site reported it"),
-            _text("AEDECOD", "event", ("fever", "infection", "other")),
+            _text("TRT01A", "treatment received; empty = none", ARMS, empty=True),
+            _text("AETERM", "event as the site reported it, in its plain words"),
+            _text(
+                "AEDECOD", "kind of event; no licensed dictionary is used", ("fever", "infection", "other")
+            ),
             _date("ASTDT", "first day"),
-            _date("AENDT", "last day"),
+            _date("AENDT", "last day; empty = ongoing at the last contact", empty=True),
             _whole("ASTDY", "first day counted from time zero", "days"),
-            _flag("AESER", "serious"),
+            _whole(
+                "ADURN", "days that it lasted, the first one counted; empty = ongoing", "days", 1, empty=True
+            ),
+            _text(
+                "AEENRTPT", "ONGOING: not known to have ended by the last contact", ("ONGOING",), empty=True
+            ),
+            _text("AESEV", "severity in the plan's five words; empty = not judged", SEVERITY, empty=True),
+            _text("AESER", "serious; empty = not answered", ("Y", "N"), empty=True),
+            _text(
+                "AEREL", "held for possibly caused by an infusion; empty = not judged", ("Y", "N"), empty=True
+            ),
             _flag("AE24HFL", "began within 24 h of an infusion"),
             _flag("TRTEMFL", "began on or after the first infusion"),
         ),

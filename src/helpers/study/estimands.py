@@ -7,13 +7,13 @@ ANALYSIS_SETS = (
         "All randomised",
         "RANDFL",
         "Every child randomised, as randomised.",
-        "efficacy; not evaluable = no remission (supplementary)",
+        "primary endpoint (not evaluable or undetermined = no remission) and efficacy",
     ),
     (
         "Evaluable for proteinuria",
         "UPCRFL",
         "All randomised with a baseline UPCR at the remission threshold or above: a fact from before randomisation.",
-        "primary endpoint",
+        "primary endpoint (supplementary), time to remission",
     ),
     (
         "Evaluable for haematuria",
@@ -43,13 +43,27 @@ INTERCURRENT_EVENTS = (
         "RAS inhibition started or raised",
         "treatment policy",
         "composite: no remission after",
-        "Outcomes count as observed; the main confounder, since physicians are not blinded.",
+        "Dose per kg up by more than a quarter, a second agent or another class, not a dose that follows growth. Outcomes "
+        "count as observed; the main confounder, since physicians are not blinded.",
     ),
     (
-        "Rescue treatment (calcineurin inhibitor, steroid, SGLT2 inhibitor, another cell product)",
+        "RAS inhibition stopped or lowered",
+        "treatment policy",
+        "none",
+        "An event of its own. Outcomes count as observed.",
+    ),
+    (
+        "Rescue treatment (calcineurin inhibitor, steroid, SGLT2 inhibitor, finerenone, endothelin antagonist or "
+        "sparsentan, another cell product)",
         "composite",
         "treatment policy",
         "No remission after it.",
+    ),
+    (
+        "Death, kidney replacement, consent withdrawn for harm",
+        "composite",
+        "none",
+        "No remission after it, and no value of UPCR to count.",
     ),
     ("Infection or fever at a visit", "treatment policy", "visit excluded", "Outcomes count as observed."),
 )
@@ -57,7 +71,7 @@ INTERCURRENT_EVENTS = (
 
 MISSING_DATA = (
     "Missed visits, missing collections and drop-out are not intercurrent events: the estimator handles them, "
-    "and the sensitivity analyses vary that handling."
+    "and the sensitivity analyses vary that handling. A different strategy for an event is a supplementary estimand."
 )
 
 
@@ -86,22 +100,22 @@ ESTIMANDS = (
     Estimand(
         "Remission of proteinuria",
         "primary",
-        "Children as selected by the criteria with a baseline UPCR of at least the threshold",
+        "Children as selected by the criteria, all randomised",
         _TREATMENT,
         "Confirmed remission by UPCR between week 2 and month 12 (yes or no)",
-        "Difference of proportions with Miettinen-Nurminen interval; Boschloo test, two-sided as twice the smaller one-sided p-value",
+        "Difference of proportions; Boschloo test, two-sided as twice the smaller one-sided p-value, with the exact interval that inverts it",
         "composite: no remission after it",
-        "Undetermined = no remission",
-        "Observed cases; tipping point over the undetermined children",
-        "All randomised, not evaluable = no remission; per protocol set; rescue and RAS inhibition by the other strategy",
+        "Not evaluable (baseline below the threshold) or undetermined = no remission",
+        "Observed cases; tipping point over the undetermined children; multiple imputation",
+        "Children with an evaluable baseline; per protocol set; rescue and RAS inhibition by the other strategy",
     ),
     Estimand(
         "Remission of proteinuria at month 12",
-        "key secondary",
+        "secondary, third in the fixed sequence of tests",
         "As the primary",
         _TREATMENT,
         "In remission by UPCR at month 12 (yes or no)",
-        "Difference of proportions with interval, no p-value",
+        "Difference of proportions with interval; Boschloo test, only if the two tests before it succeeded",
         "composite: no remission after it",
         "Not assessed at month 12 = no remission",
         "Observed cases",
@@ -110,14 +124,26 @@ ESTIMANDS = (
     Estimand(
         "Time to confirmed remission of proteinuria",
         "supportive",
-        "As the primary",
+        "Children as selected by the criteria with a baseline UPCR of at least the threshold: the others can't remit",
         _TREATMENT,
         "Months from the planned last infusion to the first visit of a confirmed remission",
-        "Cumulative remission by arm (Kaplan-Meier, log-log band); log-rank test, supportive",
+        "Cumulative remission by arm (Kaplan-Meier, log-log band); log-rank test, supportive, p-value unadjusted",
         "composite: no remission after it",
-        "Censored at the last assessment of UPCR",
-        "Censored at the end of observation; actual days; interval-censored estimate",
+        "At risk at a visit only if one late enough to confirm was attended; censored at the last such visit",
+        "Censored at the end of observation; actual days; dated at the confirming visit; interval-censored estimate",
         "First and sustained remission",
+    ),
+    Estimand(
+        "Time-weighted mean of UPCR",
+        "secondary, second in the fixed sequence of tests",
+        "All randomised with a baseline UPCR",
+        _TREATMENT,
+        "Time-weighted mean of log UPCR from week 2 to month 12 (trapezoid over the attended visits), baseline excluded",
+        "Ratio hUC-MSC / placebo by ANCOVA adjusted for log baseline, tested only if the primary succeeded",
+        "treatment policy: values count as observed",
+        "No value after month 6: no answer; visits missed in between are bridged by the trapezoid",
+        "Mixed model for repeated measures, time average",
+        "Values after rescue taken as missing at random",
     ),
     Estimand(
         "Course of UPCR",

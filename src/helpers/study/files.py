@@ -1,6 +1,7 @@
 """The one writer and the one reader of the project's own files. Only the standard library is imported here."""
 
 import contextlib
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -30,3 +31,19 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def seal(content: dict[str, Any]) -> str:
+    """A record as JSON with its own digest, so that one that was cut, edited or made otherwise is none."""
+    return json.dumps({"content": content, "sha256": _sum(content)})
+
+
+def unseal(path: Path) -> dict[str, Any]:
+    """The record that `seal` made; empty where the file is absent, or not as it was written."""
+    found = read_json(path)
+    content = found.get("content")
+    return content if isinstance(content, dict) and found.get("sha256") == _sum(content) else {}
+
+
+def _sum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

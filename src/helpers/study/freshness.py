@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from helpers import ROOT
+from helpers import ROOT, Problem
 
 ALL = "*"
 """Stands among the parameters that were read for all of them and for the scenario's name and description."""
@@ -149,7 +149,12 @@ class Sources:
         """Digest of a notebook's source, the modules of `helpers` that it names, whether it tells its scenario."""
 
         def work() -> list:
-            source, code = notebook_source(path.read_bytes())
+            try:
+                source, code = notebook_source(path.read_bytes())
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                place = path.relative_to(self.root) if path.is_relative_to(self.root) else path
+                why = f"{type(error).__name__}: {error}"[:200]
+                raise Problem(f"{place} is no notebook that can be read ({why})") from None
             tree = _parsed(code)
             return [
                 digest(source),

@@ -1,7 +1,7 @@
 """The closed register of parameters: every gap that the registration leaves, and every assumption.
 
 One row a parameter: default, unit, range or choices, group, reason, source. The source is a row id of
-`data/reference/targets.csv`, a reference, or the word "assumption". Nothing else in the project holds a
+`targets.csv` or `targets-2.csv` in `data/reference/`, a reference, or the word "assumption". Nothing else in the project holds a
 tunable number; a scenario file names the few that it changes (`scenario.load`).
 """
 
@@ -60,7 +60,9 @@ class Parameters(BaseModel):
     max_screened: int = P(20000, "children", 10, 1000000, "trial", "Screening ends with an explanation when so many children did not yield enough eligible ones.")
     recruitment_start: date = P(date(2025, 1, 1), "date", date(2000, 1, 1), date(2100, 1, 1), "trial", "Registered start of the trial.", "TR03")
     screened_per_month: float = P(5.0, "children/month", 0.1, 1000.0, "trial", "The pace of a national referral centre; the follow-up chapter says how long recruitment then takes.")
-    block_sizes: tuple[int, ...] = P((4, 6), "children", None, None, "trial", "Permuted blocks of random size; the registration gives no allocation method.")
+    block_sizes: tuple[int, ...] = P((4, 6), "children", None, None, "trial", "Permuted blocks of random size at 1:1; at 2:1 half as long again, so that a block holds its ratio. The registration gives no allocation method.")
+    allocation: Literal["1:1", "2:1"] = choice("1:1", "trial", "Children on hUC-MSC to children on placebo.")
+    strata: Literal["none", "RAS inhibition"] = choice("none", "trial", "Whether the list is made apart for children with and without RAS inhibition at baseline, the main confounder; the primary test stays as it is.")
     cells_per_kg: float = P(2e6, "cells/kg", 1e4, 1e8, "trial", "Dose of one infusion.", "TR01")
     infusion_gap: int = P(14, "days", 1, 90, "trial", "Days between the two infusions.", "TR01")
     days_to_randomisation: int = P(7, "days", 0, 90, "trial", "From consent and screening samples to randomisation: results must be back.")
@@ -73,10 +75,11 @@ class Parameters(BaseModel):
     # --- readings of the registration ---------------------------------------------------------------
     criteria: Literal["registered", "diagnosis and consent"] = choice("registered", "reading", "registered: all 23 criteria decide; diagnosis and consent: as for a register, only I2 and I8 do, the others are not asked and count as met.")
     remission_definition: Literal["fall", "threshold alone", "KDIGO"] = choice("fall", "reading", "fall: at least the stated fall from baseline, complete where also below the threshold; threshold alone: below it; KDIGO: complete, or the stated fall and at most the KDIGO upper limit.", "DF03")
-    remission_threshold: float = P(0.2, "mg/mg", 0.01, 5.0, "reading", "UPCR below which remission is complete; baselines below it are not evaluable.", "DF01")
+    remission_threshold: float = P(0.2, "mg/mg", 0.01, 5.0, "reading", "UPCR below which remission is complete; baselines below it are not evaluable, which the primary endpoint counts as no remission.", "DF01")
     remission_fall: float = P(0.5, "proportion", 0.05, 0.95, "reading", "Least fall of UPCR from baseline that counts as remission.", "DF03")
     kdigo_upper: float = P(2.0, "mg/mg", 0.2, 10.0, "reading", "Upper limit of partial remission where the KDIGO definition is chosen.", "DF02")
-    confirm_days: int = P(28, "days", 0, 366, "reading", "A remission counts as confirmed when it holds at every attended visit up to the first at least so many days later by target day; 0 = at the next attended visit.")
+    ras_raise_from: float = P(1.25, "ratio", 1.0, 4.0, "reading", "RAS inhibition counts as raised where the dose per kg grew to more than so many times the dose before; a dose that follows growth does not, a second agent or another class does.")
+    confirm_days: int = P(28, "days", 0, 366, "reading", "A remission counts as confirmed when it holds at every attended visit up to the first at least so many days later by target day; 0 = at the next attended visit. A child is at risk of one only where such a visit was attended.")
     sustained_visits: int = P(2, "visits", 1, 11, "reading", "Least number of attended visits to month 12, all in remission, for sustained remission.")
     haematuria_limit: float = P(8.3, "/uL", 1.0, 100.0, "reading", "Urine red cells at or below it are normal: upper reference limit of flow cytometry at 1 to 12 years.", "DF09")
     haematuria_cells: Literal["all", "dysmorphic"] = choice("all", "reading", "Which red cells 'urine abnormal red blood cell count' means.")
@@ -97,7 +100,7 @@ class Parameters(BaseModel):
     exactly_counts_as_within: bool = choice(True, "reading", "Whether an event exactly the stated months or days ago lies within them.")
     blood_loss_limit: float = P(200.0, "mL", 0.0, 2000.0, "reading", "Blood loss above it excludes, the limit itself does not.", "NCT06731192, exclusion 12")
     autoimmune_rule: Literal["and", "or"] = choice("and", "reading", "'Autoimmune diseases and regular use of immunosuppressants': both, or either.")
-    baseline_samples: Literal["eligibility", "separate", "mean of both"] = choice("eligibility", "reading", "Baseline is the last value before the first infusion: the eligibility sample itself, a separate sample on the day of the first infusion, or the geometric mean of both.")
+    baseline_samples: Literal["eligibility", "separate", "mean of both"] = choice("mean of both", "reading", "mean of both: two samples from before the arm is known, at screening and on the day of randomisation (geometric mean for urine ratios; one alone where the other is missing; of an ill child only where there is no other); eligibility: the screening sample alone, which brings regression to the mean; separate: a sample on the day of the first infusion, when physicians know the arm.")
 
     # --- the clinic before selection --------------------------------------------------------------
     share_x_linked: float = share(0.770, "clinic", "X-linked disease (COL4A5).", "NH01")
@@ -127,6 +130,7 @@ class Parameters(BaseModel):
     gfr_age_from: float = P(4.0, "years", 0.0, 18.0, "clinic", "Age from which gfr_age_slope works; a younger child with severe disease still has gfr_mean.")
     gfr_upcr_from: float = P(1.0, "mg/mg", 0.01, 10.0, "clinic", "True UPCR from which gfr_upcr_slope works; a lower one goes with gfr_mean.")
     gfr_min: float = P(5.0, "mL/min/1.73m2", 5.0, 60.0, "clinic", "Least true GFR at any time: a normal distribution has no floor and creatinine divides by it; no child near it passes the criteria.")
+    gfr_max: float = P(250.0, "mL/min/1.73m2", 150.0, 300.0, "clinic", "Largest true GFR at any time: creatinine and cystatin C go to 0 with 1/GFR, and no instrument reports that; no child of the published cohorts is near it.")
     rbc_median: float = P(150.0, "/uL", 1.0, 10000.0, "clinic", "Median of the true urine red cell count in boys with X-linked and all children with recessive disease.", "NH37")
     rbc_log_sd: float = P(0.7, "log units", 0.0, 3.0, "clinic", "True spread between children: the observed 1.0 that is assumed for want of a publication holds the visit noise rbc_noise, which is taken out here; boys with X-linked disease then nearly never lose their haematuria.", "NH37")
     rbc_ratio_girl: float = P(0.6, "ratio", 0.01, 2.0, "clinic", "Red cells of girls with X-linked disease against boys.")
@@ -141,7 +145,8 @@ class Parameters(BaseModel):
     ras_recent: float = share(0.05, "clinic", "Share of those on RAS inhibition who started within the last ras_recent_days.")
     ras_recent_days: int = P(90, "days", 1, 1000, "clinic", "How long ago such a start may lie; the others have been treated for longer.")
     ras_first_age: int = P(365, "days", 0, 3650, "clinic", "Age before which nobody was put on RAS inhibition; guidelines advise it from diagnosis on (NH35), which is rare in infancy.")
-    ras_effect: float = P(0.65, "ratio", 0.1, 1.5, "clinic", "UPCR on full RAS inhibition against none.", "NH20a")
+    ras_effect: float = P(0.65, "ratio", 0.1, 1.5, "clinic", "UPCR on full RAS inhibition against none, in the typical child.", "NH20a")
+    ras_effect_sd: float = P(0.3, "log units", 0.0, 2.0, "clinic", "Spread of that log effect between children: two of seven did not respond (N214), yet losartan made changes of UPCR hardly more varied than placebo did (CV03), which leaves 0 to about 0.45.")
     ras_half_life: float = P(28.0, "days", 1.0, 365.0, "clinic", "Half-life of the onset of that effect; after 12 weeks it is nearly complete.", "NH20a")
 
     # --- facts that the criteria ask for -------------------------------------------------------------
@@ -201,8 +206,8 @@ class Parameters(BaseModel):
     gross_haematuria: float = share(0.02, "measurement", "Chance of an episode of gross haematuria at a visit of a child with haematuria.", "NH10")
     gross_factor: float = P(30.0, "ratio", 1.0, 1000.0, "measurement", "Rise of the red cells in such an episode.")
     rbc_reported_max: float = P(99999.0, "/uL", 1000.0, 1000000.0, "measurement", "Largest red cell count that the laboratory reports.")
-    creatinine_cv: float = P(0.0687, "log units", 0.0, 0.5, "measurement", "Within-child and analytical variation of serum creatinine, 6.4 % and 2.5 %.", "CV07")
-    cystatin_cv: float = P(0.0662, "log units", 0.0, 0.5, "measurement", "Within-child and analytical variation of cystatin C, 6.4 % and 1.7 %.", "CV08")
+    creatinine_cv: float = P(0.0687, "log units", 0.0, 0.2, "measurement", "Within-child and analytical variation of serum creatinine, 6.4 % and 2.5 %; three times that would be another assay, and gives an eGFR that no child has.", "CV07")
+    cystatin_cv: float = P(0.0662, "log units", 0.0, 0.2, "measurement", "Within-child and analytical variation of cystatin C, 6.4 % and 1.7 %; limited as creatinine_cv.", "CV08")
     bun_median: float = P(4.8, "mmol/L", 1.0, 20.0, "measurement", "Median serum urea nitrogen at a GFR of bun_gfr.")
     bun_gfr: float = P(105.0, "mL/min/1.73m2", 30.0, 150.0, "measurement", "GFR at which bun_median is stated; urea rises with the square root of its ratio to the child's.")
     bun_cv: float = P(0.14, "log units", 0.0, 1.0, "measurement", "Its within-child variation.", "CV10")
@@ -217,18 +222,21 @@ class Parameters(BaseModel):
     ras_change_placebo: float = P(0.10, "per year", 0.0, 5.0, "course", "Rate at which RAS inhibition is started or raised in the placebo arm.", "TR02")
     ras_change_msc: float = P(0.10, "per year", 0.0, 5.0, "course", "The same in the hUC-MSC arm; physicians are not blinded.", "TR02")
     ras_raise_effect: float = P(0.80, "ratio", 0.1, 1.5, "course", "UPCR after RAS inhibition is raised in a child who has it; ras_effect applies to a start.")
+    ras_raise_dose: float = P(1.5, "ratio", 1.0, 4.0, "course", "Dose per kg after RAS inhibition is raised, over that before.")
+    ras_stop_rate: float = P(0.02, "per year", 0.0, 5.0, "course", "Rate at which RAS inhibition is stopped in a child who has it; UPCR then rises back.")
     ras_gfr_dip: float = P(-3.0, "mL/min/1.73m2", -30.0, 0.0, "course", "Acute change of GFR when RAS inhibition is started or raised.")
     rescue_rate: float = P(0.02, "per year", 0.0, 5.0, "course", "Rate of rescue treatment (calcineurin inhibitor, steroid, SGLT2 inhibitor).")
     rescue_effect: float = P(0.6, "ratio", 0.1, 1.5, "course", "UPCR after rescue treatment.")
 
     # --- the assumed effect ---------------------------------------------------------------------------
-    upcr_effect: float = P(0.65, "ratio", 0.05, 2.0, "effect", "UPCR on hUC-MSC against placebo at full effect. No human result in Alport syndrome exists.", "MS07")
+    upcr_effect: float = P(0.65, "ratio", 0.05, 2.0, "effect", "UPCR on hUC-MSC against placebo at full effect. Of these cells in Alport syndrome no result is known to us; a second trial is registered, without a control group (N213).", "MS07")
     upcr_effect_sd: float = P(0.3, "log units", 0.0, 2.0, "effect", "Spread of the individual log effect among responders.")
     responder_share: float = share(1.0, "effect", "Share of treated children in whom there is an effect at all.")
     effect_half_life: float = P(21.0, "days", 0.5, 365.0, "effect", "Half-life of the onset, from the first infusion.")
     effect_waning: float = P(0.0, "per year", 0.0, 10.0, "effect", "Rate at which the effect fades after the last infusion; 0 = it stays.", "MS02a")
     rbc_effect: float = P(0.85, "ratio", 0.05, 2.0, "effect", "Red cells on hUC-MSC against placebo at full effect.")
-    gfr_slope_effect: float = P(0.5, "mL/min/1.73m2/year", -10.0, 20.0, "effect", "Difference of the GFR slope.")
+    gfr_slope_effect: float = P(0.5, "mL/min/1.73m2/year", -10.0, 20.0, "effect", "Difference of the GFR slope, whatever becomes of UPCR.")
+    gfr_slope_per_upcr_fall: float = P(0.0, "mL/min/1.73m2/year per log unit", 0.0, 20.0, "effect", "Further difference of the GFR slope in proportion to the child's own log fall of UPCR on hUC-MSC. 0 = none: N205 and N206, which differ tenfold, are associations between children, and no proof that what lowers UPCR slows the loss of GFR.", "N205")
     fever_msc: float = share(0.08, "effect", "Fever within 24 h of an infusion of hUC-MSC; 15 % of children over two infusions.", "MS05a")
     fever_placebo: float = share(0.025, "effect", "The same after saline; 5 % of children.", "MS05b")
 
@@ -242,13 +250,19 @@ class Parameters(BaseModel):
     dropout_observed: float = P(1.0, "hazard ratio", 0.1, 20.0, "conduct", "Hazard of drop-out per doubling of the last observed UPCR against baseline (missing at random).")
     dropout_unobserved: float = P(1.0, "hazard ratio", 0.1, 20.0, "conduct", "Hazard of drop-out per doubling of the true current UPCR against baseline (missing not at random).")
     infection_rate: float = P(1.5, "per year", 0.0, 20.0, "conduct", "Infections of a child.")
-    infection_days_ill: float = P(10.0, "days", 1.0, 60.0, "conduct", "Length of an infection or of fever's effect on the urine.")
+    infection_days_ill: float = P(10.0, "days", 1.0, 60.0, "conduct", "Days over which an infection or fever weighs on the urine; mean length of an infection as recorded.")
+    infection_days_sd: float = P(5.0, "days", 0.0, 60.0, "conduct", "Spread of the recorded length of an infection, log-normal; how long it weighs on the urine does not vary.")
     fever_days: int = P(2, "days", 1, 30, "conduct", "Days that a fever after an infusion is noted for, its first one counted.")
     illness_upcr: float = P(1.5, "ratio", 1.0, 10.0, "conduct", "Rise of UPCR during infection or fever.", "MS05a")
     illness_rbc: float = P(3.0, "ratio", 1.0, 100.0, "conduct", "Rise of red cells during infection or fever.", "MS05a")
-    serious_share: float = share(0.03, "conduct", "Share of infections that are serious.")
+    serious_share: float = share(0.03, "conduct", "Share of infections that are serious; these are severe.")
     other_event_rate: float = P(0.8, "per year", 0.0, 20.0, "conduct", "Other adverse events of a child.")
     other_event_days: int = P(4, "days", 1, 60, "conduct", "Days that another adverse event lasts, its first one counted.")
+    infusion_reaction: float = share(0.06, "conduct", "Reaction without fever within 24 h of an infusion, saline or cells: 1 of 16 adults at the one infusion of another trial, on placebo.", "MS03")
+    event_moderate: float = share(0.25, "conduct", "Share of adverse events short of severe that are moderate; the others are mild.")
+    event_severe: float = share(0.03, "conduct", "Share of adverse events that are severe; none is simulated as life-threatening or fatal.")
+    related_within_24h: float = share(0.8, "conduct", "Share of events within 24 h of an infusion that the site holds for caused by it, in either arm.")
+    related_later: float = share(0.05, "conduct", "The same of later events; none from before the first infusion is held for caused by it.")
     # fmt: on
 
     @model_validator(mode="after")
@@ -307,6 +321,16 @@ class Parameters(BaseModel):
         low, high = ((x - self.age_mean) / self.age_sd / math.sqrt(2) for x in (self.age_min, self.age_max))
         tail = math.erfc(low) - math.erfc(high) if low > 0 else math.erfc(-high) - math.erfc(-low)
         return tail / 2
+
+    @property
+    def ratio(self) -> tuple[int, int]:
+        """Children on placebo and on hUC-MSC in the shortest block."""
+        return (1, 2) if self.allocation == "2:1" else (1, 1)
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Block sizes in force: `block_sizes` as stated at 1:1, multiples of the ratio's sum."""
+        return tuple(size // 2 * sum(self.ratio) for size in self.block_sizes)
 
     def visit_window(self, day: int) -> int:
         """Half-width in days of the window around a visit's target day."""

@@ -17,21 +17,26 @@ import html
 import json
 import re
 import shlex
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pandas as pd
-import yaml
 from pydantic import ValidationError
 
 from helpers import DATA, ROOT, Problem
-from helpers.study import files, recording, tables
+from helpers.study import cells, files, making, recording, settings, tables
+from helpers.study.codebook import TABLES
 from helpers.study.parameters import GROUPS, Parameters, about
 from helpers.study.recording import plain
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+LONGEST_TOLD = 300
+"""Characters of a value that a message tells."""
+
 DERIVED = re.compile(r"([a-z0-9][a-z0-9-]*)\+[0-9a-f]{8}")
 
 
@@ -80,8 +85,15 @@ class Study:
         return _differing(self.parameters, self._theirs)
 
     def read(self, table: str) -> pd.DataFrame:
-        """The checked table; raises Problem if it is absent, wrong, or made with other parameters."""
+        """The checked table, made first where it is absent or where code has changed since a changed study's was made.
+
+        Raises Problem if it can't be made, is wrong, or was made with other parameters.
+        """
         path = self.folder / f"{table}.csv"
+        if making.possible(table, self.folder) and (
+            not path.exists() or (self._overrides() and making.unasked(self._name))
+        ):
+            making.ask(table, self._name, self._scenario, self._overrides())
         if not path.exists():
             raise Problem(f"{self._where(path)} does not exist. {self._advice()}")
         self._check_origin()
@@ -91,6 +103,7 @@ class Study:
         """Check and write a table; the folder then says with which parameters it was made."""
         if table == tables.FIRST:
             tables.check(table, frame)
+            self._refuse_own_tables()
             self._write_json("scenario.json", self.resolved())
             self.write_overrides()
         else:
@@ -178,6 +191,16 @@ class Study:
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         tables.write_text(self.folder / name, json.dumps(content, indent=1) + "\n")
 
+    def _refuse_own_tables(self) -> None:
+        """Raise Problem where the folder holds tables that no study of this name wrote."""
+        # asked by name: a folder that is listed would count as read
+        there = [f"{name}.csv" for name in TABLES if (self.folder / f"{name}.csv").exists()]
+        if there and files.read_json(self.folder / "scenario.json").get("study") != self._name:
+            raise Problem(
+                f"{self._where(self.folder)} holds {', '.join(there[:5])} that were not simulated by "
+                f"{self._name}, and would be replaced; move the folder away or give the scenario another name"
+            )
+
     def _check_origin(self) -> None:
         path = self.folder / "scenario.json"
         if not path.exists():
@@ -208,9 +231,19 @@ class Study:
 def load(scenario: str = "base", **changes: Any) -> Study:
     """Read a scenario, lay `changes` over it (None = the scenario's value), validate once.
 
+    Called in a notebook with the names of its first cell, it takes every parameter that the cell sets, and refuses
+    any other name there (`cells`).
+
     Raises Problem for an unknown scenario, a malformed file, or an unknown, mistyped, out-of-range or
     contradictory parameter.
+
+    Examples
+    --------
+    >>> load("base", upcr_effect=0.8, dropout=None)  # None: as the scenario has it
+    <Study base+31f6d5e6: upcr_effect = 0.8>
     """
+    space = sys._getframe(1).f_globals
+    changes |= {name: space.get(name) for name in cells.passed_on(changes, space) if name not in changes}
     asked = dict(changes)
     if isinstance(scenario, str) and DERIVED.fullmatch(scenario):
         path = DATA / scenario / "overrides.json"
@@ -259,16 +292,9 @@ def read_scenario(name: str) -> tuple[str, dict[str, Any]]:
         )
     where = f"scenarios/{name}.yaml"
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)
+        found = settings.settings(path.read_text(encoding="utf-8"), where)
     except UnicodeDecodeError:
         raise Problem(f"{where} is not a text file (UTF-8)") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        cause = getattr(error, "problem", None) or "not readable as YAML"
-        raise Problem(f"{where}{place}: {cause}; allowed: one `name: value` per line") from None
-    if not isinstance(found, dict) or not isinstance(found.get("description"), str):
-        raise Problem(f"{where}: allowed are `name: value` lines, one of them `description: <a sentence>`")
     description = found.pop("description")
     return description, found
 
@@ -279,27 +305,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not found:
         raise Problem(f"{path.parent.name}/{path.name} is not readable as JSON; delete it and build again")
     return found
-
-
-class UniqueKeys(yaml.SafeLoader):
-    """YAML's safe loader keeps the last of two equal keys without a word; this one refuses them.
-
-    Dates stay text: `validate` turns them into dates and can name the parameter of an impossible one.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"{key.value} is given twice", problem_mark=key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-UniqueKeys.add_constructor("tag:yaml.org,2002:timestamp", UniqueKeys.construct_yaml_str)
 
 
 def validate(values: dict[str, Any], where: str) -> Parameters:
@@ -315,7 +320,7 @@ def validate(values: dict[str, Any], where: str) -> Parameters:
         for fault in error.errors():
             name = str(fault["loc"][0]) if fault["loc"] else ""
             if fault["type"] == "extra_forbidden":
-                lines.append(f"{name} is no parameter{suggestion(name)}")
+                lines.append(f"{_cut(name)} is no parameter{suggestion(name[:LONGEST_TOLD])}")
             elif name:
                 lines.append(
                     f"{name}: found {text(typed[name])!r} ({kind(typed[name])}), allowed: {allowed(name)}"
@@ -335,10 +340,17 @@ def given(changes: dict[str, Any]) -> dict[str, Any]:
 
 def text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(text(v) for v in value) + "]"
+        return _cut("[" + ", ".join(text(v) for v in value[:LONGEST_TOLD]) + "]")
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, int) and abs(value) > 10**LONGEST_TOLD:
+        return f"a number of more than {LONGEST_TOLD} digits"
+    return _cut(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def _cut(words: str) -> str:
+    """Words that a message can hold: what is longer than anything allowed is cut."""
+    return words if len(words) <= LONGEST_TOLD else f"{words[:60]}... ({len(words)} characters)"
 
 
 def kind(value: Any) -> str:
@@ -375,3 +387,16 @@ def allowed(name: str) -> str:
 def suggestion(name: str) -> str:
     close = difflib.get_close_matches(name, Parameters.model_fields, n=1)
     return f" (did you mean {close[0]}?)" if close else "; the plan chapter lists all"
+
+
+def refuse_unknown(space: Mapping[str, Any]) -> None:
+    """Raise Problem where the first cell of the notebook whose names are `space` sets what is no parameter."""
+    names = cells.assigned(text for text in space.get("In", ()) if isinstance(text, str))
+    unknown = sorted(names - set(Parameters.model_fields))
+    if unknown:
+        told = [f"{_cut(name)} is no parameter{suggestion(name[:LONGEST_TOLD])}" for name in unknown]
+        raise Problem(f"the first cell: {'; '.join(told)}")
+
+
+# a name that was misspelt is missing where the chapter passes it on: say so before Python says "not defined"
+refuse_unknown(vars(sys.modules["__main__"]))

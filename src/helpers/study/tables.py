@@ -6,6 +6,7 @@ so nothing half-written has its final name.
 """
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -26,87 +27,175 @@ OF_KIND = {
 }
 """Whether a column's type is that of a kind of the codebook."""
 
+EXPECTED = {"date": "a date such as 2025-01-31", "number": "a number", "whole": "a number"}
+"""What the text of a cell must read as."""
 
-def read(name: str, path: Path) -> pd.DataFrame:
-    """Read and check a table; dates as datetime64, empty text as None. Raises Problem."""
+EVERY = "*"
+"""Stands for all columns of a row."""
+
+
+def read(name: str, path: Path, own: bool = False) -> pd.DataFrame:
+    """Read and check a table; dates as datetime64, empty text as None.
+
+    own: of a real trial, of which the checks refuse less. Raises one Problem that tells every fault.
+    """
+    frame, faults, _ = load(name, path)
+    if faults or frame is None:
+        raise Problem("; ".join(faults))
+    return check(name, frame, own)
+
+
+def read_all(folder: Path, names: Iterable[str], own: bool = False) -> dict[str, pd.DataFrame]:
+    """Read and check several tables of a folder, alone and against each other.
+
+    own: tables of a real trial, of which the checks refuse less. Raises one Problem that tells, a line each, every
+    fault of every table: file, row, column, what was found, what is allowed.
+    """
+    frames: dict[str, pd.DataFrame] = {}
+    faults: list[str] = []
+    spoilt: set[tuple[str, int, str]] = set()
+    for name in names:
+        frame, here, cells = load(name, folder / f"{name}.csv")
+        faults += here
+        spoilt |= {(name, row, column) for row, column in cells}
+        if frame is not None:
+            frames[name] = frame
+    entries = [entry for name in frames for entry in checks.alone(name)] + checks.between(frames)
+    found = checks.findings(frames, entries)
+    # a cell that could not be read was told of as such
+    known = [
+        (table, row, column) in spoilt or (table, row, EVERY) in spoilt
+        for table, row, column in zip(found["table"], found["row"], found["column"], strict=True)
+    ]
+    faults += checks.told(found[~np.array(known, bool)], own)
+    if faults:
+        raise Problem("\n".join(dict.fromkeys(faults)))
+    return frames
+
+
+def load(name: str, path: Path) -> tuple[pd.DataFrame | None, list[str], set[tuple[int, str]]]:
+    """A table's text in the codebook's kinds: (frame, faults in words, cells (row, column) that are no value).
+
+    What can't be read stands as missing; no frame where there is no table or a column of it is missing.
+    """
     if not path.is_file():
-        raise Problem(f"{path} does not exist")
+        return None, [f"{path} does not exist"], set()
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = [row for row in csv.reader(file, strict=True) if row]
     except UnicodeDecodeError:
-        raise Problem(f"{path} is not a text file (UTF-8)") from None
+        return None, [f"{path} is not a text file (UTF-8)"], set()
     except csv.Error as error:
-        raise Problem(f"{path} is not a readable CSV table: {error}") from None
+        return None, [f"{path} is not a readable CSV table: {error}"], set()
     header, *rows = lines or [[]]
-    for number, row in enumerate(rows, 2):
-        # a file cut off, or a comma too many: pandas would fill or shift such a row without a word
-        if len(row) != len(header):
-            raise Problem(
-                f"{path.name} row {number}: found {len(row)} values, allowed: {len(header)}, one a column"
-            )
-    return check(name, typed(name, pd.DataFrame(rows, columns=header, dtype=object), path.name))
+    # a file cut off, or a comma too many: pandas would fill or shift such a row without a word
+    odd = [number for number, row in enumerate(rows, 2) if len(row) != len(header)]
+    told = [
+        f"{path.name} row {n}: found {len(rows[n - 2])} values, allowed: {len(header)}, one a column"
+        for n in odd
+    ]
+    rows = [(row + [""] * len(header))[: len(header)] for row in rows]
+    raw = pd.DataFrame(rows, columns=header, dtype=object)
+    faults = [*_counted(told), *_columns(name, raw, path.name)]
+    if any(column not in raw or (raw.columns == column).sum() > 1 for column in _names(name)):
+        return None, faults, set()
+    frame, cells = _typed(name, raw)
+    cells = {cell for cell in cells if cell[0] not in odd}
+    for column in TABLES[name].columns:
+        here = sorted(row for row, name_ in cells if name_ == column.name)
+        words = [
+            f"{path.name} row {row}, column {column.name}: found {raw[column.name].iloc[row - 2]!r}, "
+            f"allowed: {EXPECTED[column.kind]}"
+            for row in here
+        ]
+        faults += _counted(words)
+    return frame, faults, cells | {(row, EVERY) for row in odd}
+
+
+def _counted(faults: list[str]) -> list[str]:
+    """The first faults of a kind, and how many more there are."""
+    if len(faults) <= checks.LISTED:
+        return faults
+    rest = len(faults) - checks.LISTED
+    return [*faults[: checks.LISTED - 1], f"{faults[checks.LISTED - 1]} (and {rest} more of this kind)"]
 
 
 def typed(name: str, raw: pd.DataFrame, where: str) -> pd.DataFrame:
     """Text columns to the codebook's kinds; raises Problem for a column or value that does not fit."""
-    table = TABLES[name]
-    _check_columns(name, raw, where)
-    frame = {}
-    for column in table.columns:
+    faults = _columns(name, raw, where)
+    if faults:
+        raise Problem("; ".join(faults))
+    frame, cells = _typed(name, raw)
+    kinds = {column.name: column.kind for column in TABLES[name].columns}
+    told = [
+        f"{where} row {row}, column {column}: found {raw[column].iloc[row - 2]!r}, allowed: {EXPECTED[kinds[column]]}"
+        for row, column in sorted(cells)
+    ]
+    if told:
+        raise Problem("; ".join(_counted(told)))
+    return frame
+
+
+def _typed(name: str, raw: pd.DataFrame) -> tuple[pd.DataFrame, set[tuple[int, str]]]:
+    frame, cells = {}, set()
+    for column in TABLES[name].columns:
         values = raw[column.name].where(raw[column.name] != "", None)
         if column.kind == "date":
             parsed = pd.to_datetime(values, format="%Y-%m-%d", errors="coerce")
-            expected = "a date such as 2025-01-31"
         elif column.kind in ("number", "whole"):
             parsed = pd.Series([_float(v) for v in values], index=values.index, dtype=float)
-            expected = "a number"
         else:
             frame[column.name] = values.astype(object)
             continue
         wrong = parsed.isna() & values.notna()
-        if wrong.any():
-            raise _fault(where, raw, wrong, column.name, expected)
+        cells |= {(int(row) + 2, column.name) for row in np.flatnonzero(wrong)}
         frame[column.name] = parsed
-    return pd.DataFrame(frame)
+    return pd.DataFrame(frame), cells
 
 
-def _check_columns(name: str, frame: pd.DataFrame, where: str) -> None:
-    wanted = [c.name for c in TABLES[name].columns]
+def _names(name: str) -> list[str]:
+    return [c.name for c in TABLES[name].columns]
+
+
+def _columns(name: str, frame: pd.DataFrame, where: str) -> list[str]:
+    """What is wrong with a table's columns, in one sentence or none."""
+    wanted = _names(name)
     missing = [c for c in wanted if c not in frame.columns]
     extra = [c for c in frame.columns if c not in wanted]
     twice = [c for c in wanted if (frame.columns == c).sum() > 1]
-    if missing or extra or twice:
-        parts = [f"lacks the column {c}" for c in missing] + [f"has an unknown column {c}" for c in extra]
-        parts += [f"has the column {c} twice" for c in twice]
-        raise Problem(f"{where} {', '.join(parts)}; columns: {', '.join(wanted)}")
+    if not (missing or extra or twice):
+        return []
+    parts = [f"lacks the column {c}" for c in missing] + [f"has an unknown column {c}" for c in extra]
+    parts += [f"has the column {c} twice" for c in twice]
+    return [f"{where} {', '.join(parts)}; columns: {', '.join(wanted)}"]
 
 
 def _float(value: str | None) -> float:
     try:
-        return float(value) if value is not None else float("nan")
+        # Python itself reads 1_0 as 10, and digits of any script
+        plain = value is not None and value.isascii() and "_" not in value
+        return float(value) if value is not None and plain else float("nan")
     except ValueError:
         return float("nan")
 
 
-def check(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Hold a typed table against all that it answers alone; raises one Problem that tells every fault."""
-    _check_columns(name, frame, f"{name}.csv")
-    for column in TABLES[name].columns:
-        kind = frame[column.name].dtype
-        if not OF_KIND[column.kind](kind):
-            raise Problem(
-                f"{name}.csv, column {column.name}: found a column of {kind}, allowed: {column.allowed}"
-            )
-    checks.refuse(checks.findings({name: frame}, checks.alone(name)))
+def check(name: str, frame: pd.DataFrame, own: bool = False) -> pd.DataFrame:
+    """Hold a typed table against all that it answers alone; raises one Problem that tells every fault.
+
+    own: a table of a real trial, of which the checks refuse less.
+    """
+    faults = _columns(name, frame, f"{name}.csv")
+    if not faults:
+        faults = [
+            f"{name}.csv, column {column.name}: found a column of {frame[column.name].dtype}, "
+            f"allowed: {column.allowed}"
+            for column in TABLES[name].columns
+            if not OF_KIND[column.kind](frame[column.name].dtype)
+        ]
+    if faults:
+        raise Problem("; ".join(faults))
+    checks.refuse(checks.findings({name: frame}, checks.alone(name)), own)
     return frame
-
-
-def _fault(where: str, raw: pd.DataFrame, wrong: pd.Series, column: str, expected: str) -> Problem:
-    row = int(wrong.to_numpy().argmax())
-    return Problem(
-        f"{where} row {row + 2}, column {column}: found {raw[column].iloc[row]!r}, allowed: {expected}"
-    )
 
 
 def to_csv(frame: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from helpers.study.parameters import Parameters, about
+from helpers.study.shown import plain
 
 CLINIC, MEASUREMENT, FOLLOW_UP = "clinic before selection", "measurement", "follow-up"
 GENERATIVE = ("clinic", "facts", "measurement", "course", "effect", "conduct")
@@ -40,8 +41,8 @@ COMPONENTS = (
             ("Untreated UPCR", "log-normal; log median linear in age between 4, 7 and 10.5 years, times a factor for sex and form; cut at upcr_max", "upcr_median_3_5 upcr_median_6_8 upcr_median_9_12 upcr_level upcr_log_sd upcr_ratio_girl upcr_ratio_dominant upcr_ratio_digenic upcr_max"),
             ("RAS inhibition", "Bernoulli given untreated UPCR of ras_prevalence_from and above, or below", "ras_prevalence ras_prevalence_mild ras_prevalence_from"),
             ("Time on RAS inhibition", "mixture: uniform over the last ras_recent_days, or so many days and exponential; never from before the age of ras_first_age", "ras_recent ras_recent_days ras_mean_years ras_first_age"),
-            ("UPCR under RAS inhibition", "ratio that sets in exponentially; recent starters are still falling", "ras_effect ras_half_life"),
-            ("True GFR", "normal; mean falls with age in severe disease and with log UPCR above gfr_upcr_from; at least gfr_min", "gfr_mean gfr_sd gfr_age_slope gfr_age_from gfr_upcr_slope gfr_upcr_from gfr_min"),
+            ("UPCR under RAS inhibition", "log-normal ratio that sets in exponentially; recent starters are still falling", "ras_effect ras_effect_sd ras_half_life"),
+            ("True GFR", "normal; mean falls with age in severe disease and with log UPCR above gfr_upcr_from; from gfr_min to gfr_max", "gfr_mean gfr_sd gfr_age_slope gfr_age_from gfr_upcr_slope gfr_upcr_from gfr_min gfr_max"),
             ("True urine red cells", "log-normal; median by sex and form; a share of girls with X-linked disease has none beyond normal", "rbc_median rbc_log_sd rbc_ratio_girl rbc_ratio_dominant no_haematuria_girl rbc_normal_median"),
             ("Dysmorphic red cells", "fixed share of the red cells", "dysmorphic_share"),
             ("Unanswered questions", "Bernoulli for each question, date and dipstick", "missing_answer"),
@@ -76,16 +77,20 @@ COMPONENTS = (
         (
             ("UPCR, drift", "normal between children, log-linear in time", "upcr_drift upcr_drift_sd"),
             ("GFR, slope", "normal between children, by severe or mild disease", "gfr_slope_severe gfr_slope_severe_sd gfr_slope_mild gfr_slope_mild_sd"),
-            ("RAS inhibition started or raised", "exponential time, at a rate by arm; UPCR falls as at a start, GFR at once", "ras_change_placebo ras_change_msc ras_raise_effect ras_effect ras_half_life ras_gfr_dip"),
+            ("RAS inhibition started or raised", "exponential time, at a rate by arm; UPCR falls as at a start, GFR at once", "ras_change_placebo ras_change_msc ras_raise_effect ras_raise_dose ras_effect ras_effect_sd ras_half_life ras_gfr_dip"),
+            ("RAS inhibition stopped", "exponential time in a child who has it; UPCR rises back as it fell", "ras_stop_rate ras_effect ras_effect_sd ras_half_life"),
             ("Rescue treatment", "exponential time; UPCR falls with the onset of RAS inhibition", "rescue_rate rescue_effect ras_half_life"),
             ("Effect on UPCR", "log-normal ratio among responders, in proportion to the infusions given", "upcr_effect upcr_effect_sd responder_share"),
             ("Effect, time course", "exponential onset from the first infusion, exponential fading from the last", "effect_half_life effect_waning"),
             ("Effect on red cells", "fixed ratio with the same time course", "rbc_effect"),
-            ("Effect on the GFR slope", "fixed difference", "gfr_slope_effect"),
+            ("Effect on the GFR slope", "fixed difference, and one in proportion to the child's own log fall of UPCR", "gfr_slope_effect gfr_slope_per_upcr_fall"),
             ("Fever after infusion", "Bernoulli for each infusion, by arm", "fever_msc fever_placebo fever_days"),
-            ("Infections", "Poisson process; a share is serious; a recent one postpones the first infusion", "infection_rate infection_days_ill serious_share"),
+            ("Infections", "Poisson process; recorded length log-normal, short enough for the first infusion to take place when it does; a share is serious; a recent one postpones the first infusion", "infection_rate infection_days_ill infection_days_sd serious_share"),
             ("Illness in the urine", "UPCR and red cells multiplied while an infection or fever lasts", "illness_upcr illness_rbc infection_days_ill"),
-            ("Other adverse events", "Poisson process", "other_event_rate other_event_days"),
+            ("Other adverse events", "Poisson process; reactions to an infusion are Bernoulli for each, alike in both arms", "other_event_rate other_event_days infusion_reaction"),
+            ("Terms of adverse events", "plain words, each as likely as the others of its kind", "infection_rate other_event_rate"),
+            ("Severity of adverse events", "categorical: mild, moderate, severe; a serious infection is severe", "event_moderate event_severe serious_share"),
+            ("Relatedness of adverse events", "Bernoulli, as the site judges it, by time from an infusion", "related_within_24h related_later"),
             ("Infusions", "Bernoulli for each", "infusion_not_given"),
             ("Visits and samples", "Bernoulli: each visit missed, each spot sample and each 24-hour collection missing", "visit_missed sample_missing collection_missing"),
             ("Drop-out", "Bernoulli before the first visit; then a constant hazard, times the ratios per doubling of observed and of true UPCR since baseline", "dropout dropout_early dropout_observed dropout_unobserved"),
@@ -99,6 +104,12 @@ def table(p: Parameters, *parts: str) -> pd.DataFrame:
 
     `parameters` names each one with its value in force and unit, `source` each one's row of targets.csv,
     reference, or the word assumption.
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> parts = components.table(study.parameters, components.CLINIC, components.MEASUREMENT)
     """
     rows = []
     for component in COMPONENTS:
@@ -109,7 +120,7 @@ def table(p: Parameters, *parts: str) -> pd.DataFrame:
         for name in component.parameters:
             extra = about(name)
             unit = f" {extra['unit']}" if extra["unit"] else ""
-            said.append(f"{name} = {getattr(p, name):g}{unit}")
+            said.append(f"{name} = {plain(getattr(p, name))}{unit}")
             sources.setdefault(extra["source"], []).append(name)
         source = (
             next(iter(sources))

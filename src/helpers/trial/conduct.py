@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from helpers import Problem
-from helpers.study import eligibility
+from helpers.study import baseline, eligibility
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import DAYS_PER_MONTH, DAYS_PER_YEAR, VISITS
 from helpers.trial import simulate
@@ -165,22 +166,45 @@ def _hopeless(p: Parameters, found: int, drawn: int, failed: NDArray) -> Problem
     )
 
 
-def randomise(p: Parameters, trials: int, streams: Streams) -> tuple[NDArray, NDArray]:
-    """Permuted blocks of random size, 1:1: (arm, block), each (trials, children); arm 0 placebo, 1 hUC-MSC."""
-    n, sizes = p.n_randomised, np.array(p.block_sizes)
+def randomise(
+    p: Parameters, trials: int, streams: Streams, on_ras: NDArray | None = None
+) -> tuple[NDArray, NDArray]:
+    """Permuted blocks of random size: (arm, block), each (trials, children); arm 0 placebo, 1 hUC-MSC.
+
+    on_ras (trials, children): whether a child is on RAS inhibition at baseline. Where the plan has strata each of the
+    two has a list of its own, whose places its children take in the order in which they come; the blocks of the one
+    have even numbers, of the other odd ones.
+    """
+    if p.strata == "none" or on_ras is None:
+        arm, block = _allocation(p, trials, streams, "")
+        return arm[:, : p.n_randomised], block[:, : p.n_randomised]
+    arm, block = np.empty(on_ras.shape, np.int8), np.empty(on_ras.shape, int)
+    for stratum, name in enumerate((" without RAS inhibition", " with RAS inhibition")):
+        mine = on_ras == bool(stratum)
+        place = np.cumsum(mine, axis=1) - 1
+        arms, blocks = _allocation(p, trials, streams, name)
+        arm = np.where(mine, np.take_along_axis(arms, place, axis=1), arm)
+        block = np.where(mine, 2 * np.take_along_axis(blocks, place, axis=1) + stratum, block)
+    return arm, block
+
+
+def _allocation(p: Parameters, trials: int, streams: Streams, name: str) -> tuple[NDArray, NDArray]:
+    """A list long enough for all children: (arm, block), each (trials, places)."""
+    n, sizes = p.n_randomised, np.array(p.blocks)
     # one largest block beyond n, so that the block of the n-th child is whole and no slot is without a block
     slots = n + int(sizes.max())
     blocks = -(-slots // int(sizes.min()))
-    drawn = sizes[streams("block sizes").integers(len(sizes), size=(trials, blocks))]
+    drawn = sizes[streams(f"block sizes{name}").integers(len(sizes), size=(trials, blocks))]
     ends = np.cumsum(drawn, axis=1)
     slot = np.arange(slots)
     block = (slot[None, :, None] >= ends[:, None, :]).sum(axis=2)
     size = np.take_along_axis(drawn, block, axis=1)
     start = np.take_along_axis(ends, block, axis=1) - size
-    order = np.argsort(block + streams("allocation").random((trials, slots)), axis=1)
+    order = np.argsort(block + streams(f"allocation{name}").random((trials, slots)), axis=1)
     arm = np.empty((trials, slots), np.int8)
-    np.put_along_axis(arm, order, ((slot - start) < size / 2).astype(np.int8), axis=1)
-    return arm[:, :n], block[:, :n]
+    active = (slot - start) * sum(p.ratio) < size * p.ratio[1]
+    np.put_along_axis(arm, order, active.astype(np.int8), axis=1)
+    return arm, block
 
 
 @dataclass(frozen=True)
@@ -189,8 +213,10 @@ class Course:
 
     days (days,), ascending, and all other days counted from the planned last infusion; delay: days by which
     the first infusion was postponed; effect: log ratio of UPCR at the full effect of treatment; ras_day,
-    rescue_day: day on which RAS inhibition is started or raised, and rescue treatment begins, inf = never;
-    ill (trials, children, days): whether infection or fever weighs on the urine.
+    rescue_day, ras_stop_day: day on which RAS inhibition is started or raised, rescue treatment begins, and RAS
+    inhibition ends in a child who has it at consent, inf = never (None = in nobody); ill (trials, children, days):
+    whether infection or fever weighs on the urine; first (trials, children): each child's own day in place of the first
+    of `days`, None = that one.
     """
 
     days: NDArray
@@ -199,6 +225,8 @@ class Course:
     ras_day: NDArray
     rescue_day: NDArray
     ill: NDArray
+    first: NDArray | None = None
+    ras_stop_day: NDArray | None = None
 
     @classmethod
     def quiet(cls, days: NDArray, children: int) -> "Course":
@@ -213,8 +241,9 @@ class Followed:
 
     arm (trials, children); delay: days by which the first infusion was postponed; given (trials, children, 2);
     infections: flat arrays (child index, first day); fevers (trials, children, 2): within 24 h of an infusion;
-    ras_day, rescue_day: day of the change or inf; effect: individual log ratio of UPCR at full effect.
-    At baseline and the eleven visits, (trials, children, 12): ill; level, the true current log UPCR; spot, the
+    ras_day, rescue_day, ras_stop_day: day of the change or inf (rescue: while in the trial); effect: individual log
+    ratio of UPCR at full effect. At baseline and the eleven visits, (trials, children, 12): days, the nominal ones;
+    ill; level, the true current log UPCR; spot, the
     UPCR (mg/mg) that a sample gives or would have given; lost, by name of `SAMPLES`, whether the sample is
     missing; attended; upcr, what is known of it for analysis (NaN = missing, first place = the baseline that
     `baseline_samples` names). left (trials, children): day of leaving (inf = stays).
@@ -231,7 +260,9 @@ class Followed:
     fevers: NDArray
     ras_day: NDArray
     rescue_day: NDArray
+    ras_stop_day: NDArray
     effect: NDArray
+    days: NDArray
     ill: NDArray
     level: NDArray
     spot: NDArray
@@ -242,8 +273,18 @@ class Followed:
 
 
 def grid(p: Parameters) -> NDArray:
-    """Nominal days of baseline and the eleven visits, counted from the planned last infusion."""
-    return np.concatenate([[-p.infusion_gap], DAYS]).astype(float)
+    """Nominal days of baseline (of a child not postponed) and the eleven visits, from the planned last infusion."""
+    return np.concatenate([baseline_day(p, np.zeros(1)), DAYS])
+
+
+def baseline_day(p: Parameters, delay: NDArray) -> NDArray:
+    """Day of the baseline visit, counted from the planned last infusion (negative), shape of `delay`.
+
+    That of randomisation, before the arm is known, where its sample is one of two; else that of the first infusion.
+    """
+    if p.baseline_samples == "mean of both":
+        return -(p.infusion_gap + p.days_to_infusion + delay)
+    return np.full(np.shape(delay), -float(p.infusion_gap))
 
 
 def consent_day(p: Parameters, delay: NDArray) -> NDArray:
@@ -255,30 +296,39 @@ def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
     """Randomise, treat and follow every child of every trial: the path of UPCR and who is seen when."""
     shape = enrolled.shape
     days = grid(p)
-    arm, block = randomise(p, shape[0], streams)
+    arm, block = randomise(p, shape[0], streams, ~np.isnan(enrolled.child["ras_days"]))
     where, begins = _infections(p, shape, streams)
     delay = _postponed(p, shape, where, begins)
     begins = begins - delay.ravel()[where] - p.infusion_gap
     given = streams("infusion given").random((*shape, 2)) >= p.infusion_not_given
     effect = _individual_effect(p, arm, given, streams)
-    ras_day, rescue_day = _changes(p, arm, streams)
+    ras_day, rescue_day, ras_stop_day = _changes(p, arm, streams)
     fevers = _fevers(p, arm, given, streams)
+    first = baseline_day(p, delay)
     ill = _ill(p, shape, days, where, begins, fevers)
+    ill[..., 0] = _taken_ill(shape, where, begins, begins + p.infection_days_ill, first)
 
-    path = level(p, enrolled.child, streams, Course(days, delay, effect, ras_day, rescue_day, ill))
+    path = level(
+        p, enrolled.child, streams, Course(days, delay, effect, ras_day, rescue_day, ill, first, ras_stop_day)
+    )
     spot = simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape))
     lost = {sample: _lost(p, path.shape, streams, sample) for sample in SAMPLES}
     upcr = np.where(lost["urine"], np.nan, spot)
-    _baseline(p, upcr, enrolled.recorded["upcr"])
+    noted = (where, begins, infection_lengths(p, streams, begins))
+    _baseline(p, upcr, enrolled.recorded["upcr"], _noted_ill(p, shape, noted, delay, first))
     attended = streams("visit missed").random(path.shape, dtype=np.float32) >= p.visit_missed
     attended[..., 0] = True
     left = _drop_out(p, streams, days, path, upcr, attended)
     attended &= days <= left[..., None]
     np.putmask(upcr, ~attended, np.nan)
+    visits = np.broadcast_to(days[1:], (*shape, DAYS.size))
+    rescue_day = np.where(rescue_day <= left, rescue_day, np.inf)
     return Followed(
         p=p, enrolled=enrolled, streams=streams, arm=arm, block=block, delay=delay, given=given,
-        infections=(where, begins), fevers=fevers, ras_day=ras_day, rescue_day=rescue_day, effect=effect,
-        ill=ill, level=path, spot=spot, lost=lost, upcr=upcr, attended=attended, left=left,
+        infections=(where, begins), fevers=fevers, ras_day=ras_day, rescue_day=rescue_day,
+        ras_stop_day=np.where(np.isnan(enrolled.child["ras_days"]), np.inf, ras_stop_day), effect=effect,
+        days=np.concatenate([first[..., None], visits], axis=-1), ill=ill, level=path,
+        spot=spot, lost=lost, upcr=upcr, attended=attended, left=left,
     )  # fmt: skip
 
 
@@ -294,16 +344,66 @@ def _lost(p: Parameters, shape: tuple[int, ...], streams: Streams, sample: str) 
     return streams(name).random(shape, dtype=np.float32) < chance
 
 
-def _baseline(p: Parameters, upcr: NDArray, screened: NDArray) -> None:
+def _baseline(p: Parameters, upcr: NDArray, screened: NDArray, ill: NDArray) -> None:
     """Put the baseline that `baseline_samples` names in the first place of `upcr`; screened: of screening."""
-    if p.baseline_samples == "eligibility":
-        upcr[..., 0] = screened
-    elif p.baseline_samples == "separate":
-        upcr[..., 0] = np.where(np.isnan(upcr[..., 0]), screened, upcr[..., 0])
-    else:
-        pair = np.log(np.stack([upcr[..., 0], screened]))
-        both = np.where(np.isnan(pair[0]), pair[1], np.where(np.isnan(pair[1]), pair[0], pair.mean(0)))
-        upcr[..., 0] = np.exp(both)
+    # where screening's sample is the baseline no other is taken, even if that one is lost
+    later = np.full_like(screened, np.nan) if p.baseline_samples == "eligibility" else upcr[..., 0]
+    pair = np.stack([screened, later], axis=-1)
+    upcr[..., 0] = baseline.mean(pair, baseline.used(p, ~np.isnan(pair), ill), ratio=True)
+
+
+def _taken_ill(
+    shape: tuple[int, int], where: NDArray, begins: NDArray, ends: NDArray, day: NDArray
+) -> NDArray:
+    """Whether an infection lies over each child's own day, (trials, children): from its first day to before `ends`."""
+    out, days = np.zeros(shape[0] * shape[1], bool), day.ravel()[where]
+    out[where[(begins <= days) & (days < ends)]] = True
+    return out.reshape(shape)
+
+
+def infection_lengths(p: Parameters, streams: Streams, begins: NDArray) -> NDArray:
+    """Whole days that each infection is recorded for, log-normal around `infection_days_ill`.
+
+    begins: first day of each, counted from the planned last infusion. One that began by the day of the first infusion
+    is drawn among those lengths under which it had ended early enough: longer ones would have postponed the infusion.
+    """
+    mean, sd = p.infection_days_ill, p.infection_days_sd
+    free = -p.infusion_gap - begins - p.infection_days + (not p.exactly_counts_as_within)
+    longest = np.where(begins <= -p.infusion_gap, free, np.inf)
+    place = streams("infection length").random(begins.shape)
+    if not sd:
+        return np.minimum(np.full(begins.shape, max(1.0, np.rint(mean))), np.floor(longest))
+    spread = np.sqrt(np.log1p((sd / mean) ** 2))
+    middle = np.log(mean) - spread**2 / 2
+    place = place * special.ndtr((np.log(longest) - middle) / spread)
+    days = np.rint(np.exp(middle + spread * special.ndtri(place)))
+    return np.clip(days, 1.0, np.floor(longest))
+
+
+def _noted_ill(
+    p: Parameters,
+    shape: tuple[int, int],
+    infections: tuple[NDArray, NDArray, NDArray],
+    delay: NDArray,
+    first: NDArray,
+) -> NDArray:
+    """Whether the samples of screening and of the baseline visit lie within an infection as the site notes it.
+
+    infections: flat arrays (child index, first day, days that it is recorded for).
+    """
+    where, begins, lengths = infections
+    last = begins + lengths - 1
+    consent = consent_day(p, delay)
+    # the site notes whole days, and no infection that was over at consent
+    ends = np.where(last >= consent.ravel()[where], np.trunc(last) + 1, -np.inf)
+    return np.stack([_taken_ill(shape, where, begins, ends, day) for day in (consent, first)], axis=-1)
+
+
+def noted_ill(f: Followed) -> NDArray:
+    """Whether screening's and the baseline visit's sample lie within a noted infection: (trials, children, 2)."""
+    where, begins = f.infections
+    noted = (where, begins, infection_lengths(f.p, f.streams, begins))
+    return _noted_ill(f.p, f.arm.shape, noted, f.delay, f.days[..., 0])
 
 
 def _infections(p: Parameters, shape: tuple[int, int], streams: Streams) -> tuple[NDArray, NDArray]:
@@ -342,14 +442,16 @@ def time_course(p: Parameters, days: NDArray) -> NDArray:
     return onset * np.exp(-p.effect_waning * np.maximum(days, 0) / DAYS_PER_YEAR)
 
 
-def _changes(p: Parameters, arm: NDArray, streams: Streams) -> tuple[NDArray, NDArray]:
-    """Days on which RAS inhibition is started or raised, and rescue treatment begins; inf = never."""
+def _changes(p: Parameters, arm: NDArray, streams: Streams) -> tuple[NDArray, ...]:
+    """Days on which RAS inhibition is started or raised, rescue begins, RAS inhibition is stopped; inf = never."""
     rate = np.where(arm == 1, p.ras_change_msc, p.ras_change_placebo)
-    with np.errstate(divide="ignore"):
-        ras = streams("RAS change").standard_exponential(arm.shape) / rate * DAYS_PER_YEAR
-        rescue = streams("rescue").standard_exponential(arm.shape) / np.float64(p.rescue_rate) * DAYS_PER_YEAR
-    ras, rescue = np.floor(ras) + 1, np.floor(rescue) + 1
-    return np.where(ras <= LAST_DAY, ras, np.inf), np.where(rescue <= LAST_DAY, rescue, np.inf)
+    out = []
+    for name, yearly in (("RAS change", rate), ("rescue", p.rescue_rate), ("RAS stop", p.ras_stop_rate)):
+        with np.errstate(divide="ignore"):
+            day = streams(name).standard_exponential(arm.shape) / np.asarray(yearly, float) * DAYS_PER_YEAR
+        day = np.floor(day) + 1
+        out.append(np.where(day <= LAST_DAY, day, np.inf))
+    return tuple(out)
 
 
 def _fevers(p: Parameters, arm: NDArray, given: NDArray, streams: Streams) -> NDArray:
@@ -392,28 +494,39 @@ def level(p: Parameters, child: dict[str, NDArray], streams: Streams, course: Co
     size = delay.size
     drift = p.upcr_drift + p.upcr_drift_sd * streams("UPCR drift").standard_normal(size)
     # on RAS inhibition for long: the whole effect; only recent starters are still moving
-    start = child["log_upcr_untreated"] + np.where(np.isnan(child["ras_days"]), 0.0, np.log(p.ras_effect))
+    start = child["log_upcr_untreated"] + np.where(np.isnan(child["ras_days"]), 0.0, child["log_ras_effect"])
     level = np.empty((days.size, size))
     wander, before = child["wander"], consent_day(p, delay)
     z = np.ascontiguousarray(streams("UPCR wander").standard_normal((size, days.size)).T)
-    for k, (day, share) in enumerate(zip(days, time_course(p, days), strict=True)):
+    own = None if course.first is None else course.first.ravel()
+    for k, nominal in enumerate(days):
+        day = nominal if own is None or k else own
         rho = np.exp2((before - day) / p.upcr_wander_half_life)
         wander = rho * wander + p.upcr_wander * np.sqrt(1 - rho * rho) * z[k]
         before = day
-        level[k] = start + wander + effect * share
-        if day > 0:
-            level[k] += drift * (day / DAYS_PER_YEAR)
+        level[k] = start + wander + effect * time_course(p, day)
+        level[k] += drift * (np.maximum(day, 0) / DAYS_PER_YEAR)
     level += np.log(p.illness_upcr) * course.ill.reshape(size, days.size).T
 
-    days = days[:, None]
+    when = np.repeat(days[:, None], size, axis=1)
+    if own is not None:
+        when[0] = own
     recent = np.flatnonzero(child["ras_days"] < 12 * p.ras_half_life)
-    since = child["ras_days"][recent] - consent_day(p, delay[recent]) + days
-    level[:, recent] -= np.log(p.ras_effect) * (1 - simulate.ras_onset(p, since))
+    since = child["ras_days"][recent] - consent_day(p, delay[recent]) + when[:, recent]
+    level[:, recent] -= child["log_ras_effect"][recent] * (1 - simulate.ras_onset(p, since))
     changed = np.flatnonzero(np.isfinite(ras_day))
-    ratio = np.where(np.isnan(child["ras_days"][changed]), p.ras_effect, p.ras_raise_effect)
-    level[:, changed] += np.log(ratio) * simulate.ras_onset(p, days - ras_day[changed])
+    effect_of_ras = child["log_ras_effect"][changed]
+    ratio = np.where(np.isnan(child["ras_days"][changed]), effect_of_ras, np.log(p.ras_raise_effect))
+    level[:, changed] += ratio * simulate.ras_onset(p, when[:, changed] - ras_day[changed])
+    if course.ras_stop_day is not None:
+        stop = course.ras_stop_day.ravel()
+        stopped = np.flatnonzero(np.isfinite(stop) & ~np.isnan(child["ras_days"]))
+        back = child["log_ras_effect"][stopped]
+        level[:, stopped] -= back * simulate.ras_onset(p, when[:, stopped] - stop[stopped])
     rescued = np.flatnonzero(np.isfinite(rescue_day))
-    level[:, rescued] += np.log(p.rescue_effect) * simulate.ras_onset(p, days - rescue_day[rescued])
+    level[:, rescued] += np.log(p.rescue_effect) * simulate.ras_onset(
+        p, when[:, rescued] - rescue_day[rescued]
+    )
     return np.ascontiguousarray(level.T).reshape(*shape, len(level))
 
 

@@ -9,11 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from helpers.study import tables
-from helpers.study.codebook import DIPSTICK, EMPTY, UNITS
+from helpers.study.codebook import DIPSTICK, EMPTY, LAB_LIMITS, RAS_AGENTS, RESCUE_AGENTS, STRATA, UNITS
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, VISITS
 from helpers.trial import conduct, details, simulate
 from helpers.trial.conduct import Enrolled, Followed
+
+WITHOUT_LIMITS = ("dipstick", "height", "weight")
+"""Measures whose ends of the scale are read as they are."""
 
 
 def identifiers(numbers: NDArray) -> NDArray:
@@ -96,10 +99,18 @@ class _Writer:
                 "randomisation_date": self.randomised.astype("datetime64[ns]"),
                 "sequence": np.arange(1.0, self.n + 1),
                 "block": self.f.block[0] + 1.0,
+                "stratum": self._stratum(),
                 "arm": np.array(ARMS, object)[self.arm],
             }
         )
         return frame
+
+    def _stratum(self) -> NDArray:
+        """Stratum of the list by child, empty where it has none."""
+        if self.p.strata == "none":
+            return np.full(self.n, EMPTY)
+        on = self.screened["ras_inhibitor"].to_numpy(object) == "yes"
+        return np.where(on, *STRATA).astype(object)
 
     def infusions(self) -> pd.DataFrame:
         p, f = self.p, self.f
@@ -134,7 +145,7 @@ class _Writer:
 
     def visits(self) -> pd.DataFrame:
         p = self.p
-        separate = p.baseline_samples != "eligibility"
+        separate, days = p.baseline_samples != "eligibility", self.f.days[0]
         rows = [
             pd.DataFrame(
                 {
@@ -148,10 +159,11 @@ class _Writer:
                 }
             )
         ]
-        names = [(BASELINE, "Baseline", -p.infusion_gap)] if separate else []
-        names += [(v.number, v.name, v.day) for v in VISITS]
-        for number, name, day in names:
+        names = [(BASELINE, "Baseline")] if separate else []
+        names += [(v.number, v.name) for v in VISITS]
+        for number, name in names:
             k = number - BASELINE
+            day = days[:, k]
             seen = self.seen[:, k]
             gone = ~seen & (self.left < day)
             rows.append(
@@ -160,7 +172,7 @@ class _Writer:
                         "usubjid": self.ids,
                         "visit_no": float(number),
                         "visit": name,
-                        "planned_date": self._date(np.full(self.n, float(day))),
+                        "planned_date": self._date(day),
                         "date": self._date(np.where(seen, self.day[:, k], np.nan)),
                         "attended": np.where(seen, "yes", "no").astype(object),
                         "reason": np.where(seen, EMPTY, np.where(gone, "left the trial", "missed")),
@@ -200,9 +212,14 @@ class _Writer:
                 for number, date, test, value, unit in rows
             ]
         ).dropna(subset="value")
-        limit = simulate.upcr_limit(p)
-        below = (frame["test"] == "upcr") & (frame["value"] <= limit)
-        frame["qualifier"] = np.where(below, "<", EMPTY)
+        tests, value = frame["test"], frame["value"]
+        limits = {test: LAB_LIMITS[test] for test in UNITS if test not in WITHOUT_LIMITS}
+        limits["upcr"] = (simulate.upcr_limit(p), p.upcr_reported_max)
+        limits["rbc"] = (0, p.rbc_reported_max)
+        low, high = (tests.map({test: pair[k] for test, pair in limits.items()}) for k in (0, 1))
+        # a count of no cell and a weighed nothing are values
+        below = (value <= low) & (low > 0)
+        frame["qualifier"] = np.where(below, "<", np.where(value >= high, ">", EMPTY))
         frame["order"] = frame["test"].map({name: k for k, name in enumerate(UNITS)})
         frame = frame.sort_values(["usubjid", "visit_no", "order"], kind="stable", ignore_index=True)
         return frame.drop(columns="order")
@@ -218,43 +235,42 @@ class _Writer:
         return np.where(np.isfinite(self.left), self.left, np.maximum(last, float(VISITS[-1].day)))
 
     def events(self) -> pd.DataFrame:
-        p, f = self.p, self.f
-        where, begins = f.infections
-        last = self._last_day()
-        rows = []
-        ends = begins + p.infection_days_ill - 1
-        keep = (ends >= conduct.consent_day(p, f.delay[0])[where]) & (begins <= last[where])
-        infused = [
-            np.where(f.given[0, :, k] & (self.left >= day), day, np.nan)
-            for k, day in enumerate(self.infusion_days)
-        ]
-        serious = self.diary.serious
-        for child, day, bad in zip(where[keep], begins[keep], serious[keep], strict=True):
-            at_infusion = any(days[child] == day for days in infused)
-            rows.append((child, "infection", day, day + p.infection_days_ill - 1, bad, at_infusion))
-        for child, k in zip(*np.nonzero(f.fevers[0]), strict=True):
-            day = -p.infusion_gap if k == 0 else 0
-            if last[child] >= day:
-                rows.append((child, "fever", day, day + p.fever_days - 1, False, True))
-        child, days = self.diary.other
-        rows += [
-            (c, "other", d, d + p.other_event_days - 1, False, any(at[c] == d for at in infused))
-            for c, d in zip(child, days, strict=True)
-            if d <= last[c]
-        ]
-        rows.sort(key=lambda row: (row[0], row[2], row[1]))
-        frame = pd.DataFrame(rows, columns=["child", "event", "start", "end", "serious", "within"])
-        child = frame["child"].to_numpy(int)
-        number = frame.groupby("child").cumcount() + 1
+        """Adverse events from consent on; one that outlasts the last contact has no known end."""
+        p, f, diary, notes = self.p, self.f, self.diary, self.diary.notes
+        last, days = self._last_day(), np.array(self.infusion_days, float)
+        # an infusion in turn, child by child, as `np.nonzero` counts them
+        fevers, reactions = np.nonzero(f.fevers[0]), np.nonzero(diary.reactions[0])
+        made = pd.concat(
+            [
+                _noted("infection", *f.infections, diary.length, notes["infection"], serious=diary.serious),
+                _noted("fever", fevers[0], days[fevers[1]], p.fever_days, notes["fever"], (0, *fevers)),
+                _noted("other", *diary.other, p.other_event_days, notes["other"]),
+                _noted("other", reactions[0], days[reactions[1]], 1, notes["reaction"], (0, *reactions)),
+            ]
+        )
+        begun = conduct.consent_day(p, f.delay[0])
+        child, start = made["child"].to_numpy(int), made["start"].to_numpy(float)
+        end = start + made["length"].to_numpy(float) - 1
+        kept = (end >= begun[child]) & (start <= last[child])
+        made = made.assign(end=np.where(end > last[child], np.nan, end))[kept]
+        made = made.sort_values(["child", "start", "event"], kind="stable", ignore_index=True)
+        child, start = made["child"].to_numpy(int), made["start"].to_numpy(float)
+        infused = np.where(f.given[0] & (self.left[:, None] >= days), days, np.inf)[child]
+        near = (infused == start[:, None]).any(axis=1)
+        later = np.where(start < infused.min(axis=1), 0.0, p.related_later)
+        related = made["blame"].to_numpy(float) < np.where(near, p.related_within_24h, later)
         out = pd.DataFrame(
             {
                 "usubjid": self.ids[child],
-                "event_no": number.astype(float),
-                "event": frame["event"].astype(object),
-                "start_date": self._date(frame["start"].to_numpy(float), child),
-                "end_date": self._date(frame["end"].to_numpy(float), child),
-                "serious": np.where(frame["serious"].astype(bool), "yes", "no").astype(object),
-                "within_24h": np.where(frame["within"].astype(bool), "yes", "no").astype(object),
+                "event_no": made.groupby("child").cumcount().to_numpy(float) + 1,
+                "event": made["event"].to_numpy(object),
+                "term": made["term"].to_numpy(object),
+                "start_date": self._date(start, child),
+                "end_date": self._date(made["end"].to_numpy(float), child),
+                "severity": made["severity"].to_numpy(object),
+                "serious": np.where(made["serious"].to_numpy(bool), "yes", "no").astype(object),
+                "related": np.where(related, "yes", "no").astype(object),
+                "within_24h": np.where(near, "yes", "no").astype(object),
             }
         )
         return out.sort_values(["usubjid", "event_no"], kind="stable", ignore_index=True)
@@ -263,20 +279,29 @@ class _Writer:
         f, last = self.f, self._last_day()
         on = self.screened["ras_inhibitor"].to_numpy(object) == "yes"
         rows = []
-        for name, day in (("RAS inhibitor", f.ras_day[0]), ("rescue", f.rescue_day[0])):
+        agent = np.array(RESCUE_AGENTS, object)[self.diary.rescue_agent[0]]
+        ras = np.where(on, "raised", "started").astype(object)
+        for name, day, what, drug in (
+            ("RAS inhibitor", f.ras_day[0], ras, np.full(self.n, RAS_AGENTS[0], object)),
+            ("RAS inhibitor", f.ras_stop_day[0], np.full(self.n, "stopped", object), np.full(self.n, EMPTY)),
+            ("rescue", f.rescue_day[0], np.full(self.n, "started", object), agent),
+        ):
             child = np.flatnonzero(day <= last)
-            change = np.where(on[child] & (name == "RAS inhibitor"), "raised", "started").astype(object)
             rows.append(
                 pd.DataFrame(
                     {
                         "usubjid": self.ids[child],
                         "date": self._date(day[child], child),
                         "treatment": name,
-                        "change": change,
+                        "change": what[child],
+                        "agent": drug[child],
+                        "dose_ratio": np.where(what[child] == "raised", self.p.ras_raise_dose, np.nan),
                     }
                 )
             )
-        return pd.concat(rows).sort_values(["usubjid", "date", "treatment"], kind="stable", ignore_index=True)
+        return pd.concat(rows).sort_values(
+            ["usubjid", "date", "treatment", "change"], kind="stable", ignore_index=True
+        )
 
     def disposition(self) -> pd.DataFrame:
         left = np.isfinite(self.left)
@@ -308,17 +333,17 @@ class _Writer:
 
     def missing(self) -> pd.DataFrame:
         """Every value that `labs` lacks: usubjid, visit_no, test, and why."""
-        p, first = self.p, 0 if self.p.baseline_samples != "eligibility" else 1
+        first = 0 if self.p.baseline_samples != "eligibility" else 1
         sample = {test: name for name, tests in conduct.SAMPLES.items() for test in tests}
-        nominal = conduct.grid(p)
+        nominal = self.f.days[0]
         rows = [
             (child, SCREENING, test, "not measured at screening")
             for test in UNITS
             for child in self.ids[self.screened[test].isna().to_numpy()]
         ]
-        for k in range(first, nominal.size):
+        for k in range(first, nominal.shape[1]):
             for child in np.flatnonzero(~self.seen[:, k]):
-                why = "left the trial" if self.left[child] < nominal[k] else "visit missed"
+                why = "left the trial" if self.left[child] < nominal[child, k] else "visit missed"
                 rows += [(self.ids[child], k + BASELINE, test, why) for test in UNITS]
             for test in UNITS:
                 if test in sample:
@@ -333,3 +358,30 @@ class _Writer:
         frame["order"] = frame["test"].map({name: k for k, name in enumerate(UNITS)})
         frame = frame.sort_values(["usubjid", "visit_no", "order"], kind="stable", ignore_index=True)
         return frame.drop(columns="order")
+
+
+def _noted(
+    event: str,
+    child: NDArray,
+    start: NDArray,
+    length: NDArray | int,
+    notes: details.Notes,
+    at: tuple | slice = slice(None),
+    serious: NDArray | bool = False,
+) -> pd.DataFrame:
+    """Events of a kind, a row each: child (index), event, start (day), length (days), serious, term, severity, blame.
+
+    at: where the notes of these events lie in those of the kind. A serious event is severe.
+    """
+    return pd.DataFrame(
+        {
+            "child": child,
+            "event": event,
+            "start": start,
+            "length": np.broadcast_to(length, child.shape).astype(float),
+            "serious": np.broadcast_to(serious, child.shape),
+            "term": notes.term[at],
+            "severity": np.where(serious, "severe", notes.severity[at]),
+            "blame": notes.blame[at],
+        }
+    )

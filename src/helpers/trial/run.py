@@ -9,7 +9,14 @@ from helpers.trial import conduct, record
 
 
 def screen(study: Study) -> pd.DataFrame:
-    """Screen until enough children are eligible; writes `screening` and its truth, returns the table."""
+    """Screen until enough children are eligible; writes `screening` and its truth, returns the table.
+
+    Examples
+    --------
+    As notebook 01-screening calls it:
+
+    >>> screening = run.screen(study)
+    """
     enrolled, columns, _ = conduct.screen(study.parameters)
     frame = study.write("screening", record.screening(columns))
     study.write_truth("screening", record.screening_truth(enrolled))
@@ -22,6 +29,12 @@ def follow_up(study: Study) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, pd.D
     Returns (raw tables by name, `screening` among them; the truth of each child; every missing laboratory
     value with its reason). Raises Problem if screening.csv or adie.csv are not what these parameters
     simulate: simulated follow-up needs the simulated children.
+
+    Examples
+    --------
+    As notebook 03-follow-up calls it:
+
+    >>> tables, latent, unmeasured = run.follow_up(study)
     """
     screened = study.read("screening")
     enrolled, _, values = conduct.screen(study.parameters)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers.study import kidney
+from helpers.study.codebook import LAB_LIMITS
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import DAYS_PER_YEAR
 from helpers.study.tables import code
@@ -56,8 +57,14 @@ class Streams:
 
 
 def report(name: str, value: NDArray) -> NDArray:
-    """A value at the laboratory's reporting precision."""
-    return np.rint(value * _scale(name)) / _scale(name)
+    """A value at the laboratory's reporting precision, and within what its instrument reports."""
+    value = np.rint(value * _scale(name)) / _scale(name)
+    return value if name in ("height", "weight") else np.clip(value, *LAB_LIMITS[name])
+
+
+def body(measure: str, age: NDArray, male: NDArray, z: NDArray) -> NDArray:
+    """Height (cm) or weight (kg) as a clinic measures it: no scale goes further than the codebook."""
+    return np.clip(report(measure, kidney.growth(measure, age, male, z)), *LAB_LIMITS[measure])
 
 
 def _scale(name: str) -> float:
@@ -114,6 +121,7 @@ def children(p: Parameters, n: int, streams: Streams) -> dict[str, NDArray]:
     treated = streams("RAS inhibition").random(n) < np.where(
         untreated >= np.log(p.ras_prevalence_from), p.ras_prevalence, p.ras_prevalence_mild
     )
+    ras_effect = np.log(p.ras_effect) + p.ras_effect_sd * streams("RAS effect").standard_normal(n)
     u = streams("RAS recent").random((n, 2))
     years = -p.ras_mean_years * np.log1p(-u[:, 1])
     recent = np.floor(p.ras_recent_days * u[:, 1])
@@ -123,7 +131,7 @@ def children(p: Parameters, n: int, streams: Streams) -> dict[str, NDArray]:
     gfr = p.gfr_mean + p.gfr_sd * streams("GFR").standard_normal(n)
     older, above = age - p.gfr_age_from, untreated - np.log(p.gfr_upcr_from)
     gfr += severe * p.gfr_age_slope * np.maximum(older, 0) + p.gfr_upcr_slope * np.maximum(above, 0)
-    gfr = np.maximum(gfr, p.gfr_min)
+    gfr = np.clip(gfr, p.gfr_min, p.gfr_max)
 
     rbc_factor = np.where(girl_x, p.rbc_ratio_girl, np.where(genotype >= DOMINANT, p.rbc_ratio_dominant, 1.0))
     log_rbc = np.log(p.rbc_median * rbc_factor) + p.rbc_log_sd * streams("log red cells").standard_normal(n)
@@ -139,7 +147,8 @@ def children(p: Parameters, n: int, streams: Streams) -> dict[str, NDArray]:
         "weight_z": weight_z,
         "log_upcr_untreated": untreated,
         "ras_days": ras_days,
-        "log_upcr": untreated + np.log(p.ras_effect) * ras_onset(p, ras_days),
+        "log_ras_effect": ras_effect,
+        "log_upcr": untreated + ras_effect * ras_onset(p, ras_days),
         "wander": p.upcr_wander * streams("UPCR wander").standard_normal(n),
         "gfr": gfr,
         "log_rbc": log_rbc,
@@ -218,8 +227,12 @@ def creatinine_reported(p: Parameters, gfr: NDArray, height: NDArray, noise: NDA
 
 
 def cystatin_reported(p: Parameters, gfr: NDArray, age: NDArray, male: NDArray, noise: NDArray) -> NDArray:
-    """Reported cystatin C (mg/L) of a true GFR: CKiD U25 turned round, with its variation (CV08)."""
-    return report("cystatin_c", kidney.u25_cystatin_k(age, male) / gfr * np.exp(p.cystatin_cv * noise))
+    """Reported cystatin C (mg/L) of a true GFR: CKiD U25 turned round, with its variation (CV08).
+
+    An infant has that of the youngest children of U25.
+    """
+    k = kidney.u25_cystatin_k(np.maximum(age, kidney.U25_AGES[0]), male)
+    return report("cystatin_c", k / gfr * np.exp(p.cystatin_cv * noise))
 
 
 def bun_reported(p: Parameters, gfr: NDArray, noise: NDArray) -> NDArray:
@@ -232,7 +245,7 @@ def measured(
 ) -> dict[str, NDArray]:
     """Laboratory values of one sample of these children; NaN where it is missing."""
     age, male = child["age"], child["male"]
-    height = report("height", kidney.growth("height", age, male, child["height_z"]))
+    height = body("height", age, male, child["height_z"])
     level = child["log_upcr"] + child["wander"]
     upcr = upcr_reported(p, level, streams("screening UPCR noise").standard_normal(n))
     urine_creatinine = p.urine_creatinine_median * np.exp(
@@ -268,7 +281,7 @@ def measured(
     dipstick[streams("screening dipstick missing").random(n) < p.missing_answer] = -1
     found |= {"height": height, "dipstick": dipstick}
     if everything:
-        weight = report("weight", kidney.growth("weight", age, male, child["weight_z"]))
+        weight = body("weight", age, male, child["weight_z"])
         normals = streams("screening 24-h protein").standard_normal((n, 2))
         u = streams("screening collection").random(n)
         protein = protein_reported(p, level, age, height, weight, normals, u)

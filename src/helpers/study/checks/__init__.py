@@ -35,6 +35,7 @@ __all__ = [
     "exceptions",
     "findings",
     "refuse",
+    "told",
 ]
 
 LISTED = 3
@@ -84,8 +85,8 @@ def exceptions(tables: Mapping[str, pd.DataFrame], entries: Iterable[Check] = AN
     )
 
 
-def refuse(found: pd.DataFrame, own: bool = False) -> None:
-    """Raise one Problem that tells every fatal finding; own: in tables of a real trial, else in simulated ones."""
+def told(found: pd.DataFrame, own: bool = False) -> list[str]:
+    """Every fatal finding in words, the first of each kind by row; own: in tables of a real trial."""
     worth = found["code"].map(
         {code: check.own if own else check.simulated for code, check in BY_CODE.items()}
     )
@@ -98,5 +99,11 @@ def refuse(found: pd.DataFrame, own: bool = False) -> None:
             lines.append(f"{place}: found {what}, allowed: {allowed}")
         if len(group) > LISTED:
             lines[-1] += f" (and {len(group) - LISTED} more of this kind)"
+    return lines
+
+
+def refuse(found: pd.DataFrame, own: bool = False) -> None:
+    """Raise one Problem that tells every fatal finding; own: in tables of a real trial, else in simulated ones."""
+    lines = told(found, own)
     if lines:
         raise Problem("; ".join(lines))

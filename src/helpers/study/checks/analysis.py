@@ -80,6 +80,16 @@ def _emergent(adae: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
     return faults("adae", rows, "TRTEMFL", allowed)
 
 
+def _ongoing(adae: pd.DataFrame) -> pd.DataFrame:
+    rows = adae[(adae["AEENRTPT"] == "ONGOING") != adae["AENDT"].isna()]
+    return faults(
+        "adae",
+        rows,
+        "AEENRTPT",
+        [f"ONGOING exactly without a last day; it is {word(d)}" for d in rows["AENDT"]],
+    )
+
+
 ANALYSIS = (
     Check("adlb.base", ("adlb",), "BASE is the record flagged ABLFL", _base, FATAL),
     Check("adlb.change", ("adlb",), "CHG is AVAL less BASE", _change, FATAL),
@@ -90,4 +100,5 @@ ANALYSIS = (
     Check("adsl.safety", ("adsl",), "Safety set holds whoever had an infusion", _safety, FATAL),
     Check("adsl.protocol", ("adsl",), "Per protocol lies within safety", _protocol, FATAL),
     Check("adae.emergent", ("adae", "adsl"), "Treatment-emergent exactly from the first infusion on", _emergent, FATAL),
+    Check("adae.ongoing", ("adae",), "An event is ongoing exactly where it has no last day", _ongoing, FATAL),
 )  # fmt: skip

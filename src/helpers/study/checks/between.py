@@ -8,7 +8,8 @@ import pandas as pd
 from helpers.study import kidney
 from helpers.study.checks.findings import FATAL, Check, absent, beside, faults, together, word
 from helpers.study.codebook import DIPSTICK, UNITS
-from helpers.study.protocol import DAYS_PER_YEAR, EXCLUSION, INCLUSION, SCREENING, VISITS
+from helpers.study.protocol import BASELINE, DAYS_PER_YEAR, EXCLUSION, INCLUSION, SCREENING, VISITS
+from helpers.study.shown import plain, rounded
 
 CHILD, VISIT = ["usubjid"], ["usubjid", "visit_no"]
 
@@ -118,6 +119,16 @@ def _consent_visit(visits: pd.DataFrame, screening: pd.DataFrame) -> pd.DataFram
     return together(*parts)
 
 
+def _baseline_visit(visits: pd.DataFrame, infusions: pd.DataFrame) -> pd.DataFrame:
+    # an infusion dated before it was planned is another entry's
+    first = infusions.groupby("usubjid")[["date", "planned_date"]].min().max(axis=1)
+    here = visits[visits["visit_no"] == BASELINE]
+    limit = here["usubjid"].map(first)
+    rows = here[here["date"] > limit]
+    allowed = [f"up to the first infusion, {word(day)} in infusions.csv" for day in limit[rows.index]]
+    return faults("visits", rows, "date", allowed)
+
+
 def _sample_day(labs: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
     both = beside(labs, visits, VISIT, "date")
     rows = both[both["date_there"].notna() & (both["date"] != both["date_there"])]
@@ -182,7 +193,7 @@ def _filtration(labs: pd.DataFrame, screening: pd.DataFrame) -> pd.DataFrame:
     )
     rows = both[highest > HIGHEST_GFR]
     allowed = [
-        f"what gives an eGFR up to {HIGHEST_GFR:g} mL/min/1.73m2; this gives {gfr:.0f}"
+        f"what gives an eGFR up to {plain(HIGHEST_GFR)} mL/min/1.73m2; this gives {rounded(gfr)}"
         for gfr in highest[highest > HIGHEST_GFR]
     ]
     found = [f"{word(v)} for {test}" for v, test in zip(rows["value"], rows["test"], strict=True)]
@@ -198,6 +209,20 @@ def _near_infusion(events: pd.DataFrame, infusions: pd.DataFrame) -> pd.DataFram
     rows = events[(events["within_24h"] == "yes") & ~near]
     allowed = [f"no: there was no infusion on {word(day)} or the day before" for day in rows["start_date"]]
     return faults("events", rows, "within_24h", allowed)
+
+
+def _fatal(events: pd.DataFrame, disposition: pd.DataFrame) -> pd.DataFrame:
+    last = disposition.drop_duplicates("usubjid").set_index("usubjid")
+    deaths = events[(events["severity"] == "fatal") & events["usubjid"].isin(last.index)]
+    contact, status = deaths["usubjid"].map(last["date"]), deaths["usubjid"].map(last["status"])
+    stayed, other_day = status == "completed", deaths["end_date"] != contact
+    days = [
+        f"the day of death and last contact, {word(day)} in disposition.csv" for day in contact[other_day]
+    ]
+    return together(
+        faults("events", deaths[stayed], "severity", "not fatal: disposition.csv says completed"),
+        faults("events", deaths[other_day], "end_date", days),
+    )
 
 
 def _late_contact(disposition: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
@@ -239,6 +264,7 @@ BETWEEN = (
     Check("visits.complete", ("visits", "randomisation"), "Every randomised child has all planned visits", _all_visits),
     Check("visits.target", ("visits", "infusions"), "Target days count from the planned last infusion", _target),
     Check("visits.consent", ("visits", "screening"), "The screening visit is on the day of consent", _consent_visit),
+    Check("visits.baseline", ("visits", "infusions"), "The baseline visit is not after the first infusion", _baseline_visit),
     Check("visits.sampled", ("visits", "labs"), "An attended visit has laboratory values", _sampled),
     Check("visits.measured", ("visits", "labs"), "A visit with laboratory values has height and weight", _measured),
     Check("visits.left", ("visits", "disposition"), "Whoever completed the trial left no visit out as one who left", _gone),
@@ -247,6 +273,8 @@ BETWEEN = (
     Check("labs.filtration", ("labs", "screening"), "Serum values and height give an eGFR that can be", _filtration),
     Check("screening.labs", ("screening", "labs"), "Values of screening are those of the laboratory on that day", _same_at_screening),
     Check("events.days", ("events", "screening"), "An event begins after birth and lasts into the time after consent", _event_days),
+    Check("events.end", ("events", "disposition"), "No event is known to end after the last contact", _not_after_contact("events", "end_date")),
+    Check("events.fatal", ("events", "disposition"), "A fatal event ends with the last contact of a child who left", _fatal),
     Check("events.infusion", ("events", "infusions"), "An event within 24 h of an infusion has one", _near_infusion),
     Check("treatments.randomised", ("treatments", "randomisation"), "Changes of treatment come after randomisation", _not_before("treatments", ("date",), "randomisation", "randomisation_date", "randomisation")),
     Check("disposition.complete", ("disposition", "randomisation"), "Every randomised child has an end of the trial", _ends, FATAL),

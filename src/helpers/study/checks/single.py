@@ -217,6 +217,11 @@ def _event_order(events: pd.DataFrame) -> pd.DataFrame:
     return faults("events", rows, "end_date", allowed)
 
 
+def _grave(events: pd.DataFrame) -> pd.DataFrame:
+    rows = events[events["severity"].isin(("life-threatening", "fatal")) & (events["serious"] == "no")]
+    return faults("events", rows, "serious", [f"yes, since severity is {word(v)}" for v in rows["severity"]])
+
+
 def _leaving(disposition: pd.DataFrame) -> pd.DataFrame:
     left, empty = disposition["status"] == "left", disposition["reason"].isna()
     return together(
@@ -259,5 +264,6 @@ SINGLE = (
     Check("visits.order", ("visits",), "Visits of a child follow each other in their order", _visit_order),
     Check("visits.nearest", ("visits",), "A visit is nearer to its own target day than to another visit's", _nearest),
     Check("events.order", ("events",), "An event ends on or after its first day", _event_order),
+    Check("events.serious", ("events",), "A life-threatening or fatal event is serious", _grave),
     Check("disposition.reason", ("disposition",), "A reason for leaving stands exactly where a child left", _leaving),
 )  # fmt: skip

@@ -1,0 +1,195 @@
+"""From a number back to what it was made from: where it is stated, functions, tables, parameters.
+
+    python -m helpers.build.trace "remission.primary.msc.share" [--scenario NAME] [--set "a=1 b=2"]
+
+Asks the records of a report that is built; nothing runs. A name is a result's key, or the beginning of several up to a
+dot; several are separated by spaces or commas. Only the standard library is imported.
+"""
+
+import argparse
+import difflib
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from helpers import ROOT, Problem
+from helpers.build.driver import asked, explained, say
+from helpers.build.publishing import (
+    OWN_TABLES,
+    REPORTS,
+    STAGING,
+    TABLES,
+    checksum,
+    interruptible,
+    is_own,
+    shown,
+)
+from helpers.chapters import contents
+from helpers.chapters.contents import CHAPTERS, Chapter
+from helpers.study.files import unseal
+from helpers.study.freshness import ALL, Sources, digest
+
+GONE = "gone since"
+MOST = 12
+"""Values that are printed of one place; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the records of a built report say of one chapter."""
+
+    chapter: Chapter
+    results: dict[str, dict]
+    stated: list[dict]
+    sources: dict[str, str]
+    made_from: dict[str, Any]
+
+
+def report(name: str) -> list[Told]:
+    """The records of a scenario's report, chapter by chapter. Raises Problem where it is not built."""
+    found, absent = [], []
+    for chapter in contents.own() if is_own(name) else CHAPTERS:
+        page = unseal(STAGING / name / "report" / "keys" / f"{chapter.stem}.json")
+        run = unseal(STAGING / name / "chapters" / f"{chapter.stem}.json")
+        if not page or not run:
+            absent.append(chapter.stem)
+            continue
+        found.append(Told(chapter, page["results"], page["stated"], page["sources"], run["made_from"]))
+    if absent:
+        raise Problem(
+            f"the report of {name} is not built ({', '.join(absent)}): `make report` with the same SCENARIO and SET "
+            "builds it"
+        )
+    return found
+
+
+def wanted(text: str, keys: Iterable[str]) -> list[str]:
+    """The keys that a text asks for, in the order of `keys`.
+
+    Raises Problem, all faults at once, with the nearest names for one that is none.
+    """
+    keys = list(keys)
+    beginnings = {".".join(key.split(".")[:k]) for key in keys for k in range(1, key.count(".") + 2)}
+    names = [name for name in re.split(r"[\s,]+", text) if name]
+    if not names:
+        raise Problem(f"RESULT= names a result, such as RESULT={keys[0] if keys else 'remission.primary.p'}")
+    faults = []
+    for name in dict.fromkeys(names):
+        if name.rstrip(".") not in beginnings:
+            near = difflib.get_close_matches(name, sorted(beginnings), 3, 0.6)
+            hint = f"; the nearest: {', '.join(near)}" if near else ""
+            faults.append(f"no result is called {name[:100]!r}{hint}")
+    if faults:
+        raise Problem("\n".join(faults))
+    asked_for = [name.rstrip(".") for name in names]
+    return [key for key in keys if any(key == name or key.startswith(f"{name}.") for name in asked_for)]
+
+
+def value_line(key: str, result: dict) -> str:
+    """A result as stored and as shown."""
+    unit = f" {result['unit']}" if result["unit"] else ""
+    return f"{key} = {json.dumps(result['value'], ensure_ascii=False)}{unit}, shown as {result['shown']}"
+
+
+def place_lines(name: str, told: Told, keys: Sequence[str]) -> list[str]:
+    """Where a chapter states these results, and the functions that its cells lead through."""
+    stated = [one for one in told.stated if set(one["results"]) & set(keys)]
+    first = next((f"#exhibit-{one['exhibit']['key']}" for one in stated if one["exhibit"]), "")
+    tail = "-dummy-arms" if is_own(name) and "-dummy-arms" in name else ""
+    page = f"{shown(REPORTS / name)}/{told.chapter.stem}{tail}.html{first}"
+    lines = [f"  chapter     {told.chapter.stem}, {told.chapter.title}: {page}"]
+    functions: dict[tuple, None] = {}
+    for one in stated:
+        exhibit = one["exhibit"]
+        words = f"{exhibit['kind']} {exhibit['key']}: {exhibit['title']}" if exhibit else "a sentence"
+        lines.append(f"  stated in   cell [{one['cell']}], {words}")
+        functions |= dict.fromkeys(map(tuple, one["functions"]))
+    sources = Sources()
+    now = sources.files(told.sources)
+    for function, file, first, last in functions:
+        moved = "" if now[file] == told.sources[file] else "  (changed since the report was built)"
+        lines.append(f"  function    {function}  {file}:{first}-{last}{moved}")
+    return lines
+
+
+def table_lines(name: str, told: Told, whole: Sequence[Told]) -> list[str]:
+    """The tables that a chapter read, with SHA-256, and back from each to the chapter that made it."""
+    lines, waiting, seen = [], list(told.made_from["inputs"].items()), set()
+    while waiting:
+        table, was = waiting.pop(0)
+        if table in seen:
+            continue
+        seen.add(table)
+        path = (OWN_TABLES if is_own(name) else TABLES) / name / table
+        here = f"sha256 {checksum(path)}" if path.is_file() else GONE
+        if path.is_file() and digest(path.read_bytes()) != was:
+            here += "  (changed since the chapter read it)"
+        maker = next((one for one in whole if table in one.chapter.writes), None)
+        by = "" if maker is None else f", made by {maker.chapter.stem}"
+        if maker and maker.chapter.makes:
+            by += f" ({maker.chapter.makes.replace(':', '.')})"
+        lines.append(f"  table       {shown(path)}  {here}{by}")
+        waiting += [] if maker is None else maker.made_from["inputs"].items()
+    return lines
+
+
+def read_lines(told: Told) -> list[str]:
+    """The parameters that a chapter read, with their values, and the reference files that it opened."""
+    values = {name: value for name, value in told.made_from["parameters"].items() if name != ALL}
+    everything = " (and the scenario as a whole)" if ALL in told.made_from["parameters"] else ""
+    listed = ", ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+    lines = [f"  parameters  {len(values)} read{everything}: {listed or 'none by name'}"]
+    for file, was in told.made_from["files"].items():
+        path = ROOT / file
+        moved = "" if Sources().digest(path) == was else "  (changed since the chapter read it)"
+        here = f"sha256 {checksum(path)}" if path.is_file() else "a folder" if path.is_dir() else GONE
+        lines.append(f"  file        {file}  {here}{moved}")
+    return lines
+
+
+def chain(name: str, text: str) -> list[str]:
+    """The lines that are printed for the results that a text asks for. Raises Problem."""
+    whole = report(name)
+    keys = set(wanted(text, dict.fromkeys(key for told in whole for key in told.results)))
+    lines = [f"scenario {name}"]
+    for told in whole:
+        here = [key for key in told.results if key in keys]
+        if not here:
+            continue
+        lines += [value_line(key, told.results[key]) for key in here[:MOST]]
+        lines += [f"... and {len(here) - MOST} more"] * (len(here) > MOST)
+        lines += place_lines(name, told, here) + table_lines(name, told, whole) + read_lines(told)
+    return lines
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0; 2 for a name that is none, or a report that is not built."""
+    interruptible()
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.build.trace", description="Follow a number back."
+    )
+    parser.add_argument("result", help="a result's key or the beginning of several")
+    parser.add_argument("--scenario", default="base", help="a file in scenarios/, without .yaml")
+    parser.add_argument("--set", default="", help='parameters that were changed: "upcr_effect=0.8"')
+    options = parser.parse_args(arguments)
+    options.all = False
+    try:
+        name = options.scenario if is_own(options.scenario) else asked(options)[0]
+        for line in chain(name, options.result):
+            say(line)
+    except Problem as problem:
+        say(str(problem), sys.stderr)
+        return 2
+    except OSError as error:
+        say(explained(error), sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,315 @@
+"""`define.xml` 2.1 of the analysis tables: variables, codes, derivations in words, value-level metadata.
+
+Everything is said once, elsewhere: what a column means in `study.codebook`, which children a flag marks and which
+estimand an endpoint answers in `study.estimands`, where a laboratory parameter comes from in `analysis.adam`, the
+equation behind an eGFR in `study.kidney`. Codes carry no term of a published terminology: none of the codebook's lists
+says that it is one, and none is guessed.
+"""
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from xml.etree import ElementTree
+
+import pandas as pd
+
+from helpers.analysis import adam
+from helpers.chapters.adam_variables import DATE_FORMAT, Variable, name_of, structure, variable, variables
+from helpers.chapters.words import capital
+from helpers.study import kidney
+from helpers.study.codebook import TABLES
+from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS
+from helpers.study.protocol import TRIAL
+
+CREATED = "1980-01-01T00:00:00"
+"""The time of creation that formats ask for: the files do not depend on the day."""
+
+ODM, DEF = "http://www.cdisc.org/ns/odm/v1.3", "http://www.cdisc.org/ns/def/v2.1"
+XLINK = "http://www.w3.org/1999/xlink"
+XML = "http://www.w3.org/XML/1998/namespace"
+
+CLASSES = {
+    "adsl": ("SUBJECT LEVEL ANALYSIS DATASET", ""),
+    "adlb": ("BASIC DATA STRUCTURE", ""),
+    "adtte": ("BASIC DATA STRUCTURE", "TIME-TO-EVENT"),
+    "adae": ("OCCURRENCE DATA STRUCTURE", "ADVERSE EVENT"),
+}
+"""Class and subclass of ADaM."""
+TYPES = {"text": "text", "date": "integer", "whole": "integer", "number": "float"}
+BY_VALUE = {"adlb": "AVAL", "adtte": "AVAL"}
+"""Tables with a variable that is described parameter by parameter."""
+EQUATIONS = {
+    "bedside Schwartz": (kidney.schwartz,),
+    "U25 creatinine": (kidney.u25_creatinine_k, kidney.u25_creatinine),
+    "U25 cystatin C": (kidney.u25_cystatin_k, kidney.u25_cystatin),
+    "U25 mean": (kidney.u25_creatinine, kidney.u25_cystatin),
+}
+"""eGFR method of the plan -> functions whose first lines say the equation."""
+ANSWERS = {
+    "UPCRC": "Time to confirmed remission of proteinuria",
+    "HEMC": "Remission of haematuria",
+    "GFRC": "Renal function improvement",
+}
+"""PARAMCD of ADTTE -> the estimand that it was made for."""
+
+
+def study_oid(scenario: str) -> str:
+    return f"ST.{TRIAL}.{scenario}"
+
+
+def metadata_oid(scenario: str) -> str:
+    return f"MDV.{TRIAL}.{scenario}"
+
+
+def item_oid(dataset: str, name: str) -> str:
+    return f"IT.{dataset.upper()}.{name}"
+
+
+def define(scenario: str, about: str, frames: Mapping[str, pd.DataFrame]) -> bytes:
+    """The define.xml of some analysis tables (name -> table), those of one scenario."""
+    root = _element("ODM", FileType="Snapshot", FileOID=f"DEF.{TRIAL}.{scenario}", ODMVersion="1.3.2")
+    root.set("CreationDateTime", CREATED)
+    root.set(f"{{{DEF}}}Context", "Other")
+    study = _add(root, "Study", OID=study_oid(scenario))
+    names = _add(study, "GlobalVariables")
+    _add(names, "StudyName", f"{TRIAL}, scenario {scenario}")
+    _add(names, "StudyDescription", about)
+    _add(names, "ProtocolName", TRIAL)
+    version = _add(study, "MetaDataVersion", OID=metadata_oid(scenario), Name=f"Analysis data of {TRIAL}")
+    version.set(f"{{{DEF}}}DefineVersion", "2.1.0")
+    standards = _add(version, "def:Standards")
+    _add(standards, "def:Standard", OID="STD.ADAMIG", Name="ADaMIG", Type="IG", Version="1.3", Status="Final")
+    parts = _Parts()
+    for name, frame in frames.items():
+        parts.dataset(name, frame)
+    version.extend(parts.ordered())
+    ElementTree.indent(root, " ")
+    for prefix, address in (("", ODM), ("def", DEF), ("xlink", XLINK)):
+        ElementTree.register_namespace(prefix, address)
+    return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True) + b"\n"
+
+
+class _Parts:
+    """The parts of a MetaDataVersion while tables are added."""
+
+    def __init__(self) -> None:
+        self.lists: list[ElementTree.Element] = []
+        self.wheres: list[ElementTree.Element] = []
+        self.groups: list[ElementTree.Element] = []
+        self.items: list[ElementTree.Element] = []
+        self.codes: dict[str, ElementTree.Element] = {}
+        self.methods: list[ElementTree.Element] = []
+
+    def ordered(self) -> Iterable[ElementTree.Element]:
+        """In the order that the standard wants."""
+        return [*self.lists, *self.wheres, *self.groups, *self.items, *self.codes.values(), *self.methods]
+
+    def dataset(self, name: str, frame: pd.DataFrame) -> None:
+        known = variables(name, frame)
+        group = _element(
+            "ItemGroupDef",
+            OID=f"IG.{name.upper()}",
+            Name=name.upper(),
+            Repeating="No" if TABLES[name].key == ("USUBJID",) else "Yes",
+            IsReferenceData="No",
+            SASDatasetName=name.upper(),
+            Purpose="Analysis",
+        )
+        for key, value in (
+            ("Structure", structure(name)),
+            ("StandardOID", "STD.ADAMIG"),
+            ("ArchiveLocationID", f"LF.{name.upper()}"),
+        ):
+            group.set(f"{{{DEF}}}{key}", _clean(value))
+        _describe(group, name_of(name))
+        for order, one in enumerate(known, 1):
+            self.item(name, one, group, order, frame)
+        kind, below = CLASSES[name]
+        told = _add(group, "def:Class", Name=kind)
+        if below:
+            _add(told, "def:SubClass", Name=below)
+        _leaf(group, f"LF.{name.upper()}", f"{name}.xpt")
+        self.groups.append(group)
+
+    def item(
+        self, name: str, one: Variable, group: ElementTree.Element, order: int, frame: pd.DataFrame
+    ) -> None:
+        """A variable: its reference in the table, its definition, its codes, how it is derived."""
+        oid = item_oid(name, one.name)
+        from_where, words = origin(name, one)
+        reference = _add(group, "ItemRef", ItemOID=oid, OrderNumber=str(order))
+        reference.set("Mandatory", "No" if one.column.empty else "Yes")
+        if one.key:
+            reference.set("KeySequence", str(one.key))
+        if from_where == "Derived":
+            reference.set("MethodOID", self.method(oid, f"Derivation of {name.upper()}.{one.name}", words))
+        item = self.definition(oid, one, one.label, from_where, "" if from_where == "Derived" else words)
+        if one.codes:
+            _insert_codes(item, self.code_list(name, one))
+        if BY_VALUE.get(name) == one.name and (values := self.by_value(name, one, frame)):
+            _add(item, "def:ValueListRef", ValueListOID=values)
+        self.items.append(item)
+
+    def definition(
+        self, oid: str, one: Variable, words: str, from_where: str, said: str
+    ) -> ElementTree.Element:
+        """An ItemDef; `said` stands at its origin."""
+        kind = TYPES[one.column.kind]
+        item = _element("ItemDef", OID=oid, Name=one.name, DataType=kind, SASFieldName=one.name)
+        item.set("Length", str(8 if one.column.kind == "date" else one.length))
+        if kind == "float":
+            item.set("SignificantDigits", str(one.decimals))
+        if one.column.kind == "date":
+            item.set(f"{{{DEF}}}DisplayFormat", DATE_FORMAT)
+        _describe(item, words)
+        found = _add(item, "def:Origin", Type=from_where)
+        if from_where != "Predecessor":
+            found.set("Source", "Sponsor")
+        if said:
+            _describe(found, said)
+        return item
+
+    def method(self, oid: str, title: str, words: str, code: str = "") -> str:
+        """A derivation in words; gives its id."""
+        method = _element("MethodDef", OID=f"MT.{oid}", Name=title, Type="Computation")
+        _describe(method, words)
+        if code:
+            _add(method, "FormalExpression", code, Context="Python")
+        self.methods.append(method)
+        return f"MT.{oid}"
+
+    def code_list(self, name: str, one: Variable) -> str:
+        """A list of codes, one for all tables that share it; gives its id."""
+        shared = f"CL.{one.name}"
+        for oid in (shared, f"{shared}.{name.upper()}"):
+            made = self.codes.setdefault(oid, _codes(oid, one))
+            if ElementTree.tostring(made) == ElementTree.tostring(_codes(oid, one)):
+                return oid
+        return f"{shared}.{name.upper()}"
+
+    def by_value(self, name: str, one: Variable, frame: pd.DataFrame) -> str:
+        """What a variable is for each parameter; gives the id of the list, or none for a table without rows."""
+        parameters = frame[["PARAMCD", "PARAM"]].drop_duplicates("PARAMCD")
+        if parameters.empty:
+            return ""
+        oid = item_oid(name, one.name)
+        values = _element("def:ValueListDef", OID=f"VL.{oid}")
+        for order, (code, words) in enumerate(parameters.itertuples(index=False), 1):
+            narrow = f"{oid}.{code}"
+            reference = _add(values, "ItemRef", ItemOID=narrow, OrderNumber=str(order), Mandatory="Yes")
+            said, made = parameter(name, str(code))
+            from_where = "Derived" if made else "Predecessor"
+            if made:
+                words_of = f"{said} {_meaning(one)}"
+                reference.set(
+                    "MethodOID",
+                    self.method(
+                        narrow, f"Derivation of {name.upper()}.{one.name} for {code}", words_of, made
+                    ),
+                )
+            _add(reference, "def:WhereClauseRef", WhereClauseOID=f"WC.{narrow}")
+            where = _element("def:WhereClauseDef", OID=f"WC.{narrow}")
+            check = _add(where, "RangeCheck", Comparator="EQ", SoftHard="Soft")
+            check.set(f"{{{DEF}}}ItemOID", item_oid(name, "PARAMCD"))
+            _add(check, "CheckValue", str(code))
+            self.wheres.append(where)
+            rows = frame[frame["PARAMCD"] == code]
+            narrowed = variable(name, one.column, rows)
+            self.items.append(self.definition(narrow, narrowed, str(words), from_where, "" if made else said))
+        self.lists.append(values)
+        return f"VL.{oid}"
+
+
+def origin(dataset: str, one: Variable) -> tuple[str, str]:
+    """(Type of origin, in words): the column that a variable is a copy of, or how it is derived."""
+    if dataset != "adsl" and one.column in TABLES["adsl"].columns:
+        return "Predecessor", f"ADSL.{one.name}"
+    for raw in ("screening", "randomisation", "disposition", "events"):
+        same = [
+            c for c in TABLES[raw].columns if (c.meaning, c.values) == (one.column.meaning, one.column.values)
+        ]
+        if same:
+            return "Predecessor", f"{raw}.{same[0].name} (raw table)"
+    if one.column.values and len(one.column.values) == 1 and not one.column.empty:
+        return "Assigned", _meaning(one)
+    return "Derived", _meaning(one)
+
+
+def parameter(dataset: str, code: str) -> tuple[str, str]:
+    """(How a parameter's values come about, the function that makes them); no function for a raw value."""
+    if dataset == "adtte":
+        estimand = next((one for one in ESTIMANDS if one.name == ANSWERS.get(code)), None)
+        said = f"Estimand: {estimand.name}, {estimand.role}; {estimand.variable}." if estimand else ""
+        return f"{_first_line(adam.Adam.adtte)} {said}".strip(), "helpers.analysis.adam.Adam.adtte"
+    known = adam.PARAMS.get(code)
+    if known is None:
+        return "A parameter that the plan does not name.", "helpers.analysis.adam.Adam.adlb"
+    source = known[1]
+    if source in EQUATIONS:
+        words = " ".join(_first_line(function) for function in EQUATIONS[source])
+        return f"eGFR by the method {source}. {words}", "helpers.study.kidney.egfr"
+    return f"labs.value where labs.test is {source} (raw table), in its unit", ""
+
+
+def _meaning(one: Variable) -> str:
+    """The codebook's words about a variable, the definition of the set that it marks, and what is allowed."""
+    marked = next((definition for _, flag, definition, _ in ANALYSIS_SETS if flag == one.name), "")
+    words = [f"{capital(one.column.meaning)}.", marked, f"Allowed: {one.column.allowed}."]
+    return " ".join(word for word in words if word)
+
+
+def _first_line(function: object) -> str:
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+def _codes(oid: str, one: Variable) -> ElementTree.Element:
+    made = _element("CodeList", OID=oid, Name=one.label, DataType=TYPES[one.column.kind])
+    made.set(f"{{{DEF}}}IsNonStandard", "Yes")
+    said = all(one.codes.values())
+    for order, (code, words) in enumerate(one.codes.items(), 1):
+        kind = "CodeListItem" if said else "EnumeratedItem"
+        item = _add(made, kind, CodedValue=code, OrderNumber=str(order))
+        if said:
+            _text(_add(item, "Decode"), words)
+        elif words:
+            _describe(item, words)
+    return made
+
+
+def _insert_codes(item: ElementTree.Element, oid: str) -> None:
+    """The reference to a list of codes stands before the origin."""
+    reference = _element("CodeListRef", CodeListOID=oid)
+    item.insert(1, reference)
+
+
+def _leaf(parent: ElementTree.Element, identifier: str, file: str) -> None:
+    leaf = _add(parent, "def:leaf", ID=identifier)
+    leaf.set(f"{{{XLINK}}}href", file)
+    _add(leaf, "def:title", file)
+
+
+def _describe(parent: ElementTree.Element, words: str) -> None:
+    _text(_add(parent, "Description"), words)
+
+
+def _text(parent: ElementTree.Element, words: str) -> None:
+    _add(parent, "TranslatedText", words).set(f"{{{XML}}}lang", "en")
+
+
+def _element(tag: str, **attributes: str) -> ElementTree.Element:
+    space, _, name = tag.rpartition(":")
+    full = f"{{{DEF if space else ODM}}}{name}"
+    return ElementTree.Element(full, {key: _clean(value) for key, value in attributes.items()})
+
+
+def _add(parent: ElementTree.Element, tag: str, text: str = "", **attributes: str) -> ElementTree.Element:
+    made = _element(tag, **attributes)
+    if text:
+        made.text = _clean(text)
+    parent.append(made)
+    return made
+
+
+def _clean(text: str) -> str:
+    """Text without the characters that XML cannot hold, which stand as a question mark."""
+    return re.sub(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)

@@ -1,0 +1,145 @@
+"""Two settings side by side, for the bench, the page and `make compare`.
+
+`design.side_by_side.compare` in, exhibits out. What differs in the assumptions stands first, then the main results, the
+clearest differences first, then the courses.
+"""
+
+import pandas as pd
+
+from helpers.chapters.exhibits import Exhibit, Finding, Result
+from helpers.chapters.operating import POPULATION, SIDES
+from helpers.chapters.words import capital, drawn, grouped, rounded
+from helpers.design.operating import ANALYSES, PRIMARY
+from helpers.design.side_by_side import LETTERS, Comparison
+from helpers.figures import explore as figures
+from helpers.study.protocol import ARMS
+from helpers.study.scenario import text
+
+QUESTIONS = {"power": "Power", "false claims": "Claims for cells that do nothing"}
+ERROR = (
+    "± Monte Carlo standard error as of independent trials, an upper bound: both use the same random numbers"
+)
+
+
+def shown(pair: Comparison) -> Finding:
+    """All exhibits of a comparison in their order, and what may be said of it."""
+    exhibits = (assumptions(pair), results(pair), curves(pair))
+    first = pair.results.iloc[0]
+    at = pair.results[(pair.results["analysis"] == PRIMARY) & (pair.results["question"] == "power")].iloc[0]
+    said: dict[str, Result | str] = {
+        "differs": _differs(pair),
+        "power_a": Result("compare.power.a", at["power_a"], "%", 1),
+        "power_b": Result("compare.power.b", at["power_b"], "%", 1),
+        "difference": Result(
+            "compare.power.difference", at["difference"], "points", 1, _difference(at["difference"], at["se"])
+        ),
+        "widest": f"{QUESTIONS[first['question']].lower()}, {ANALYSES[first['analysis']].label}"
+        if first["sure"]
+        else "nothing beyond the error of the simulation",
+    }
+    return Finding(exhibits, said)
+
+
+def code(setting: str) -> str:
+    """A setting as Markdown shows it, whatever characters it has."""
+    return f"`{setting.replace('`', '')}`"
+
+
+def _differs(pair: Comparison) -> str:
+    rows = [f"{r.parameter} {text(r.a)} against {text(r.b)}" for r in pair.assumptions.itertuples()]
+    return "; ".join(rows) if rows else "nothing: both make the same assumptions"
+
+
+def _setting(pair: Comparison, letter: str) -> str:
+    """What a setting has that the other has not."""
+    column = letter.lower()
+    rows = [f"{row['parameter']} {text(row[column])}" for _, row in pair.assumptions.iterrows()]
+    return f"{letter}: {', '.join(rows[:4])}{' ...' if len(rows) > 4 else ''}" if rows else letter
+
+
+def _children(pair: Comparison) -> str:
+    sizes = [move.p.n_randomised for move in (pair.a, pair.b)]
+    told = [f"{letter} {size}" for letter, size in zip(LETTERS, sizes, strict=True)]
+    return f"{sizes[0]} children a trial" if len(set(sizes)) == 1 else f"children a trial: {', '.join(told)}"
+
+
+def _method(pair: Comparison) -> str:
+    counts = sorted({len(move.trials.arm) for move in (pair.a, pair.b)})
+    return (
+        f"{' and '.join(map(grouped, counts))} trials of each through the simulator, derivations and tests of the "
+        f"chapters, {SIDES}"
+    )
+
+
+def _difference(value: float, se: float) -> str:
+    return drawn(f"{rounded(value, 1)} ± {rounded(se, 1)}")
+
+
+def assumptions(pair: Comparison) -> Exhibit:
+    """What differs between the settings, a row a parameter."""
+    table = pair.assumptions.assign(
+        mine=[text(v) for v in pair.assumptions["a"]], theirs=[text(v) for v in pair.assumptions["b"]]
+    )
+    return Exhibit(
+        "assumptions",
+        "What differs in the assumptions" if len(table) else "Nothing differs in the assumptions",
+        table,
+        columns={
+            "parameter": "Parameter",
+            "mine": "A",
+            "theirs": "B",
+            "unit": "Unit",
+            "group": "What it is about",
+        },
+        population="parameters in force",
+        n=f"{len(table)} that differ",
+    )
+
+
+def results(pair: Comparison) -> Exhibit:
+    """Power and false claims by analysis, the clearest differences first, then remission by arm."""
+    rows = pair.results.assign(
+        what=[f"{QUESTIONS[r.question]}: {ANALYSES[r.analysis].label}" for r in pair.results.itertuples()]
+    ).rename(columns={"power_a": "a", "power_b": "b"})
+    arms = pair.remission.rename(columns={"share_a": "a", "share_b": "b"})
+    arms = arms.assign(what=[f"Confirmed remission, {arm}" for arm in arms["arm"]])
+    names = ["what", "a", "b", "difference", "se"]
+    table = pd.concat([rows[names], arms[names]], ignore_index=True)
+    table["text"] = [_difference(r.difference, r.se) for r in table.itertuples()]
+    return Exhibit(
+        "results",
+        "Main results, the clearest differences first",
+        table,
+        columns={"what": "Over many trials", "a": "A", "b": "B", "text": "B - A"},
+        digits={"a": 1, "b": 1},
+        units={"a": "%", "b": "%", "text": "points"},
+        population=POPULATION,
+        n=_children(pair),
+        method=_method(pair),
+        conventions=[ERROR],
+    )
+
+
+def curves(pair: Comparison) -> Exhibit:
+    """The courses that trials take under either, on common axes."""
+    last = pair.curves[pair.curves["month"] == pair.curves["month"].max()]
+    words = [
+        f"{letter}, {arm}: {rounded(r.remitted)} % in confirmed remission, UPCR x {rounded(r.ratio, 2)}"
+        for letter in LETTERS
+        for arm in ARMS
+        for r in last[(last["setting"] == letter) & (last["arm"] == arm)].itertuples()
+    ]
+    named = pair.curves.assign(
+        setting=pair.curves["setting"].map({one: _setting(pair, one) for one in LETTERS})
+    )
+    return Exhibit(
+        "courses",
+        "UPCR and confirmed remission over time, both settings",
+        pair.curves,
+        population=POPULATION,
+        n=_children(pair),
+        method="means of the trials' geometric means of UPCR over baseline, and of their shares in confirmed remission",
+        conventions=["bands: the middle 95 % of trials", "common axes"],
+        alt=capital(f"at the last visit. {'; '.join(words)}."),
+        figure=figures.side_by_side(named),
+    )

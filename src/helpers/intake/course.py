@@ -1,0 +1,148 @@
+"""Values held against the child's own course and against what children have: misread, or in another unit."""
+
+# ruff: noqa: E501  (a register: one row a line, whatever its length)
+
+import numpy as np
+import pandas as pd
+
+from helpers.intake import units
+from helpers.study.checks import Check
+from helpers.study.checks.findings import faults, together, word
+from helpers.study.codebook import UNITS
+from helpers.study.shown import plain
+
+FAR = {
+    "upcr": 30.0, "protein_24h": 30.0, "rbc": 300.0, "rbc_dysmorphic": 300.0, "creatinine": 3.0, "cystatin_c": 3.0,
+    "bun": 5.0, "height": 1.15, "weight": 1.6,
+}  # fmt: skip
+"""How many times a value may be above or below the median of the child's others before it is asked for.
+
+Readings of ours, wide of what illness and treatment do: a fall of UPCR to a tenth with visit noise of 0.4 log units is
+within, a slip from mg/mmol to mg/mg is not. A slip of ten is told by `NEAR` where the rest of the course is calm.
+"""
+
+NEAR = 1.35
+"""A value this close to the median times a slip of unit or point is said to fit the slip."""
+
+CALM = 5.0
+"""A slip of ten or more is asked for from here where the child's other values differ by less than `NARROW` times."""
+NARROW = 3.0
+
+LEAST = 3
+"""Other values of a test that make a course."""
+
+USUAL = {
+    "upcr": (0.01, 15.0), "protein_24h": (0.3, 400.0), "creatinine": (12.0, 350.0), "cystatin_c": (0.3, 4.0),
+    "bun": (1.0, 25.0), "height": (70.0, 195.0), "weight": (8.0, 110.0),
+}  # fmt: skip
+"""What the median of all children's values lies in, in the codebook's units, whatever their disease: outside, the
+whole column is in another unit. Readings of ours, a few times wider than any published group of `data/reference`."""
+
+SHRUNK = 3.0
+"""cm that a child may seem to lose between visits."""
+
+
+def _course(labs: pd.DataFrame) -> pd.DataFrame:
+    rows = labs[labs["test"].isin(list(FAR)) & (labs["value"] > 0)]
+    rows = rows.assign(log=np.log(rows["value"].to_numpy(float)))
+    group = rows.groupby(["usubjid", "test"])["log"]
+    count, middle = group.transform("size"), group.transform("median")
+    # the median of the others: within a rank of that of all
+    apart = (rows["log"] - middle).to_numpy(float)
+    limit = np.log(rows["test"].map(FAR).to_numpy(float))
+    spread = _spread(rows)
+    far = (np.abs(apart) > limit) & (count > LEAST).to_numpy()
+    slip, words = _slips(rows["test"].to_numpy(object), apart)
+    calm = (spread < np.log(NARROW)) & (np.abs(apart) > np.log(CALM)) & slip & (count > LEAST + 1).to_numpy()
+    hit = far | calm
+    asked = rows[hit]
+    told = [
+        f"about {plain(float(np.exp(m)), 3)} {UNITS[test]}, the child's own median{w}"
+        for m, test, w in zip(middle[hit], asked["test"], words[hit], strict=True)
+    ]
+    found = [f"{word(v)} for {test}" for v, test in zip(asked["value"], asked["test"], strict=True)]
+    return faults("labs", asked, "value", told, found)
+
+
+def _spread(rows: pd.DataFrame) -> np.ndarray:
+    """Ratio, as a log, between the second largest and second smallest value of a child's test."""
+    ordered = rows.sort_values(["usubjid", "test", "log"], kind="stable")
+    group = ordered.groupby(["usubjid", "test"], sort=False)["log"]
+    rank, size = group.cumcount(), group.transform("size")
+    low = ordered["log"].where(rank == 1).groupby([ordered["usubjid"], ordered["test"]]).transform("max")
+    high = (
+        ordered["log"].where(rank == size - 2).groupby([ordered["usubjid"], ordered["test"]]).transform("max")
+    )
+    return (high - low).reindex(rows.index).to_numpy(float)
+
+
+def _slips(tests: np.ndarray, apart: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether a distance from the median is that of a slip of unit or point, and which, in words."""
+    hit, words = np.zeros(len(tests), bool), np.full(len(tests), "", object)
+    for test in FAR:
+        mine = tests == test
+        nearest = np.full(int(mine.sum()), np.inf)
+        for ratio, told in units.slips(test):
+            off = np.abs(apart[mine] - np.log(ratio))
+            closer = (
+                (off < np.log(NEAR))
+                & (off < nearest)
+                & (abs(np.log(ratio)) > np.log(CALM) or test == "height")
+            )
+            nearest = np.where(closer, off, nearest)
+            words[mine] = np.where(closer, f"; it is {told}", words[mine])
+        hit[mine] = np.isfinite(nearest)
+    return hit, words
+
+
+def _another_unit(test: str, value: pd.Series) -> tuple[str, str] | None:
+    """What is expected and found where a test's values as a whole have the size of another unit."""
+    low, high = USUAL[test]
+    if len(value) <= LEAST:
+        return None
+    middle = float(value.median())
+    if low <= middle <= high:
+        return None
+    fits = [words for ratio, words in units.slips(test) if low <= middle / ratio <= high and "as if" in words]
+    hint = f": {' or '.join(fits[:2])}" if fits else ""
+    return (
+        f"a median from {plain(low)} to {plain(high)} {UNITS[test]}{hint}; state the unit in the mapping",
+        f"a median of {plain(middle)} for {test} over {len(value)} values",
+    )
+
+
+def _size(labs: pd.DataFrame) -> pd.DataFrame:
+    """Tests in another unit: one finding each, at the first row."""
+    parts = []
+    for test in USUAL:
+        value = labs.loc[labs["test"] == test, "value"]
+        told = _another_unit(test, value)
+        if told:
+            parts.append(faults("labs", labs.loc[[value.index[0]]], "value", told[0], [told[1]]))
+    return together(*parts)
+
+
+def _screening_size(screening: pd.DataFrame) -> pd.DataFrame:
+    parts = []
+    for test in USUAL:
+        value = screening[test].dropna()
+        told = _another_unit(test, value)
+        if told:
+            parts.append(faults("screening", screening.loc[[value.index[0]]], test, told[0], [told[1]]))
+    return together(*parts)
+
+
+def _shrunk(labs: pd.DataFrame) -> pd.DataFrame:
+    rows = labs[labs["test"] == "height"].sort_values(["usubjid", "date", "visit_no"], kind="stable")
+    before = rows.groupby("usubjid")["value"].shift()
+    less = rows[before - rows["value"] > SHRUNK]
+    allowed = [f"at least the height before, {plain(float(v))} cm" for v in before[less.index]]
+    return faults("labs", less, "value", allowed, [f"{word(v)} for height" for v in less["value"]])
+
+
+ENTRIES = (
+    Check("labs.course", ("labs",), "A value is not far from the child's own course", _course),
+    Check("labs.size", ("labs",), "Values of a test have the size that its unit gives them", _size),
+    Check("labs.shrunk", ("labs",), "A child does not become shorter", _shrunk),
+    Check("screening.size", ("screening",), "Values of screening have the size that their unit gives them", _screening_size),
+)  # fmt: skip

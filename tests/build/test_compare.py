@@ -1,0 +1,33 @@
+"""`make compare`: the page's name, what is refused before anything runs, and what is listed."""
+
+from helpers.build import compare, pages
+from helpers.study.files import seal, write
+
+
+def test_a_name_tells_what_is_compared_and_keeps_apart_what_looks_alike():
+    name = compare.name_of("base", "base upcr_effect=0.8")
+    assert name.startswith("base-v-base-upcr-effect-0_8-")
+    assert name == compare.name_of("base", "base upcr_effect=0.8")
+    assert len({compare.name_of("base", f"base gfr_method='{x * 70}'") for x in "ab"}) == 2
+    assert all(c.isalnum() or c in "-_" for c in compare.name_of("../x", "<b>/"))
+
+
+def test_what_is_missing_is_said_before_anything_runs(capsys):
+    assert compare.main(["base", " "]) == 2
+    assert "B is empty" in capsys.readouterr().err
+    assert compare.main(["base"]) == 2
+    assert 'make compare A=base B="base upcr_effect=0.8"' in capsys.readouterr().err
+
+
+def test_all_comparisons_that_are_whole_are_listed_and_escaped(tmp_path):
+    for name, b in (("one", "base <x>=1"), ("two", "base")):
+        write(tmp_path / "report" / f"{name}.html", b"page")
+        made = {"a": "base", "b": b, "files": [f"{name}.html"], "results": {}}
+        write(tmp_path / f"{name}.json", seal(made))
+    (tmp_path / "report" / "two.html").unlink()
+    found = compare.staged(tmp_path)
+    assert sorted(found) == ["index.html", "one.html", "results.json"]
+    index = found["index.html"].read_text("utf-8")
+    assert '<a href="one.html">base v base &lt;x&gt;=1</a>' in index
+    assert "two.html" not in index
+    assert pages.comparisons_index([]).count(b"<li>") == 0

@@ -1,0 +1,130 @@
+"""The guide for reviewers: all of it from where the project keeps it, whole also where a report has little."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from helpers import ROOT
+from helpers.analysis import adam
+from helpers.build import pages, reviewer
+from helpers.chapters.contents import CHAPTERS
+from helpers.study.codebook import TABLES
+from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS
+
+HOSTILE = '</script><b>=cmd|"x" `rm`'
+PARTS = (
+    "Introduction", "Protocol and estimands", "Considerations for all analysis tables", "Analysis tables",
+    "Checks of the data", "Where each number comes from", "Known differences between programs",
+    "Programs, and how to run them again", "Files",
+)  # fmt: skip
+
+
+@pytest.fixture
+def report(tmp_path) -> Path:
+    """A staged report of one exhibit, and the CSV behind the exhibits that the guide quotes."""
+    differ = f"topic,r,sas,python,here,shown\nTies,Efron,Breslow,Efron,none,{HOSTILE}\n"
+    for stem, key, text in (
+        ("09-validation", "validation-conventions", differ),
+        ("04-analysis-data", "checks", "check,table,exceptions\nagree,adsl,0\n"),
+    ):  # fmt: skip
+        path = tmp_path / "exhibits" / stem / f"{key}.csv"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def sections(report: Path, records: dict | None = None, chapters=CHAPTERS, data=None) -> list[dict]:
+    tables = ROOT / "data/synthetic/base"
+    data = (
+        [(f"../../{name}.csv", tables / f"{name}.csv") for name in ("adsl", "adlb", "adtte", "adae")]
+        if data is None
+        else data
+    )
+    written = sorted(report.rglob("*.csv"))
+    return reviewer.sections("base", HOSTILE, chapters, records or {}, ROOT, report, written, data)
+
+
+def texts(node) -> list[str]:
+    if isinstance(node, str):
+        return [node]
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
+    return [text for one in inner for text in texts(one)]
+
+
+def record(**more) -> dict:
+    exhibit = {"key": "t", "title": HOSTILE, "population": "all", "conventions": [HOSTILE], "kind": "table"}
+    stated = {
+        "cell": 1,
+        "exhibit": exhibit,
+        "results": ["a.b"],
+        "functions": [["helpers.x.y", "src/x.py", 3, 9]],
+    }
+    return {"exhibits": {"t": {"label": "Table 6.1", "title": HOSTILE}}, "stated": [stated], **more}
+
+
+def test_the_guide_has_the_parts_of_such_a_guide_in_their_order(report):
+    assert tuple(one["heading"] for one in sections(report)) == PARTS
+    assert len({one["id"] for one in sections(report)}) == len(PARTS)
+
+
+def test_it_says_what_plan_codebook_sources_and_makefile_say(report):
+    said = set(texts(sections(report)))
+    for one in ESTIMANDS:
+        assert {one.name, one.variable, one.summary} <= said
+    assert {definition for _, _, definition, _ in ANALYSIS_SETS} <= said
+    for name in ("adsl", "adlb", "adtte", "adae"):
+        assert {column.name for column in TABLES[name].columns} <= said
+    assert {"40", "ADLB"} <= said
+    assert "helpers.analysis.adam" in said
+    assert adam.__doc__.partition("\n")[0] in said
+    words = dict(reviewer.words(ROOT))
+    assert {"verify", "package", "trace"} <= set(words)
+    assert set(words.values()) <= said
+    assert any(str(reviewer.TOLERANCE) in one for one in said)
+    assert {"Efron", "agree"} <= said
+
+
+def test_each_exhibit_is_linked_with_its_functions_and_each_file_with_its_digest(report):
+    (numbers,) = [one for one in sections(report, {"06-remission": record()}) if "number" in one["id"]]
+    said = texts(numbers)
+    assert "06-remission.html#exhibit-t" in said
+    assert "helpers.x.y (src/x.py:3)" in said
+    assert said.count("Table 6.1") == 2, "as an exhibit and at its convention"
+    (files,) = [one for one in sections(report) if one["heading"] == "Files"]
+    (table,) = [part for part in files["parts"] if isinstance(part, dict)]
+    assert len(table["rows"]) == 6
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for _, (digest,) in table["rows"])
+
+
+def test_a_report_of_little_has_a_guide(tmp_path):
+    one = SimpleNamespace(stem="a", title="A", about="x", makes="")
+    made = reviewer.sections("base", "x", [one], {}, tmp_path, tmp_path, [], [])
+    assert tuple(part["heading"] for part in made) == PARTS
+    assert "This report has no analysis tables." in texts(made)
+    assert reviewer.tables("base", "x", tmp_path) == {}
+
+
+def test_the_page_escapes_what_others_wrote_and_its_folds_are_closed(report):
+    page = pages.reviewer_page(
+        "base", sections(report, {"06-remission": record()}), CHAPTERS, "0" * 64
+    ).decode()
+    assert "<b>=cmd" not in page
+    assert "&lt;/script&gt;&lt;b&gt;" in page
+    assert "<details open" not in page
+    assert "<code>make verify</code>" in page
+    for heading in PARTS:
+        assert heading in page
+    assert 'aria-current="page">For the reviewer' in page
+
+
+def test_the_first_line_of_a_module_is_read_without_running_it(tmp_path):
+    path = tmp_path / "a.py"
+    for text, wanted in (
+        ('"""One.\n\nTwo."""\n', "One."), ('# c\n"""One."""', "One."), ("x = 1", ""), ('x = """no"""', ""),
+    ):  # fmt: skip
+        path.write_text(text)
+        assert reviewer.first_line(path) == wanted
+    assert len(reviewer.described(ROOT)) > 100
+    assert reviewer.benchmarks(tmp_path) == reviewer.words(tmp_path) == []

@@ -1,0 +1,302 @@
+"""The analysis tables as reviewers load them: other readers find in them what the CSV tables say."""
+
+import doctest
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pyreadstat
+import pytest
+
+from helpers import ROOT, Problem
+from helpers.analysis import adam
+from helpers.chapters import adam_files, adam_variables, define
+from helpers.study import tables
+from helpers.study.codebook import TABLES
+from helpers.study.estimands import ESTIMANDS
+
+TABLES_OF_BASE = ROOT / "data/synthetic/base"
+HOSTILE = (
+    "</script><b>&amp;", "=cmd|' /C calc'!A0", "@SUM(1)", "-1+1", "ünïcode 😀", "two\nlines", "a\ttab, \"quotes\"",
+    "]]>", "12JAN99:11:22:33", "x" * 300, "é" * 150, "word " * 60 + "end",
+)  # fmt: skip
+NAMES = {"def": define.DEF, "odm": define.ODM}
+
+
+@pytest.fixture(scope="module")
+def frames() -> dict[str, pd.DataFrame]:
+    return adam_files.read(TABLES_OF_BASE)
+
+
+@pytest.fixture(scope="module")
+def files(frames) -> dict[str, bytes]:
+    return adam_files.written("base", "Assumed: <as planned> & so on.", frames)
+
+
+@pytest.fixture(scope="module")
+def hostile(frames) -> dict[str, pd.DataFrame]:
+    """Tables whose children and events have names that harm a careless writer, and nobody with an event."""
+    found = {name: frame.copy() for name, frame in frames.items()}
+    children = dict(zip(found["adsl"]["USUBJID"], HOSTILE, strict=False))
+    for frame in found.values():
+        frame["USUBJID"] = frame["USUBJID"].map(lambda child: children.get(child, child))
+    found["adae"]["AETERM"] = [HOSTILE[k % len(HOSTILE)] for k in range(len(found["adae"]))]
+    found["adae"]["AESEV"] = None
+    return found
+
+
+def as_csv(name: str, frame: pd.DataFrame) -> str:
+    """A table that another reader gave, as the project writes its tables; pieces of long texts are joined again."""
+    whole = {}
+    for column in TABLES[name].columns:
+        values = frame[column.name]
+        if column.kind == "text":
+            for part in [one for one in frame if labelled(frame, one) == column.name and one != column.name]:
+                values = values.str.cat(frame[part])
+            values = values.map(lambda text: None if pd.isna(text) else text or None).astype(object)
+        whole[column.name] = pd.to_datetime(values) if column.kind == "date" else values
+    return tables.to_csv(pd.DataFrame(whole))
+
+
+def labelled(frame: pd.DataFrame, part: str) -> str:
+    """The variable that a further one goes on with."""
+    base = part.rstrip("0123456789")
+    found = [one for one in frame if one == base or (len(part) == 8 and one.startswith(base))]
+    return found[0] if found and part not in frame.attrs.get("own", ()) else part
+
+
+def loaded(name: str, content: bytes, folder: Path) -> pd.DataFrame:
+    path = folder / f"{name}.xpt"
+    path.write_bytes(content)
+    frame, told = pyreadstat.read_xport(path)
+    frame.attrs["own"] = {column.name for column in TABLES[name].columns}
+    assert told.table_name == name.upper()
+    assert told.file_label == adam_variables.name_of(name)
+    return frame
+
+
+@pytest.mark.parametrize("name", adam_variables.DATASETS)
+def test_a_transport_file_read_by_others_is_the_csv_table(files, frames, name, tmp_path):
+    text = (TABLES_OF_BASE / f"{name}.csv").read_text("utf-8")
+    frame = loaded(name, files[f"{name}.xpt"], tmp_path)
+    assert as_csv(name, frame) == text
+    again = pd.read_sas(tmp_path / f"{name}.xpt", format="xport", encoding="utf-8")
+    assert list(again) == [column.name for column in TABLES[name].columns]
+    for column in TABLES[name].columns:
+        if column.kind != "text":
+            ours = frames[name][column.name]
+            if column.kind == "date":
+                ours = (ours - adam_files.SAS_EPOCH) / pd.Timedelta(days=1)
+            # pandas reads a zero of such files as 5e-79
+            pd.testing.assert_series_equal(again[column.name], ours, check_dtype=False, rtol=0, atol=1e-70)
+    if shutil.which("Rscript"):
+        asked = f'if (!requireNamespace("haven", quietly = TRUE)) quit(status = 9); x <- haven::read_xpt("{name}.xpt")'
+        show = '; write.csv(x, "r.csv", row.names = FALSE, na = "")'
+        done = subprocess.run(["Rscript", "-e", asked + show], cwd=tmp_path, capture_output=True, timeout=100)
+        if done.returncode != 9:
+            read = pd.read_csv(tmp_path / "r.csv", dtype=str, keep_default_na=False)
+            wanted = pd.read_csv(TABLES_OF_BASE / f"{name}.csv", dtype=str, keep_default_na=False)
+            assert read["USUBJID"].tolist() == wanted["USUBJID"].tolist()
+            assert list(read) == list(wanted)
+
+
+@pytest.mark.parametrize("name", adam_variables.DATASETS)
+def test_dataset_json_read_by_odmlib_is_the_csv_table(files, name):
+    from odmlib.dataset_json_1_1.model import Column, DatasetJSON
+
+    content = json.loads(files[f"{name}.json"])
+    columns = [Column(**one) for one in content.pop("columns")]
+    content.pop("sourceSystem")
+    read = DatasetJSON(**content, columns=columns)
+    assert read.records == len(read.rows)
+    frame = pd.DataFrame(read.rows, columns=read.column_names, dtype=object)
+    for column, told in zip(TABLES[name].columns, columns, strict=True):
+        assert (told.dataType, told.itemOID) == (
+            adam_files.KINDS[column.kind],
+            define.item_oid(name, column.name),
+        )
+        if column.kind in ("number", "whole"):
+            frame[column.name] = frame[column.name].astype(float)
+    assert as_csv(name, frame) == (TABLES_OF_BASE / f"{name}.csv").read_text("utf-8")
+
+
+def schema():
+    import odmlib
+    import xmlschema
+
+    return xmlschema.XMLSchema(str(Path(odmlib.__file__).parent / "schemas/define/2.1/define2-1-0.xsd"))
+
+
+def test_define_holds_by_the_published_schema_whatever_the_tables_say(files, frames, hostile, tmp_path):
+    checked = schema()
+    empty = {name: frame.iloc[:0] for name, frame in frames.items()}
+    for number, content in enumerate(
+        (
+            files["define.xml"],
+            adam_files.written("base", HOSTILE[0] + "\x00\x1b", hostile)["define.xml"],
+            adam_files.written("base", "x", empty)["define.xml"],
+        )
+    ):
+        path = tmp_path / f"{number}.xml"
+        path.write_bytes(content)
+        assert [str(fault.reason) for fault in checked.iter_errors(path)] == []
+    path.write_bytes(files["define.xml"].replace(b"Repeating=", b"Repeated="))
+    assert list(checked.iter_errors(path)), "a check that sees nothing"
+
+
+def test_odmlib_reads_define_and_every_reference_leads_somewhere(files, tmp_path):
+    from odmlib import define_loader, loader
+
+    path = tmp_path / "define.xml"
+    path.write_bytes(files["define.xml"])
+    read = loader.ODMLoader(define_loader.XMLDefineLoader(model_package="define_2_1", ns_uri=define.DEF))
+    read.open_odm_document(str(path))
+    version = read.MetaDataVersion()
+    assert [one.Name for one in version.ItemGroupDef] == [name.upper() for name in adam_variables.DATASETS]
+    root = ElementTree.fromstring(files["define.xml"])
+    ids = [value for one in root.iter() for key, value in one.attrib.items() if key in ("OID", "ID")]
+    assert len(ids) == len(set(ids))
+    used = {
+        value
+        for one in root.iter()
+        for key, value in one.attrib.items()
+        if key.rpartition("}")[2].endswith(("OID", "ArchiveLocationID")) and key not in ("OID", "FileOID")
+    }
+    assert used <= set(ids)
+    defined = {
+        one.get("OID")
+        for tag in ("ItemDef", "CodeList", "MethodDef")
+        for one in root.iter(f"{{{define.ODM}}}{tag}")
+    }
+    assert defined <= used, "nothing is defined that no table uses"
+
+
+def test_define_says_of_each_variable_what_the_codebook_says(files):
+    root = ElementTree.fromstring(files["define.xml"])
+    items = {one.get("OID"): one for one in root.iterfind(".//odm:ItemDef", NAMES)}
+    methods = {one.get("OID"): "".join(one.itertext()) for one in root.iterfind(".//odm:MethodDef", NAMES)}
+    lists = {one.get("OID"): one for one in root.iterfind(".//odm:CodeList", NAMES)}
+    for name in adam_variables.DATASETS:
+        group = root.find(f".//odm:ItemGroupDef[@Name='{name.upper()}']", NAMES)
+        references = group.findall("odm:ItemRef", NAMES)
+        assert [one.get("ItemOID") for one in references] == [
+            define.item_oid(name, column.name) for column in TABLES[name].columns
+        ]
+        for reference, column in zip(references, TABLES[name].columns, strict=True):
+            item = items[reference.get("ItemOID")]
+            assert reference.get("Mandatory") == ("No" if column.empty else "Yes")
+            kind = item.find("def:Origin", NAMES).get("Type")
+            assert (kind == "Derived") == (reference.get("MethodOID") in methods)
+            if kind == "Derived":
+                assert column.meaning[1:] in methods[reference.get("MethodOID")]
+            if column.values:
+                codes = lists[item.find("odm:CodeListRef", NAMES).get("CodeListOID")]
+                assert [one.get("CodedValue") for one in codes if one.get("CodedValue")] == list(
+                    column.values
+                )
+        key = [one.get("KeySequence") for one in references if one.get("KeySequence")]
+        assert sorted(key) == [str(k) for k in range(1, len(TABLES[name].key) + 1)]
+
+
+def test_a_value_of_adlb_is_described_parameter_by_parameter(files, frames):
+    root = ElementTree.fromstring(files["define.xml"])
+    (values,) = root.findall(".//def:ValueListDef[@OID='VL.IT.ADLB.AVAL']", NAMES)
+    items = {one.get("OID"): one for one in root.iterfind(".//odm:ItemDef", NAMES)}
+    wheres = {one.get("OID"): one for one in root.iterfind(".//def:WhereClauseDef", NAMES)}
+    found = {}
+    for reference in values:
+        where = wheres[reference.find("def:WhereClauseRef", NAMES).get("WhereClauseOID")]
+        code = where.find(".//odm:CheckValue", NAMES).text
+        found[code] = "".join(
+            items[reference.get("ItemOID")].find("odm:Description", NAMES).itertext()
+        ).strip()
+    assert found == {
+        code: words for code, (words, _) in adam.PARAMS.items() if code in set(frames["adlb"]["PARAMCD"])
+    }
+    said = "".join(root.find(".//odm:MethodDef[@OID='MT.IT.ADLB.AVAL.GFRBSCRT']", NAMES).itertext())
+    assert "0.413 height / creatinine" in said
+    assert set(define.EQUATIONS) == {source for _, source in adam.PARAMS.values() if " " in source}
+    assert set(define.ANSWERS.values()) <= {one.name for one in ESTIMANDS}
+    assert set(define.ANSWERS) <= set(frames["adtte"]["PARAMCD"])
+
+
+def test_labels_fit_are_told_apart_and_are_typed_only_where_they_must_be():
+    for name in adam_variables.DATASETS:
+        labels = [adam_variables.label(column) for column in TABLES[name].columns]
+        assert len(set(labels)) == len(labels)
+        assert all(0 < len(one.encode()) <= adam_variables.LABEL_BYTES for one in labels)
+        assert all(len(column.name) <= adam_variables.NAME_BYTES for column in TABLES[name].columns)
+        assert len(adam_variables.name_of(name).encode()) <= adam_variables.LABEL_BYTES
+    names = {column.name for name in adam_variables.DATASETS for column in TABLES[name].columns}
+    assert set(adam_variables.LABELS) <= names
+
+
+def test_hostile_texts_come_back_as_they_were(hostile, tmp_path):
+    made = adam_files.written("base", HOSTILE[0], hostile)
+    for name, frame in hostile.items():
+        wanted = tables.to_csv(frame)
+        content = loaded(name, made[f"{name}.xpt"], tmp_path)
+        widths = pyreadstat.read_xport(tmp_path / f"{name}.xpt", metadataonly=True)[1].variable_storage_width
+        assert max(widths.values()) <= adam_variables.TEXT_BYTES
+        assert all(len(one) <= adam_variables.NAME_BYTES for one in content)
+        # a blank at the place of a cut would be lost
+        assert as_csv(name, content) == wanted
+        told = json.loads(made[f"{name}.json"])
+        where = [one["name"] for one in told["columns"]].index("USUBJID")
+        assert [row[where] for row in told["rows"]] == frame["USUBJID"].tolist()
+
+
+def test_tables_without_a_row_are_tables(frames, tmp_path):
+    empty = {name: frame.iloc[:0] for name, frame in frames.items()}
+    made = adam_files.written("base", "x", empty)
+    for name in adam_variables.DATASETS:
+        read = loaded(name, made[f"{name}.xpt"], tmp_path)
+        assert (len(read), list(read)) == (0, [column.name for column in TABLES[name].columns])
+        assert json.loads(made[f"{name}.json"])["rows"] == []
+    assert adam_files.files("base", "x", tmp_path / "nothing") == {}
+    assert adam_files.written("base", "x", {}) == {}
+
+
+def test_the_bytes_do_not_depend_on_the_day(frames, monkeypatch):
+    real = pyreadstat.write_xport
+
+    def on_another_day(frame, path, **options):
+        real(frame, path, **options)
+        content = Path(path).read_bytes()
+        Path(path).write_bytes(content.replace(content[144:160], b"12FEB31:01:02:03"))
+
+    known = adam_variables.variables("adsl", frames["adsl"])
+    first = adam_files.transport("adsl", frames["adsl"], known)
+    monkeypatch.setattr(pyreadstat, "write_xport", on_another_day)
+    assert adam_files.transport("adsl", frames["adsl"], known) == first
+    assert first.count(adam_files.STAMPED) == 4
+
+
+def test_a_text_is_cut_between_letters_into_names_that_nobody_has():
+    taken = {"AETERM", "AETERM1", "LONGNAME"}
+    parts = adam_files.split("AETERM", ["é" * 150, "short"], taken)
+    assert [name for name, _ in parts] == ["AETERM", "AETERM2"]
+    assert ["".join(pieces) for pieces in zip(*(texts for _, texts in parts), strict=True)] == [
+        "é" * 150,
+        "short",
+    ]
+    assert [name for name, _ in adam_files.split("LONGNAME", ["x" * 500], taken)] == [
+        "LONGNAME",
+        "LONGNAM1",
+        "LONGNAM2",
+    ]
+
+
+def test_the_examples_of_the_docstrings_run():
+    assert doctest.testmod(adam_variables).failed == 0
+
+
+def test_a_table_that_cant_be_read_is_told_with_row_and_column(tmp_path):
+    (tmp_path / "adsl.csv").write_text(
+        (TABLES_OF_BASE / "adsl.csv").read_text("utf-8").replace(",YEARS,", ",YEARS", 1)
+    )
+    with pytest.raises(Problem, match=r"adsl\.csv row 2: found 38 values, allowed: 39"):
+        adam_files.files("base", "x", tmp_path)

@@ -1,0 +1,122 @@
+"""Chapter 08: what is said of many trials."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.chapters import operating as chapter
+from helpers.chapters import prospects as behind
+from helpers.design import characteristics, operating, prospects
+from helpers.study.parameters import Parameters
+
+P = Parameters()
+FEW = 20
+
+
+@pytest.fixture(scope="module", params=["base", "hopeless", "no effect"])
+def made(request):
+    """(parameters, answer) of few trials; of one that finds nobody; of one in which the scenario assumes nothing."""
+    p = P.model_copy(
+        update={"hopeless": {"upcr_noise": 0.6}, "no effect": {"upcr_effect": 1.0}}.get(request.param, {})
+    )
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr(characteristics, "SIZES", (20, 40))
+        here.setattr(characteristics, "EFFECTS", (1.0, 0.3))
+        here.setattr(characteristics, "CLOSED", 100)
+        here.setattr(operating, "GIANT", 50)
+        answer = characteristics.whole(p, dict.fromkeys(characteristics.PARTS, FEW), 1000)
+    if request.param == "hopeless":
+        # a scenario whose other designs can't be run, and whose trials never find anything
+        hopeless = {"alternative": "none", "why": "screening is hopeless"}
+        answer["alternatives"] = [*answer["alternatives"][:4], hopeless]
+        for rows in (answer["effects"], answer["sizes"], answer["precision"]):
+            for row in rows:
+                row |= {"favour": 0, "significant": None}
+        answer["needed"] = [row | {"needed": None, "lower": None, "upper": None} for row in answer["needed"]]
+    return p, answer
+
+
+def findings(p, answer):
+    brief = characteristics.answer_in_brief(answer, p)
+    readings = characteristics.readings(answer)
+    return {
+        "brief": chapter.brief(brief, FEW, p),
+        "effect": chapter.by_effect(characteristics.by_effect(answer), FEW, p),
+        "size": chapter.by_size(
+            characteristics.by_size(answer), characteristics.children_needed(answer), FEW, p
+        ),
+        "false": chapter.false_claims(characteristics.false_claims(answer, p), FEW, p),
+        "precision": chapter.precision(characteristics.precision(answer), FEW, p),
+        "readings": chapter.readings(readings, FEW, p),
+        "alternatives": chapter.alternatives(characteristics.alternatives(answer), FEW, p),
+        "exact": behind.exactly(characteristics.beside_exactly(answer), FEW, p),
+        "others": behind.others(characteristics.others(answer, p), FEW, p),
+        "hurts": behind.hurts(characteristics.hurts(answer), brief, FEW, p),
+        "fairness": behind.fairness(characteristics.fairness(answer), FEW, p),
+        "picked": behind.picked(
+            characteristics.picked(answer), FEW, p, prospects.families(characteristics.READINGS)
+        ),
+        "look": behind.look(characteristics.looks(answer, p), answer["calendar"][0], p),
+        "stopping": behind.stopping(prospects.boundary(p), prospects.stopping(p), p),
+        "assured": behind.assured(prospects.assured(characteristics.by_effect(answer)), FEW, p),
+        "safety": chapter.safety(characteristics.safety(p), p),
+        "statement": chapter.statement(brief, readings, FEW, p),
+    }
+
+
+def test_everything_can_be_shown_and_said(made):
+    found = findings(*made)
+    statement = found.pop("statement")
+    for finding in found.values():
+        for exhibit in finding.exhibits:
+            assert exhibit.png() if exhibit.figure is not None else "nan" not in exhibit.table()
+        assert "nan" not in " ".join(str(v) for v in finding.said.values())
+    assert "nan" not in " ".join(str(v) for v in statement.values())
+    assert chapter.card(made[1], made[0]).table().count("<tr>") == 6
+
+
+def test_the_sentences_hold_the_numbers_of_their_frames(made):
+    p, answer = made
+    found = findings(p, answer)
+    frame = characteristics.answer_in_brief(answer, p).set_index("question")
+    assert found["brief"].said["power"].value == pytest.approx(frame.loc["power", "estimate"])
+    plan = characteristics.readings(answer).iloc[0]
+    assert found["readings"].said["placebo"].value == pytest.approx(plan["placebo"])
+    best = characteristics.readings(answer).sort_values("power", ascending=False, kind="stable").iloc[0]
+    assert found["readings"].said["best"] == best["reading"]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((98, 90, 108), "98 (90 to 108)"),
+        ((118, 106, np.nan), "118 (106 to > 120)"),
+        ((np.nan, 110, np.nan), "> 120 (110 to > 120)"),
+        ((np.nan, np.nan, np.nan), "> 120"),
+    ],
+)
+def test_children_needed_in_words(values, words):
+    assert chapter.children_needed_text(*values) == words
+
+
+@pytest.mark.parametrize(
+    ("values", "words"), [((41.95, 39.8, 44.1), "42 % (40 to 44)"), ((2.05, 1.5, 2.8), "2.1 % (1.5 to 2.8)")]
+)
+def test_simulated_shares_in_words(values, words):
+    assert chapter.percent_text(*values) == words
+
+
+@pytest.mark.parametrize(
+    ("power", "words"),
+    [(42, "about 4 of 10 such trials"), (6, "about one such trial in 17"), (0, "hardly any such trial"),
+     (88, "about three such trials in four, or more")],
+)  # fmt: skip
+def test_power_in_words(power, words):
+    assert chapter._odds(power) == words
+
+
+def test_numbers_against_categories_in_words():
+    told = [chapter._better(pd.Series({"power": 40.0, "power_numeric": v})) for v in (60.0, 30.0, 41.0)]
+    assert "20 points more often" in told[0]
+    assert "10 points less often" in told[1]
+    assert "about as often" in told[2]

@@ -1,0 +1,289 @@
+"""Each query that intake adds, on both sides of its boundary: hand-made changes of a small clean export."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_export import tables_of
+
+from helpers.intake import course, queries
+from helpers.study import checks
+from helpers.study.parameters import Parameters
+
+P = Parameters()
+DAY = pd.Timedelta(1, "D")
+CHILD = "AS-0006"
+
+
+def put(table, column, value, **where):
+    """A change: a cell, or cells, of a table; value may be a function of what stands there."""
+
+    def change(tables):
+        frame = tables[table]
+        rows = np.ones(len(frame), bool)
+        for name, key in where.items():
+            rows &= (frame[name] == key).to_numpy()
+        assert rows.any(), where
+        old = frame.loc[rows, column]
+        frame.loc[rows, column] = value(old) if callable(value) else value
+
+    return change
+
+
+def again(tables):
+    """A second number for a child: same birth, sex, form of disease."""
+    frame = tables["screening"]
+    row = frame[frame["usubjid"] == "AS-0002"].assign(usubjid="AS-0900")
+    tables["screening"] = pd.concat([frame, row], ignore_index=True)
+
+
+def named(text):
+    return put("screening", "usubjid", text, usubjid=CHILD)
+
+
+def another_birth(tables):
+    again(tables)
+    tables["screening"].loc[tables["screening"]["usubjid"] == "AS-0900", "birth_date"] += DAY
+
+
+def visit(number, days):
+    return put("visits", "date", lambda old: old + days * DAY, usubjid=CHILD, visit_no=number)
+
+
+def at_target(number, days):
+    def change(tables):
+        frame = tables["visits"]
+        rows = (frame["usubjid"] == CHILD) & (frame["visit_no"] == number)
+        frame.loc[rows, "date"] = frame.loc[rows, "planned_date"] + days * DAY
+
+    return change
+
+
+def times(test, factor, number=6):
+    def change(tables):
+        frame = tables["labs"]
+        mine = (frame["usubjid"] == CHILD) & (frame["test"] == test)
+        frame.loc[mine & (frame["visit_no"] == number), "value"] = frame.loc[mine, "value"].median() * factor
+
+    return change
+
+
+def scaled(test, factor):
+    return put("labs", "value", lambda old: old * factor, test=test)
+
+
+def exchanged(table, column, to, **where):
+    """Day and month of a cell exchanged, after the day was set so that it can be."""
+    stamp = pd.Timestamp(to)
+    return put(table, column, pd.Timestamp(stamp.year, stamp.day, stamp.month), **where)
+
+
+def consent(days):
+    def change(tables):
+        at = tables["screening"].set_index("usubjid").loc[CHILD, "consent_date"]
+        frame = tables["visits"]
+        frame.loc[(frame["usubjid"] == CHILD) & (frame["visit_no"] == 0), "date"] = at + days * DAY
+
+    return change
+
+
+def sample(days):
+    def change(tables):
+        at = tables["screening"].set_index("usubjid").loc[CHILD, "consent_date"]
+        frame = tables["labs"]
+        frame.loc[(frame["usubjid"] == CHILD) & (frame["visit_no"] == 0), "date"] = at + days * DAY
+
+    return change
+
+
+def blocks(arms, numbers):
+    def change(tables):
+        tables["randomisation"]["arm"] = [{"P": "Placebo", "M": "hUC-MSC"}[a] for a in arms]
+        tables["randomisation"]["block"] = [float(n) for n in numbers]
+
+    return change
+
+
+def heights(less):
+    def change(tables):
+        frame = tables["labs"]
+        mine = (frame["usubjid"] == CHILD) & (frame["test"] == "height")
+        frame.loc[mine, "value"] = 120.0
+        frame.loc[mine & (frame["visit_no"] == 6), "value"] = 120.0 - less
+
+    return change
+
+
+def ended(days):
+    def change(tables):
+        visits, end = tables["visits"], tables["disposition"]
+        last = visits[(visits["usubjid"] == CHILD) & (visits["visit_no"] == 12)]["planned_date"].iloc[0]
+        end.loc[end["usubjid"] == CHILD, ["status", "date"]] = ["completed", last - days * DAY]
+
+    return change
+
+
+EXPORT = date(2029, 1, 1)
+PLANNED = "planned_date"
+
+CASES = {
+    "labs.future": (put("labs", "date", pd.Timestamp(EXPORT), usubjid=CHILD, visit_no=12),
+                    put("labs", "date", pd.Timestamp(EXPORT) + DAY, usubjid=CHILD, visit_no=12)),
+    "screening.future": (put("screening", "consent_date", pd.Timestamp(EXPORT), usubjid=CHILD),
+                         put("screening", "consent_date", pd.Timestamp(EXPORT) + DAY, usubjid=CHILD)),
+    "disposition.future": (put("disposition", "date", pd.Timestamp(EXPORT), usubjid=CHILD),
+                           put("disposition", "date", pd.Timestamp(EXPORT) + DAY, usubjid=CHILD)),
+    "visits.early": (consent(0), consent(-1)),
+    "labs.early": (sample(0), sample(-1)),
+    "visits.window": (at_target(4, 3), at_target(4, 4)),
+    "infusions.late": (put("infusions", "date", lambda old: old + 28 * DAY, usubjid=CHILD, infusion=2),
+                       put("infusions", "date", lambda old: old + 29 * DAY, usubjid=CHILD, infusion=2)),
+    "screening.repeat": (another_birth, again),
+    "screening.formula": (named("AS=@+-6"), named("=cmd|' /C calc'!A0")),
+    "screening.zygosity": (put("screening", "zygosity", "homozygous", usubjid=CHILD),
+                           put("screening", "zygosity", "hemizygous", usubjid=CHILD)),
+    "randomisation.criteria": (put("screening", "tumour", "no", usubjid=CHILD),
+                               put("screening", "tumour", "yes", usubjid=CHILD)),
+    "randomisation.unknown": (put("screening", "tumour", "no", usubjid=CHILD),
+                              put("screening", "tumour", None, usubjid=CHILD)),
+    "randomisation.block": (blocks("PMPMP", [1, 1, 1, 1, 2]), blocks("PPPMP", [1, 1, 1, 1, 2])),
+    "disposition.completed": (ended(14), ended(15)),
+    "labs.shrunk": (heights(3.0), heights(3.1)),
+    "labs.course": (times("creatinine", 2.9), times("creatinine", 3.1)),
+    "labs.size": (scaled("creatinine", 1.0), scaled("creatinine", 88.4)),
+    "screening.size": (put("screening", "upcr", lambda old: old), put("screening", "upcr", lambda old: old * 113)),
+    "treatments.repeat": (put("treatments", "change", "started"), put("screening", "ras_inhibitor", "no")),
+}  # fmt: skip
+
+
+def found(code, *changes):
+    tables = tables_of()
+    for change in changes:
+        change(tables)
+    entry = next(e for e in queries.entries(P, EXPORT, blinded=False) if e.code == code)
+    return checks.findings(tables, [entry])
+
+
+@pytest.mark.parametrize("code", list(CASES))
+def test_a_query_speaks_beyond_its_boundary_and_not_at_it(code):
+    at, beyond = CASES[code]
+    assert found(code, at).empty
+    spoken = found(code, beyond)
+    assert len(spoken)
+    assert set(spoken["code"]) == {code}
+    assert (spoken["expected"] != "").all()
+
+
+SWAPPED = {
+    "visits.swapped": ("visits", "date", {"usubjid": CHILD, "visit_no": 4.0}),
+    "infusions.swapped": ("infusions", "date", {"usubjid": CHILD, "infusion": 1.0}),
+    "events.swapped": ("events", "start_date", {"usubjid": CHILD, "event_no": 1.0}),
+    "randomisation.swapped": ("randomisation", "randomisation_date", {"usubjid": CHILD}),
+    "screening.swapped": ("screening", "ras_since", {"usubjid": CHILD}),
+}
+
+
+@pytest.mark.parametrize("code", list(SWAPPED))
+def test_day_and_month_that_fit_better_exchanged_are_said_to(code):
+    table, column, where = SWAPPED[code]
+    tables = tables_of()
+    screened = tables["screening"].set_index("usubjid").loc[CHILD]
+    put("screening", "birth_date", pd.Timestamp("2015-01-01"), usubjid=CHILD)(tables)
+    right = {
+        "visits": "planned_date", "infusions": "planned_date", "events": None, "randomisation": None, "screening": None,
+    }[table]  # fmt: skip
+    frame = tables[table]
+    rows = np.ones(len(frame), bool)
+    for name, key in where.items():
+        rows &= (frame[name] == key).to_numpy()
+    # the true day is the third of November; exchanged it is the eleventh of March, long before or after
+    true = pd.Timestamp(2025, 11, 3) if table != "screening" else pd.Timestamp(2024, 3, 11)
+    if right:
+        frame.loc[rows, right] = true
+    elif table == "randomisation":
+        tables["screening"].loc[tables["screening"]["usubjid"] == CHILD, "consent_date"] = true - 7 * DAY
+    elif table == "events":
+        tables["disposition"].loc[tables["disposition"]["usubjid"] == CHILD, "date"] = true + DAY
+        frame.loc[rows, "end_date"] = pd.NaT
+        true = pd.Timestamp(2025, 3, 11)
+    else:
+        tables["screening"].loc[tables["screening"]["usubjid"] == CHILD, "consent_date"] = pd.Timestamp(
+            2024, 6, 1
+        )
+    entry = next(e for e in queries.entries(P, EXPORT, blinded=False) if e.code == code)
+    frame.loc[rows, column] = true
+    assert not (checks.findings(tables, [entry])["usubjid"] == CHILD).any()
+    wrong = pd.Timestamp(true.year, true.day, true.month)
+    if table == "events":
+        wrong = pd.Timestamp(2025, 11, 3) + 8 * DAY  # the eleventh of November is its own exchange: no query
+        frame.loc[rows, column] = wrong
+        assert not (checks.findings(tables, [entry])["usubjid"] == CHILD).any()
+        wrong = pd.Timestamp(2025, 12, 3)
+    frame.loc[rows, column] = wrong
+    spoken = checks.findings(tables, [entry])
+    spoken = spoken[spoken["usubjid"] == CHILD]
+    assert len(spoken) == 1
+    assert "day and month exchanged" in spoken["expected"].iloc[0]
+    assert pd.notna(screened["consent_date"])
+
+
+@pytest.mark.parametrize(
+    ("test", "factor", "words"),
+    [
+        ("upcr", 113.0, "as if in mg/mmol"),
+        ("upcr", 1000.0, "as if in mg/g"),
+        ("creatinine", 1 / 88.4, "as if in mg/dl"),
+        ("creatinine", 1 / 10, "10 times too small"),
+        ("cystatin_c", 10.0, "10 times too large"),
+        ("height", 0.01, "as if in m"),
+        ("weight", 1000.0, "as if in g"),
+    ],
+)
+def test_a_value_far_from_the_childs_course_names_the_slip_that_fits(test, factor, words):
+    spoken = found("labs.course", times(test, factor))
+    assert len(spoken) == 1
+    assert words in spoken["expected"].iloc[0]
+
+
+@pytest.mark.parametrize("test", list(course.USUAL))
+def test_a_whole_column_in_another_unit_is_asked_for(test):
+    factor = {
+        "upcr": 113.0, "protein_24h": 1000.0, "creatinine": 1 / 88.4, "cystatin_c": 0.1, "bun": 2.8 * 4,
+        "height": 0.01, "weight": 1000.0,
+    }[test]  # fmt: skip
+    assert found("labs.size", scaled(test, 1.0)).empty
+    assert len(found("labs.size", scaled(test, factor))) == 1
+
+
+def test_what_needs_the_arm_waits_while_blinded():
+    blinded = {e.code for e in queries.entries(P, None, blinded=True)}
+    open_ = {e.code for e in queries.entries(P, None, blinded=False)}
+    assert set(queries.ARM_NEEDED) & blinded == set()
+    assert set(queries.ARM_NEEDED) <= open_
+    tables = tables_of()
+    tables["infusions"]["product"] = None
+    entry = next(e for e in queries.entries(P, None, blinded=True) if e.code == "infusions.given")
+    assert checks.findings(tables, [entry]).empty
+
+
+def test_codes_are_unique_and_each_entry_says_what_must_hold():
+    entries = queries.entries(P, EXPORT, blinded=False)
+    codes = [e.code for e in entries]
+    assert len(codes) == len(set(codes))
+    assert all(e.sentence and e.own in ("query", "fatal") for e in entries)
+
+
+@pytest.mark.parametrize("text", ["+1", "-1", "@x", "A\tB", "A\x07", "A\u202eB", "A\u200bB"])
+def test_an_identifier_that_is_a_formula_or_hides_signs_is_asked_for(text):
+    assert found("screening.formula", named(text))["found"].tolist() == [repr(text)]
+    assert found("screening.formula", named("北京-1")).empty
+
+
+def test_off_block_lists():
+    assert (
+        found("randomisation.block", blocks("PMMPP", [1, 1, 2, 2, 2])).shape[0] >= 1
+    )  # a block of two, not the last
+    assert found("randomisation.block", blocks("PMPMP", [1, 1, 1, 1, 1])).empty  # an open block of six
+    assert len(found("randomisation.block", blocks("PPPPM", [1, 1, 1, 1, 1]))) == 1  # four of three
+    assert len(found("randomisation.block", blocks("PMPMP", [2, 2, 2, 2, 1]))) == 1  # out of order

@@ -1,0 +1,415 @@
+"""What real data have, each planted once in a small clean export: the query that names it, and the named rule."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import small_export
+
+from helpers import Problem
+from helpers.analysis import adam
+from helpers.intake import delivery, partial, rules, values
+from helpers.intake.log import NOTE, RULES, Log
+from helpers.study.parameters import Parameters
+
+P = Parameters()
+DAY = pd.Timedelta(1, "D")
+A, B, C, D, E = small_export.RANDOMISED
+
+
+def row(frame, **where):
+    rows = np.ones(len(frame), bool)
+    for name, key in where.items():
+        rows &= (frame[name] == key).to_numpy()
+    assert rows.sum() == 1, where
+    return frame.index[rows][0]
+
+
+def target(tables, child, visit):
+    frame = tables["visits"]
+    return frame.loc[row(frame, usubjid=child, visit_no=visit), "planned_date"]
+
+
+def plant(tables):
+    """One of each kind, in children and visits of their own."""
+    labs, visits, events = tables["labs"], tables["visits"], tables["events"]
+    one = labs.loc[row(labs, usubjid=A, visit_no=3, test="upcr")].to_dict()
+    more = [
+        one,  # the same row again
+        labs.loc[row(labs, usubjid=A, visit_no=4, test="upcr")].to_dict()
+        | {"date": target(tables, A, 4) + 40 * DAY, "value": 9.9},  # farther off than the first
+    ]
+    # the sample of a planned visit is gone, and an unscheduled one lies within its window; another lies in none
+    tables["labs"] = labs = labs.drop(index=row(labs, usubjid=B, visit_no=8, test="upcr"))
+    inside, outside = target(tables, B, 8) + 7 * DAY, target(tables, B, 8) + 8 * DAY
+    base = labs.loc[row(labs, usubjid=B, visit_no=9, test="upcr")].to_dict()
+    more += [base | {"visit_no": 99.0, "date": inside, "value": 0.77}]
+    more += [base | {"visit_no": 99.0, "date": outside, "value": 0.88}]
+    tables["labs"] = pd.concat([labs, pd.DataFrame(more)], ignore_index=True)
+    # a child who is still followed, a visit that nobody sent, an infusion that nobody sent
+    tables["disposition"] = tables["disposition"][tables["disposition"]["usubjid"] != C].reset_index(
+        drop=True
+    )
+    tables["visits"] = visits.drop(index=row(visits, usubjid=C, visit_no=5)).reset_index(drop=True)
+    gone = tables["labs"]
+    tables["labs"] = gone[~((gone["usubjid"] == C) & (gone["visit_no"] == 5))].reset_index(drop=True)
+    infusions = tables["infusions"]
+    tables["infusions"] = infusions.drop(index=row(infusions, usubjid=D, infusion=1)).reset_index(drop=True)
+    # a number of an event that stands twice
+    mine = events.index[events["usubjid"] == A][:2]
+    events.loc[mine, "event_no"] = 1.0
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return small_export.read(tmp_path_factory.mktemp("planted"), plant)
+
+
+def asked(made, code, child):
+    return made.queries[(made.queries["code"] == code) & (made.queries["usubjid"] == child)]
+
+
+def value(made, child, visit, test="upcr"):
+    labs = made.tables["labs"]
+    return labs.loc[row(labs, usubjid=child, visit_no=visit, test=test), "value"]
+
+
+def test_a_row_sent_twice_counts_once(made):
+    assert len(asked(made, "labs.same-row", A)) == 1
+    assert asked(made, "labs.same-row", A)["severity"].iloc[0] == NOTE
+
+
+def test_of_two_samples_of_a_visit_the_nearer_one_is_used(made):
+    found = asked(made, "labs.twice", A)
+    assert found["rule"].tolist() == ["nearest sample"]
+    assert value(made, A, 4) != 9.9
+    assert found["found"].tolist() == ["9.9 mg/mg for upcr"]
+
+
+def test_an_unscheduled_sample_fills_the_visit_whose_window_holds_it_and_no_other(made):
+    found = asked(made, "labs.unscheduled", B)
+    assert sorted(found["rule"]) == ["unscheduled is kept aside", "window"]
+    assert value(made, B, 8) == 0.77
+    labs = made.tables["labs"]
+    assert not ((labs["value"] == 0.88) & (labs["test"] == "upcr")).any()
+
+
+def test_a_child_without_an_end_is_still_followed(made):
+    end = made.tables["disposition"]
+    here = end.loc[row(end, usubjid=C)]
+    assert (here["status"], here["reason"]) == ("left", None)
+    assert here["date"] == made.tables["visits"].loc[made.tables["visits"]["usubjid"] == C, "date"].max()
+    assert any(RULES["still followed"] in note for note in made.notes)
+
+
+def test_rows_that_nobody_sent_are_made_and_asked_for(made):
+    assert len(asked(made, "visits.complete", C)) == 1
+    visits = made.tables["visits"]
+    here = visits.loc[row(visits, usubjid=C, visit_no=5)]
+    assert here["attended"] == "no"
+    assert here["planned_date"] == target(small_export.tables_of(), C, 5)
+    assert len(asked(made, "infusions.complete", D)) == 1
+    infusions = made.tables["infusions"]
+    second = infusions.loc[row(infusions, usubjid=D, infusion=2), "planned_date"]
+    assert (
+        infusions.loc[row(infusions, usubjid=D, infusion=1), "planned_date"] == second - P.infusion_gap * DAY
+    )
+
+
+def test_events_are_numbered_anew_where_a_number_stands_twice(made):
+    assert len(asked(made, "events.number", A)) == 1
+    events = made.tables["events"]
+    mine = events[events["usubjid"] == A]
+    assert mine["event_no"].tolist() == list(range(1, len(mine) + 1))
+
+
+def test_what_came_out_derives_to_adam(made):
+    derived = adam.Adam(adam.Raw(**made.tables), P, own=True)
+    assert len(derived.adsl()) == len(small_export.RANDOMISED)
+    assert not derived.findings["code"].isin(["infusions.complete", "disposition.complete"]).any()
+
+
+def test_every_rule_that_a_query_names_is_in_words(made):
+    assert set(made.queries["rule"]) <= set(RULES)
+
+
+CELLS = {
+    "labs": [
+        (f"{A},5,", ",upcr,", "abc", "labs.unreadable"),
+        (f"{A},6,", ",creatinine,", "0.4", "labs.limits"),
+        (f"{A},7,", ",upcr,", "<0.05", "labs.quantification"),
+        (f"{A},8,", ",upcr,", ">30", "labs.quantification"),
+    ],
+}
+
+
+def cells(text):
+    """Values of single laboratory cells replaced as a site would write them."""
+    lines = text.splitlines()
+    for start, test, new, _ in CELLS["labs"]:
+        k = next(k for k, line in enumerate(lines) if line.startswith(start) and test in line)
+        parts = lines[k].split(",")
+        parts[4] = new
+        lines[k] = ",".join(parts)
+    return "\n".join(lines) + "\n"
+
+
+def ends(text):
+    lines = text.splitlines()
+    for k, line in enumerate(lines):
+        parts = line.split(",")
+        if parts[0] == A:
+            lines[k] = f"{A},left,LOST TO FOLLOW-UP,{parts[3]}"
+        if parts[0] == B:
+            lines[k] = f"{B},left,PHYSICIAN DECISION,{parts[3]}"
+        if parts[0] == C:
+            lines[k] = f"{C},COMPLETED,,{parts[3][:7]}"
+    return "\n".join(lines) + "\n"
+
+
+def partial_days(text):
+    """The first event of a child known to the year, its second to a day of no other moment's month."""
+    lines = text.splitlines()
+    first = next(k for k, line in enumerate(lines) if line.startswith(f"{B},1,"))
+    parts = lines[first].split(",")
+    parts[4] = "2025"
+    lines[first] = ",".join(parts)
+    late = next(k for k, line in enumerate(lines) if line.startswith(f"{A},2,"))
+    parts = lines[late].split(",")
+    parts[4] = "2025-09"
+    lines[late] = ",".join(parts)
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def as_sites_write(tmp_path_factory):
+    return small_export.read(
+        tmp_path_factory.mktemp("cells"), None, {"labs": cells, "disposition": ends, "events": partial_days}
+    )
+
+
+def test_cells_that_say_nothing_or_less_than_a_number(as_sites_write):
+    for *_, code in CELLS["labs"]:
+        assert len(asked(as_sites_write, code, A)) >= 1, code
+    labs = as_sites_write.tables["labs"]
+    for visit, test in ((5, "upcr"), (6, "creatinine")):
+        assert not ((labs["usubjid"] == A) & (labs["visit_no"] == visit) & (labs["test"] == test)).any()
+    low, high = (labs.loc[row(labs, usubjid=A, visit_no=k, test="upcr")] for k in (7, 8))
+    assert (low["value"], low["qualifier"]) == (0.05, "<")
+    assert (high["value"], high["qualifier"]) == (30.0, ">")
+    limits = asked(as_sites_write, "labs.limits", A).iloc[0]
+    assert "as if in mg/dl" in limits["expected"]
+
+
+def test_reasons_in_cdiscs_terms_and_partial_contacts(as_sites_write):
+    end = as_sites_write.tables["disposition"].set_index("usubjid")
+    assert end.loc[A, "reason"] == "lost to follow-up"
+    assert end.loc[B, "reason"] is None
+    assert len(asked(as_sites_write, "disposition.term", B)) == 1
+    kept = as_sites_write.originals
+    assert "PHYSICIAN DECISION" in set(kept["original"])
+    assert end.loc[C, "status"] == "completed"
+    clean = small_export.tables_of()["disposition"].set_index("usubjid").loc[C, "date"]
+    assert end.loc[C, "date"].to_period("M") == clean.to_period("M")
+    assert len(asked(as_sites_write, "disposition.partial", C)) == 1
+
+
+def test_a_partial_day_of_an_event_is_taken_only_where_nothing_depends_on_it(as_sites_write):
+    events = as_sites_write.tables["events"]
+    # within 2025 lie consent and infusions: nothing is assumed
+    first = asked(as_sites_write, "events.partial", B)
+    assert first["rule"].tolist() == ["partial day is unknown"]
+    assert len(asked(as_sites_write, "events.lacking", B)) == 1
+    clean = small_export.tables_of()["events"]
+    assert (events["usubjid"] == B).sum() == (clean["usubjid"] == B).sum() - 1
+    taken = asked(as_sites_write, "events.partial", A)
+    assert taken["rule"].tolist() == ["partial event"]
+    assert (events.loc[events["usubjid"] == A, "start_date"] == pd.Timestamp("2025-09-01")).any()
+
+
+@pytest.mark.parametrize(
+    ("last", "same"), [("2025-02-05", False), ("2025-02-04", True), ("2025-01-31", True)]
+)
+def test_a_moment_on_the_last_possible_day_decides(last, same):
+    days = pd.DataFrame({"first": [pd.Timestamp("2025-01-05")], "last": [pd.Timestamp(last)]})
+    moments = pd.DataFrame({"usubjid": ["A", "B"], "day": pd.to_datetime(["2025-02-05", "2025-01-20"])})
+    assert partial.between(pd.Series(["A"]), days, moments).tolist() == [not same]
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "taken"),
+    [
+        ("birth_date", "2018-03", "2018-03-15"),
+        ("birth_date", "2018", None),
+        (
+            "birth_date",
+            "2021-12",
+            None,
+        ),  # three years old within the month of consent: a criterion hangs on it
+        ("surgery_date", "2023-05", "2023-05-01"),
+        ("surgery_date", "2024-10", None),  # three months before consent lie within it
+        ("ras_since", "2023-05", None),  # months of treatment are counted from it
+    ],
+)
+def test_a_partial_day_of_screening_is_taken_where_no_criterion_hangs_on_it(column, text, taken):
+    frame = small_export.tables_of()["screening"].head(1).copy()
+    frame["consent_date"] = pd.Timestamp("2025-01-15")
+    frame["birth_date"], frame["surgery"], frame["ras_inhibitor"] = pd.Timestamp("2018-03-09"), "yes", "yes"
+    if column == "birth_date" and text == "2021-12":
+        frame["consent_date"] = pd.Timestamp("2024-12-15")
+    frame[column] = pd.NaT
+    frame["_row"] = 2.0
+    found = values.days(pd.Series([text], index=[2]))
+    log = Log()
+    out = partial.screening(frame, {column: found}, P, log)
+    assert (None if pd.isna(out[column].iloc[0]) else f"{out[column].iloc[0]:%Y-%m-%d}") == taken
+    assert len(log.all_queries()) == 1
+
+
+def test_all_that_is_fatal_is_told_at_once(tmp_path):
+    def change(tables):
+        tables["labs"].loc[0, "usubjid"] = "NOBODY"
+        tables["labs"].loc[5, "unit"] = "cups"
+        tables["events"].loc[0, "usubjid"] = None
+        tables["visits"] = tables["visits"].drop(columns="usubjid")
+        tables["screening"].loc[0, "sex"] = None
+
+    place = small_export.write(
+        tmp_path, change, {"treatments": lambda text: text + "one,cell,too,many,in,this,row\n"}
+    )
+    (place / "disposition.csv").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(Problem) as caught:
+        delivery.read(place)
+    told = str(caught.value)
+    for words in (
+        "'NOBODY'", "'cups'", "no child in row 2", "nothing for usubjid", "sex is empty", "treatments.csv: row",
+        "disposition.csv is not written in utf-8",
+    ):  # fmt: skip
+        assert words in told, words
+
+
+def test_a_column_that_is_mostly_unreadable_is_a_fault_of_the_mapping(tmp_path):
+    def slashes(text):
+        head, *lines = text.splitlines()
+        out = []
+        for line in lines:
+            parts = line.split(",")
+            parts[2] = "/".join(reversed(parts[2].split("-")))
+            out.append(",".join(parts))
+        return "\n".join([head, *out]) + "\n"
+
+    place = small_export.write(tmp_path, None, {"labs": slashes})
+    with pytest.raises(Problem, match="cells can't be read as date"):
+        delivery.read(place)
+
+
+def test_a_repeated_key_keeps_the_row_of_the_latest_day():
+    frame = pd.DataFrame(
+        {
+            "usubjid": ["A", "A", "B"], "status": "left", "reason": None,
+            "date": pd.to_datetime(["2025-02-01", "2025-01-01", "2025-01-01"]), "_row": [2.0, 3, 4],
+        }
+    )  # fmt: skip
+    log = Log()
+    out = rules.once("disposition", frame, log, "date")
+    assert out["date"].dt.month.tolist() == [2, 1]
+    assert log.all_queries()["row"].tolist() == [3]
+
+
+def test_a_running_trial_without_list_visits_or_ends_comes_in_and_derives(tmp_path):
+    """Blinded, samples without a number of their visit, nobody at the end of the trial yet."""
+    cut = pd.Timestamp("2025-09-01")
+
+    def change(tables):
+        for name, column in (("labs", "date"), ("events", "start_date"), ("treatments", "date")):
+            tables[name] = tables[name][tables[name][column] <= cut].reset_index(drop=True)
+        entered = tables["randomisation"]
+        known = entered.loc[entered["randomisation_date"] <= cut, "usubjid"]
+        for name in ("infusions", "labs", "events", "treatments"):
+            tables[name] = tables[name][tables[name]["usubjid"].isin(known)].reset_index(drop=True)
+        tables["labs"] = tables["labs"].drop(columns="visit_no")
+
+    place = small_export.write(tmp_path, change)
+    for name in ("randomisation", "visits", "disposition"):
+        (place / f"{name}.csv").unlink()
+    file = tmp_path / "site.yaml"
+    file.write_text("extracted: 2025-09-01\n")
+    made = delivery.read(place, file)
+    clean = small_export.tables_of()
+    known = made.tables["randomisation"]["usubjid"]
+    labs = clean["labs"][(clean["labs"]["date"] <= cut) & clean["labs"]["usubjid"].isin(known)]
+    pd.testing.assert_frame_equal(made.tables["labs"], labs.reset_index(drop=True))
+    assert (made.tables["disposition"]["status"] == "left").all()
+    assert any("Nothing was sent of visits, disposition" in note for note in made.notes)
+    derived = adam.Adam(adam.Raw(**made.tables), P, own=True)
+    assert len(derived.adtte())
+    assert derived.adsl()["TRT01A"].isna().all()
+
+
+def test_an_infusion_given_on_an_unknown_day_counts_on_its_planned_one():
+    days = pd.to_datetime(["2025-02-10", "2025-02-24", "2025-02-10"])
+    frame = pd.DataFrame(
+        {
+            "usubjid": ["A", "A", "B"], "infusion": [1.0, 2, 1], "planned_date": days, "date": pd.NaT,
+            "given": ["yes", "yes", "no"], "_row": [2.0, 3, 4],
+        }
+    )  # fmt: skip
+    frame["date"] = pd.to_datetime(frame["date"])
+    found = values.days(pd.Series(["2025-02", "2025-03", None], index=[2, 3, 4]))
+    log = Log()
+    out = partial.infusions(frame, {"date": found}, log)
+    # the second was given in another month than planned
+    assert out["date"].dt.strftime("%Y-%m-%d").fillna("").tolist() == ["2025-02-10", "2025-03-01", ""]
+    assert log.all_queries()["code"].tolist() == ["infusions.day", "infusions.day"]
+
+
+@pytest.mark.parametrize(
+    ("zero", "decides"), [("2025-01-15", True), ("2025-01-16", True), ("2025-02-15", False)]
+)
+def test_a_partial_change_of_treatment_is_never_later_than_it_may_have_been(zero, decides):
+    """The visit of week 2 is due 14 days after time zero."""
+    frame = pd.DataFrame(
+        {"usubjid": ["A"], "treatment": ["rescue"], "change": ["started"], "date": [pd.NaT], "_row": [2.0]}
+    )
+    frame["date"] = pd.to_datetime(frame["date"])
+    log = Log()
+    start = pd.Series([pd.Timestamp(zero)], index=["A"])
+    entered = pd.Series([pd.Timestamp("2025-01-05")], index=["A"])
+    out = partial.treatments(
+        frame, {"date": values.days(pd.Series(["2025-01"], index=[2]))}, start, entered, log
+    )
+    assert out["date"].tolist() == [pd.Timestamp("2025-01-05")]
+    assert ("a visit lies" in log.all_queries()["expected"].iloc[0]) == decides
+
+
+def test_an_unscheduled_visit_stands_for_the_planned_one_that_was_missed():
+    clean = small_export.tables_of()
+    days = rules.Calendar(clean["screening"], clean["randomisation"], clean["infusions"], P)
+    mine = clean["visits"][clean["visits"]["usubjid"] == A].assign(_row=lambda f: np.arange(len(f)) + 2.0)
+    plan = mine.loc[mine["visit_no"] == 8, "planned_date"].iloc[0]
+    missed = mine.assign(
+        date=mine["date"].where(mine["visit_no"] != 8),
+        attended=mine["attended"].where(mine["visit_no"] != 8, "no"),
+    )
+    for off, taken in ((7, True), (8, False)):
+        extra = mine.tail(1).assign(
+            visit_no=-1.0, date=plan + off * DAY, attended="yes", reason=None, _row=99.0
+        )
+        log = Log()
+        out = rules.visits(pd.concat([missed, extra], ignore_index=True), days, log).set_index("visit_no")
+        assert out.index.is_unique
+        assert (out.loc[8.0, "attended"] == "yes") == taken
+        assert log.all_queries()["code"].tolist() == ["visits.unscheduled"]
+
+
+def test_a_visit_sent_twice_keeps_the_nearer_day():
+    clean = small_export.tables_of()
+    days = rules.Calendar(clean["screening"], clean["randomisation"], clean["infusions"], P)
+    mine = clean["visits"][clean["visits"]["usubjid"] == A].assign(_row=lambda f: np.arange(len(f)) + 2.0)
+    again = mine[mine["visit_no"] == 8].assign(_row=99.0)
+    again["date"] = again["planned_date"] + 60 * DAY
+    log = Log()
+    out = rules.visits(pd.concat([again, mine], ignore_index=True), days, log)
+    pd.testing.assert_series_equal(
+        out.set_index("visit_no")["date"].sort_index(), mine.set_index("visit_no")["date"].sort_index()
+    )
+    assert log.all_queries()["row"].tolist() == [99]
