@@ -231,6 +231,33 @@ def miniature(built_once, tmp_path) -> Miniature:
     return copy
 
 
+def move(monkeypatch, root: Path, *modules) -> None:
+    """Let modules take `root` for the project: each path of theirs that lies in the project lies there.
+
+    All of a module's paths, found in it and listed nowhere: one that were forgotten would let a test read, or
+    remove, what stands in the project itself.
+    """
+    # a temporary folder may stand in the project's own checkout
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(root.parent))
+    for module in modules:
+        for name, path in vars(module).items():
+            if name.isupper() and isinstance(path, Path) and path.is_relative_to(ROOT):
+                monkeypatch.setattr(module, name, root / path.relative_to(ROOT))
+
+
+@pytest.fixture
+def moved(tmp_path, monkeypatch):
+    """`moved(module, ...)`: an empty project folder that these modules take for the project."""
+
+    def to_the_side(*modules) -> Path:
+        root = tmp_path / "project"
+        move(monkeypatch, root, *modules)
+        (root / "reports").mkdir(parents=True, exist_ok=True)
+        return root
+
+    return to_the_side
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Headless Chromium that logs its console and every request; skipped in words where there is none."""

@@ -26,23 +26,9 @@ def of_base() -> SimpleNamespace:
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
+def root(moved):
     """A project folder with a built report of one result."""
-    root = tmp_path / "project"
-    places = {
-        "ROOT": root,
-        "STAGING": root / ".cache/build",
-        "REPORTS": root / "reports",
-        "TABLES": root / "data/synthetic",
-        "OWN_TABLES": root / "data/own",
-        "EXPECTED": root / "reports/expected",
-        "FAILED": root / "reports/failed",
-        "CACHE": root / ".cache",
-    }
-    for name, path in places.items():
-        for module in (check_in_r, publishing, edition):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, path)
+    root = moved(check_in_r, publishing, edition, package)
     keys = root / ".cache/build/base/report/keys"
     keys.mkdir(parents=True)
     for stem in STEMS:
@@ -97,9 +83,7 @@ def test_a_script_a_chapter_its_answers_as_a_table_and_a_page(root, tmp_path):
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_a_package_takes_the_check_along(root, tmp_path, monkeypatch):
-    for name in ("ROOT", "STAGING", "REPORTS"):
-        monkeypatch.setattr(package, name, getattr(publishing, name))
+def test_a_package_takes_the_check_along(root, tmp_path):
     folder = root / "reports/base"
     record = publishing.Folder(folder, "base").record
     assert package.published(folder, "base") == ({}, [])

@@ -46,28 +46,10 @@ class Code:
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch) -> Path:
+def root(moved, monkeypatch) -> Path:
     """A project folder with two scenarios and a change of base."""
-    root = tmp_path / "project"
-    # temporary folders of `make test` stand in the project's own checkout
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    places = {
-        "ROOT": root,
-        "CACHE": root / ".cache",
-        "STAGING": root / ".cache/build",
-        "REPORTS": root / "reports",
-        "TABLES": root / "data/synthetic",
-        "OWN_TABLES": root / "data/own",
-        "FAILED": root / "reports/failed",
-        "EXPECTED": root / "reports/expected",
-    }
-    for name, path in places.items():
-        for module in (publishing, editions):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, path)
+    root = moved(publishing, editions, scenario)
     monkeypatch.setattr(editions, "CHAPTERS", CHAPTERS)
-    monkeypatch.setattr(scenario, "ROOT", root)
-    monkeypatch.setattr(scenario, "DATA", root / "data/synthetic")
     (root / "scenarios").mkdir(parents=True)
     (root / "scenarios/base.yaml").write_text("description: As planned.\n")
     (root / "scenarios/worse.yaml").write_text("description: More leave.\ndropout: 0.3\n")

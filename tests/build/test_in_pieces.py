@@ -604,23 +604,8 @@ def test_a_personality_is_run_by_name_and_a_python_that_is_not_here_is_skipped(m
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch) -> Path:
-    root = tmp_path / "project"
-    for name, path in {
-        "ROOT": root,
-        "CACHE": root / ".cache",
-        "STAGING": root / ".cache/build",
-        "REPORTS": root / "reports",
-        "TABLES": root / "data/synthetic",
-        "OWN_TABLES": root / "data/own",
-        "FAILED": root / "reports/failed",
-        "EXPECTED": root / "reports/expected",
-    }.items():
-        for module in (publishing, verify):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, path)
-    (root / "reports").mkdir(parents=True)
-    return root
+def place(moved) -> Path:
+    return moved(publishing, verify)
 
 
 def test_results_are_compared_in_order_and_one_sided_ones_named():

@@ -21,24 +21,9 @@ CHAPTERS = {one.stem: one for one in contents.own()}
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
+def root(moved):
     """A project folder with a scenario."""
-    root = tmp_path / "project"
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    places = {
-        "ROOT": root,
-        "CACHE": root / ".cache",
-        "STAGING": root / ".cache/build",
-        "REPORTS": root / "reports",
-        "TABLES": root / "data/synthetic",
-        "OWN_TABLES": root / "data/own",
-        "FAILED": root / "reports/failed",
-        "EXPECTED": root / "reports/expected",
-    }
-    for name, path in places.items():
-        for module in (publishing, editions, own_edition, driver):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, path)
+    root = moved(publishing, editions, own_edition, driver)
     (root / "scenarios").mkdir(parents=True)
     (root / "scenarios/base.yaml").write_text("description: As planned.\n")
     (root / "src/helpers/build/templates").mkdir(parents=True)

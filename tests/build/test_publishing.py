@@ -19,22 +19,9 @@ from helpers.study.files import seal, unseal
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(moved):
     """A project folder of our own, empty but for what a test puts into it."""
-    root = tmp_path / "project"
-    for name, path in {
-        "ROOT": root,
-        "CACHE": root / ".cache",
-        "STAGING": root / ".cache/build",
-        "REPORTS": root / "reports",
-        "TABLES": root / "data/synthetic",
-        "OWN_TABLES": root / "data/own",
-        "FAILED": root / "reports/failed",
-        "EXPECTED": root / "reports/expected",
-    }.items():
-        monkeypatch.setattr(publishing, name, path)
-    (root / "reports").mkdir(parents=True)
-    return root
+    return moved(publishing)
 
 
 def staged(place: Path, **files: str) -> dict[str, Path]:

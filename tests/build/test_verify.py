@@ -317,12 +317,9 @@ def test_where_git_cannot_tell_it_says_so(small, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def apart(tmp_path, monkeypatch):
+def apart(moved):
     """A project folder for the page."""
-    monkeypatch.setattr(publishing, "ROOT", tmp_path)
-    monkeypatch.setattr(verify, "VERIFY_PAGE", tmp_path / "reports/verify.html")
-    monkeypatch.setattr(verify, "STAGING", tmp_path / "staging")
-    return tmp_path
+    return moved(publishing, verify)
 
 
 def test_the_page_says_the_same_and_is_never_put_over_another(apart, capsys):
@@ -332,7 +329,6 @@ def test_the_page_says_the_same_and_is_never_put_over_another(apart, capsys):
         (row,), "first exhibit that differs: x <i>", (), ("base",), {"a-clinic": ["src/<u>"]}
     )
     page = apart / "reports/verify.html"
-    page.parent.mkdir()
     page.write_text("mine")
     assert verify.conclude(whole) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "same results as published: no"
@@ -358,6 +354,7 @@ def test_the_page_says_the_same_and_is_never_put_over_another(apart, capsys):
 
 def test_a_page_that_would_lead_out_is_none_and_the_verdict_stands(apart, tmp_path_factory, capsys):
     outside = tmp_path_factory.mktemp("outside")
+    (apart / "reports").rmdir()
     (apart / "reports").symlink_to(outside)
     assert verify.conclude(account.Account(())) == 0
     lines = capsys.readouterr().out.splitlines()
