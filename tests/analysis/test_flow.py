@@ -177,11 +177,13 @@ def test_the_arms_boxes_by_hand():
     ]
     assert told(found[found["reason"].notna()]) == [
         ("treated", "Placebo", "both infusions", 1),
+        ("treated", "Placebo", "one infusion", 1),
         ("discontinued", "Placebo", "moved away", 1),
         ("discontinued", "Placebo", "no reason", 1),
         ("analysed", "Placebo", "evaluable", 2),
         ("analysed", "Placebo", "not evaluable", 1),
         ("treated", "hUC-MSC", "both infusions", 2),
+        ("treated", "hUC-MSC", "one infusion", 0),
         ("discontinued", "hUC-MSC", "adverse event", 1),
         ("discontinued", "hUC-MSC", "moved away", 1),
         ("analysed", "hUC-MSC", "evaluable", 1),

@@ -146,7 +146,7 @@ def consort(adie: pd.DataFrame, adsl: pd.DataFrame | None = None) -> pd.DataFram
       treated (any infusion), discontinued (before month 12), analysed (for the primary endpoint: all randomised)
     - `arm`: arm of an arm's box, else None
     - `reason`: None for the box itself. In screen_failure and pending the id of a criterion, most frequent
-      first (a child may have several; `SAME_FACT` is counted once); in treated "both infusions"; in
+      first (a child may have several; `SAME_FACT` is counted once); in treated "both infusions" and "one infusion"; in
       discontinued the recorded reason, or "no reason"; in analysed "evaluable" (the supplement's children) and
       "not evaluable" (UPCRFL)
     - `children`: how many
@@ -182,7 +182,10 @@ def consort(adie: pd.DataFrame, adsl: pd.DataFrame | None = None) -> pd.DataFram
                 ("discontinued", arm, None, len(left)),
                 ("analysed", arm, None, len(mine)),
             ]
-            reasons += [("treated", arm, "both infusions", int((mine["NINFUS"] == 2).sum()))]
+            reasons += [
+                ("treated", arm, "both infusions", int((mine["NINFUS"] == 2).sum())),
+                ("treated", arm, "one infusion", int((mine["NINFUS"] == 1).sum())),
+            ]
             reasons += [("discontinued", arm, why, int((left == why).sum())) for why in sorted(left.unique())]
             reasons += [
                 ("analysed", arm, "evaluable", evaluable),

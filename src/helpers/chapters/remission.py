@@ -391,8 +391,8 @@ def table_and_forest(
     axis = f"difference hUC-MSC − placebo ({POINTS}), 95 % interval"
     figure = Exhibit(
         f"{key}-forest", f"{title}: differences", frame, alt=alt,
-        figure=figures.forest(_drawn(frame), label=axis, zero=0), conventions=(*CONVENTIONS, *conventions),
-        **notes, folded=not key.startswith("open-"),
+        figure=figures.forest(_drawn(frame), label=axis, zero=0, favours=[f"favours {arm}" for arm in ARM_KEY]),
+        conventions=(*CONVENTIONS, *conventions), **notes, folded=not key.startswith("open-"),
     )  # fmt: skip
     return Finding((table, figure), said)
 

@@ -6,11 +6,31 @@ Same manners as in `figures`: plain values in, a matplotlib Figure out, no globa
 import numpy as np
 from matplotlib.patches import FancyBboxPatch
 
-from helpers.figures.house_style import ARMS, INK, PALE, WIDTH, Figure, drawing, nothing_figure, wrap
+from helpers.figures.house_style import (
+    ARMS,
+    INK,
+    PALE,
+    SKY,
+    WIDTH,
+    Figure,
+    drawing,
+    nothing_figure,
+    text_width,
+    wrap,
+)
 from helpers.study.shown import grouped
 
 STAGES = (("screened", ("screen_failure", "pending")), ("eligible", ("not_needed",)), ("randomised", ()))
 ARM_ROWS = ("allocated", "treated", "discontinued", "analysed")
+# the four stages of the CONSORT 2010 flow diagram, each with its rows of boxes
+ENROLMENT = "Enrolment"
+STAGE_OF = {
+    "allocated": "Allocation",
+    "treated": "Allocation",
+    "discontinued": "Follow-up",
+    "analysed": "Analysis",
+}
+STRIPE = 0.3
 
 
 def _check(boxes, arms):
@@ -96,6 +116,31 @@ class _Box:
             )
 
 
+def _stage(ax, name, top, bottom):
+    """The name of a stage, upright beside its boxes."""
+    ax.add_patch(
+        FancyBboxPatch(
+            (0.05, top),
+            STRIPE - 0.05,
+            bottom - top,
+            boxstyle="round,pad=0,rounding_size=0.04",
+            facecolor=SKY,
+            edgecolor="none",
+            alpha=0.45,
+        )
+    )
+    ax.text(
+        0.05 + (STRIPE - 0.05) / 2,
+        (top + bottom) / 2,
+        name,
+        size=9,
+        weight="bold",
+        rotation=90,
+        ha="center",
+        va="center",
+    )
+
+
 def _arrow(ax, start, end):
     ax.annotate(
         "",
@@ -123,7 +168,10 @@ def consort(boxes, *, arms=ARMS):
     ax = fig.add_axes((0, 0, 1, 1))
     ax.axis("off")
     split = any(f"{row}_{arm}" in boxes for row in ARM_ROWS for arm in arms)
-    x, wide, aside = 0.1, 3.1, 3.85
+    # the chart of screening alone is one stage and needs no name for it
+    inset = STRIPE + 0.05 if split else 0.0
+    stages: dict[str, list[float]] = {}
+    x, wide, aside = 0.1 + inset, 3.1, 3.85 + inset
     y, above = 0.1, None
     for main, sides in STAGES:
         if main in boxes:
@@ -149,8 +197,11 @@ def consort(boxes, *, arms=ARMS):
         if place is not None and above is None:
             y = place + 0.1
     if split:
-        middles = [WIDTH * (2 * k + 1) / (2 * len(arms)) for k in range(len(arms))]
-        column = WIDTH / len(arms) - 0.25
+        if above is not None:
+            stages[ENROLMENT] = [0.1, above.bottom]
+        room = WIDTH - inset
+        middles = [inset + room * (2 * k + 1) / (2 * len(arms)) for k in range(len(arms))]
+        column = room / len(arms) - 0.25
         last = dict.fromkeys(arms)
         if above is not None:
             branch = y - 0.15
@@ -158,7 +209,8 @@ def consort(boxes, *, arms=ARMS):
             ax.plot([above.centre, above.centre], [above.bottom, branch], color=INK, linewidth=1)
             ends = [above.centre, *middles]
             ax.plot([min(ends), max(ends)], [branch, branch], color=INK, linewidth=1)
-        for row in ARM_ROWS:
+        rows = [row for row in ARM_ROWS if any(f"{row}_{arm}" in boxes for arm in arms)]
+        for row in rows:
             here = {arm: _Box(boxes[f"{row}_{arm}"], column) for arm in arms if f"{row}_{arm}" in boxes}
             for arm, middle in zip(arms, middles, strict=True):
                 if arm not in here:
@@ -169,11 +221,16 @@ def consort(boxes, *, arms=ARMS):
                 if last[arm] is not None or above is not None:
                     _arrow(ax, (middle, last[arm].bottom if last[arm] else branch), (middle, y))
                 last[arm] = here[arm]
-            if here:
-                y += max(box.height for box in here.values()) + 0.3
+            tall = max(box.height for box in here.values())
+            if [STAGE_OF[other] for other in rows].count(STAGE_OF[row]) == 1:
+                tall = max(tall, text_width(STAGE_OF[row], 9, bold=True) + 0.14)
+            stages.setdefault(STAGE_OF[row], [y, y])[1] = y + tall
+            y += tall + 0.3
         y -= 0.3
     else:
         y -= 0.4 if above is not None and above.bottom + 0.4 >= y else 0.2
+    for name, (top, bottom) in stages.items():
+        _stage(ax, name, top, bottom)
     height = y + 0.1
     fig.set_size_inches(WIDTH, height)
     ax.set(xlim=(0, WIDTH), ylim=(height, 0))

@@ -92,10 +92,12 @@ def _thresholds(ax, thresholds, *, named):
         )
 
 
-def _visit_names(ax, place, names):
-    """Visits as tick labels: numbers, with the word that neighbours share once beneath them (weeks are
-    crowded).
+def _visit_axis(ax, months, names):
+    """Visits as tick labels: numbers, with the word that neighbours share once beneath them (weeks are crowded).
+
+    One axis for every panel of a course, so that the same visit carries the same name in each.
     """
+    place = visit_place(months)
     parts = [n.rsplit(" ", 1) if n.rsplit(" ", 1)[-1].isdigit() and " " in n else ["", n] for n in names]
     ax.set_xticks(place, [number for _, number in parts])
     first = 0
@@ -113,6 +115,8 @@ def _visit_names(ax, place, names):
                 size=9,
             )
             first = k
+    name = "visit, placed by months since the planned last infusion (square-root spacing)"
+    ax.set_xlabel(wrap(name, (WIDTH - 2.2) * len(ax.get_subplotspec().colspan) / 2, 9.8), labelpad=17)
 
 
 @drawing
@@ -154,6 +158,8 @@ def by_arm_over_time(
     place = visit_place(months)
     wide = max(place[-1] - place[0], 0.5)
     edges = (place[0] - 0.04 * wide, place[-1] + 0.04 * wide)
+    labels = dict(zip(summary["month"], summary["visit"], strict=True)) if "visit" in summary else {}
+    visits = [str(labels.get(m, plain(m))) for m in months]
 
     heights = [2.9] if only_groups else [3.0, 2.7]
     fig = Figure(figsize=(WIDTH, sum(heights) + 2.2), layout="constrained")
@@ -224,13 +230,8 @@ def by_arm_over_time(
                     markeredgewidth=0.8,
                     transform=blended_transform_factory(ax.transData, ax.transAxes),
                 )
-            ticks = [t for t in (0, 1, 2, 3, 4, 6, 8, 10, 12) if months[0] <= t <= months[-1] + 0.05] or list(
-                months[:1]
-            )
             ax.set_xlim(edges)
-            ax.set_xticks(visit_place(ticks), [plain(t) for t in ticks])
-            ax.set_xticks(place, minor=True)
-            ax.set_xlabel("months since the planned last infusion")
+            _visit_axis(ax, months, visits)
             _thresholds(ax, thresholds, named=ax is panels[-1])
         panels[0].set_ylabel(name)
         if np.isfinite(tables[ARMS[0]].to_numpy()).any():
@@ -245,12 +246,8 @@ def by_arm_over_time(
         value_axis(below.yaxis, *span(summary[["estimate", "lower", "upper"]]), log=log, ratio=ratio)
         below.set(xlim=edges, ylabel=name)
         _thresholds(below, thresholds, named=True)
-    labels = dict(zip(summary["month"], summary["visit"], strict=True)) if "visit" in summary else {}
-    _visit_names(below, place, [str(labels.get(m, plain(m))) for m in months])
+    _visit_axis(below, months, visits)
     hidden = int((seen & ~kept).sum())
-    below.set_xlabel(
-        "visit, placed by months since the planned last infusion (square-root spacing)", labelpad=17
-    )
     if hidden:
         note = f"{hidden} values at or below zero can't be drawn on a log axis"
         below.annotate(note, (0, 0), (0, -84), xycoords="axes fraction", textcoords="offset points", va="top")

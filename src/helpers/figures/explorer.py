@@ -73,7 +73,7 @@ def _rows(frame, grid):
 def _line_at(name, scale):
     """A dotted vertical where an input stands."""
     at = alt.XDatum({"expr": name}, type="quantitative", **scale)
-    return alt.Chart(alt.InlineData([{}])).mark_rule(color=MUTED, strokeDash=[2, 2]).encode(at)
+    return alt.Chart(alt.InlineData([{}])).mark_rule(color=MUTED, strokeDash=[2, 2], aria=False).encode(at)
 
 
 def _lines(made, name, scale, colour):
@@ -88,7 +88,7 @@ def _lines(made, name, scale, colour):
     band = made.mark_area(opacity=0.15).encode(at, alt.Y("lower:Q"), alt.Y2("upper:Q"), colour)
     line = made.mark_line(strokeWidth=2).encode(at, power, colour, dash)
     points = made.mark_point(filled=True, size=45, opacity=1).encode(at, power, colour, tooltip=tooltip)
-    wanted = alt.Chart(alt.InlineData([{}])).mark_rule(color=RULE)
+    wanted = alt.Chart(alt.InlineData([{}])).mark_rule(color=RULE, aria=False)
     return alt.layer(
         line, wanted.encode(alt.YDatum(WANTED, type="quantitative")), _line_at(name, scale), band, points
     )
@@ -170,7 +170,8 @@ def _needed(by_size, largest, colour):
     row = alt.Y("label:N", sort=None, axis=None)
     beyond, within = alt.value("triangle-right"), alt.value("circle")
     shape = alt.condition(f"datum.power == {BEYOND}", beyond, within)
-    bars = made.mark_rule(strokeWidth=2).encode(alt.X("upper:Q", **axis), alt.X2("lower:Q"), row, colour)
+    # the text over each bar says its limits
+    bars = made.mark_rule(strokeWidth=2, aria=False).encode(alt.X("upper:Q", **axis), alt.X2("lower:Q"), row, colour)
     points = made.mark_point(filled=True, size=70, opacity=1).encode(
         alt.X("power:Q", **axis), row, colour, shape=shape
     )

@@ -12,6 +12,7 @@ from helpers.figures.house_style import (  # fmt: skip
     WIDTH,
     Figure,
     drawing,
+    either_end,
     frame_of,
     nothing_figure,
     text_width,
@@ -29,14 +30,15 @@ def _text(value: float) -> str:
 
 
 @drawing
-def forest(frame, *, label, zero):
+def forest(frame, *, label, zero, favours=None):
     """Estimates with intervals, one a row, beside aligned columns of text.
 
     frame: label, estimate, lower, upper (all on the axis named `label`), optionally group (a heading over
     the rows that share it), text (printed at the right; default estimate and interval to two decimals),
     note (words for a row whose estimate is NaN; default "not estimable"). Every other column is printed as
     text between the labels and the plot, under its own name (`n`, `Placebo n/N`, ...). zero: value of no
-    difference; 1 is read as a ratio and gives a log axis.
+    difference; 1 is read as a ratio and gives a log axis. favours: what lies below and above `zero`, in words
+    printed under the axis at either end ("favours placebo", "favours hUC-MSC"); None where neither end is better.
     """
     frame = frame_of(frame, ["label", "estimate", "lower", "upper"]).reset_index(drop=True)
     if frame.empty:
@@ -79,7 +81,7 @@ def forest(frame, *, label, zero):
     width = 0.2 + first + sum(wide) + plot + last + 0.3
     headed = max([str(c).count("\n") + 1 for c in extra], default=0) * 0.17 + 0.12
     name = wrap(label, plot + 0.4, 9.8)
-    foot = 0.5 + 0.17 * (name.count("\n") + 1)
+    foot = 0.5 + 0.17 * (name.count("\n") + 1) + (0.2 if favours else 0)
     height = headed + cursor + foot + 0.06
     fig = Figure(figsize=(width, height))
     left = 0.15 + first + sum(wide) + 0.1
@@ -127,5 +129,7 @@ def forest(frame, *, label, zero):
         ax.text(edge - 0.1, -0.06, c, transform=at, va="bottom", ha="right", size=9, weight="bold")
     ax.spines["left"].set_visible(False)
     ax.set_yticks([])
-    ax.set_xlabel(name)
+    ax.set_xlabel(name, labelpad=18 if favours else None)
+    if favours:
+        either_end(ax, favours)
     return fig

@@ -268,6 +268,22 @@ def rows_under(ax, places, rows, *, start):
             )
 
 
+def either_end(ax, words):
+    """Below the ticks, at the left and the right end of the axis, what lies there: "← favours placebo"."""
+    left, right = words
+    for place, side, text in ((0, "left", f"\u2190 {left}"), (1, "right", f"{right} \u2192")):
+        ax.annotate(
+            text,
+            (place, 0),
+            (0, -19),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha=side,
+            va="top",
+            size=SMALL,
+        )
+
+
 def arm_handle(arm, label=None, **more):
     look = ARM_STYLE[arm] | {
         "linewidth": 2,

@@ -25,6 +25,7 @@ from helpers.figures.house_style import (  # fmt: skip
     Figure,
     arm_handle,
     drawing,
+    either_end,
     frame_of,
     legend_above,
     nothing,
@@ -103,7 +104,8 @@ def events_by_arm(frame, *, label):
     ends = np.abs(numbers[["lower", "upper", "difference"]].to_numpy())
     reach = np.nanmax(ends) * 1.08 if np.isfinite(ends).any() else 10.0
     right.set_xlim(-max(reach, 5.0), max(reach, 5.0))
-    right.set_xlabel(wrap(label, 3.7, 9.8))
+    right.set_xlabel(wrap(label, 3.7, 9.8), labelpad=18)
+    either_end(right, [f"more on {arm}" for arm in ARMS])
     for ax in (left, right):
         ax.xaxis.set_major_locator(MaxNLocator(6))
         ax.tick_params(axis="y", length=0)
