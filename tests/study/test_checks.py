@@ -41,12 +41,14 @@ def base():
 
 
 class Spoilt:
-    """Copies of the base tables, and edits by the row in the file, whose header is row 1."""
+    """The base tables, and edits by the row in the file, whose header is row 1; a table is copied when asked for."""
 
     def __init__(self, base: dict[str, pd.DataFrame]) -> None:
-        self.tables = {name: frame.copy() for name, frame in base.items()}
+        self.clean, self.tables = base, dict(base)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
+        if self.tables[name] is self.clean[name]:
+            self.tables[name] = self.clean[name].copy()
         return self.tables[name]
 
     def row(self, name: str, **where) -> int:
@@ -69,7 +71,11 @@ class Spoilt:
             self[name].loc[mine, "date"] = day
 
     def found(self) -> pd.DataFrame:
-        return checks.findings(self.tables, checks.REGISTER)
+        """Of all entries; one that reads no touched table says what it says of clean ones, and is not asked again."""
+        touched = {name for name, frame in self.tables.items() if frame is not self.clean[name]}
+        return checks.findings(
+            self.tables, [check for check in checks.REGISTER if touched & set(check.tables)]
+        )
 
 
 @pytest.fixture
