@@ -6,7 +6,7 @@ import pytest
 
 from helpers.chapters import operating as chapter
 from helpers.chapters import prospects as behind
-from helpers.design import characteristics, operating, prospects
+from helpers.design import characteristics, operating, other_designs, prospects
 from helpers.study.parameters import Parameters
 
 P = Parameters()
@@ -48,7 +48,9 @@ def findings(p, answer):
         "false": chapter.false_claims(characteristics.false_claims(answer, p), FEW, p),
         "precision": chapter.precision(characteristics.precision(answer), FEW, p),
         "readings": chapter.readings(readings, FEW, p),
-        "alternatives": chapter.alternatives(characteristics.alternatives(answer), FEW, p),
+        "alternatives": chapter.alternatives(
+            other_designs.gains(characteristics.alternatives(answer), FEW), FEW, p
+        ),
         "exact": behind.exactly(characteristics.beside_exactly(answer), FEW, p),
         "others": behind.others(characteristics.others(answer, p), FEW, p),
         "hurts": behind.hurts(characteristics.hurts(answer), brief, FEW, p),

@@ -395,7 +395,7 @@ def readings(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
 
 
 def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
-    """Other designs side by side: `characteristics.alternatives`."""
+    """Other designs side by side: `other_designs.gains`."""
 
     def texts(name: str) -> list[str]:
         return [
@@ -410,14 +410,25 @@ def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         primary_text=texts("primary"),
         numeric_text=texts("numeric"),
         false_text=texts("false"),
-        gain_text=[rounded(v) if np.isfinite(v) else "–" for v in frame["gain"]],
+        gain_text=[
+            f"{rounded(row.gain)} ({rounded(row.gain_lower)} to {rounded(row.gain_upper)})"
+            if np.isfinite(row.gain_lower)
+            else "–"
+            for row in frame.itertuples()
+        ],
     )
     as_many = ~frame["alternative"].isin(MORE)
     real = frame[as_many].iloc[1:].dropna(subset="gain").sort_values("gain", ascending=False, kind="stable")
     best = real.iloc[0] if len(real) else frame.iloc[0]
     said: dict[str, Result | str] = {
         "best": best["alternative"],
-        "gain": Result("operating.alternatives.gain", best["gain"], "points", 0),
+        "gain": Result(
+            "operating.alternatives.gain",
+            best["gain"],
+            "points",
+            0,
+            text=f"{rounded(best['gain'])} points ({rounded(best['gain_lower'])} to {rounded(best['gain_upper'])})",
+        ),
         "power": Result("operating.alternatives.power", best["primary"], "%", 0),
     }
     exhibit = Exhibit(
@@ -435,6 +446,8 @@ def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         conventions=[
             MONTE_CARLO,
             f"assumed effect: UPCR x {plain(p.upcr_effect)}",
+            "gain: 95 % limits as of independent trials (Newcombe); the designs share random numbers, so they are "
+            "no narrower than need be",
             "two samples at a visit average the noise of the visit, not the slow deviation of the child",
         ],
         results=[value for value in said.values() if isinstance(value, Result)],

@@ -171,7 +171,9 @@ def _needed(by_size, largest, colour):
     beyond, within = alt.value("triangle-right"), alt.value("circle")
     shape = alt.condition(f"datum.power == {BEYOND}", beyond, within)
     # the text over each bar says its limits
-    bars = made.mark_rule(strokeWidth=2, aria=False).encode(alt.X("upper:Q", **axis), alt.X2("lower:Q"), row, colour)
+    bars = made.mark_rule(strokeWidth=2, aria=False).encode(
+        alt.X("upper:Q", **axis), alt.X2("lower:Q"), row, colour
+    )
     points = made.mark_point(filled=True, size=70, opacity=1).encode(
         alt.X("power:Q", **axis), row, colour, shape=shape
     )
