@@ -6,7 +6,7 @@ import pytest
 
 from helpers.chapters import operating as chapter
 from helpers.chapters import prospects as behind
-from helpers.design import characteristics, operating, other_designs, prospects
+from helpers.design import characteristics, operating, prospects, simulation_error
 from helpers.study.parameters import Parameters
 
 P = Parameters()
@@ -37,7 +37,7 @@ def made(request):
 
 
 def findings(p, answer):
-    brief = characteristics.answer_in_brief(answer, p)
+    brief = simulation_error.numeric_gain(characteristics.answer_in_brief(answer, p), FEW)
     readings = characteristics.readings(answer)
     return {
         "brief": chapter.brief(brief, FEW, p),
@@ -45,11 +45,13 @@ def findings(p, answer):
         "size": chapter.by_size(
             characteristics.by_size(answer), characteristics.children_needed(answer), FEW, p
         ),
-        "false": chapter.false_claims(characteristics.false_claims(answer, p), FEW, p),
+        "false": chapter.false_claims(
+            simulation_error.claims_against(characteristics.false_claims(answer, p)), FEW, p
+        ),
         "precision": chapter.precision(characteristics.precision(answer), FEW, p),
         "readings": chapter.readings(readings, FEW, p),
         "alternatives": chapter.alternatives(
-            other_designs.gains(characteristics.alternatives(answer), FEW), FEW, p
+            simulation_error.gains(characteristics.alternatives(answer), FEW), FEW, p
         ),
         "exact": behind.exactly(characteristics.beside_exactly(answer), FEW, p),
         "others": behind.others(characteristics.others(answer, p), FEW, p),
@@ -118,7 +120,10 @@ def test_power_in_words(power, words):
 
 
 def test_numbers_against_categories_in_words():
-    told = [chapter._better(pd.Series({"power": 40.0, "power_numeric": v})) for v in (60.0, 30.0, 41.0)]
-    assert "20 points more often" in told[0]
-    assert "10 points less often" in told[1]
+    told = []
+    for power in (60.0, 30.0, 41.0):
+        rows = pd.DataFrame({"question": ["power", "power_numeric"], "estimate": [40.0, power]})
+        told.append(chapter._better(list(simulation_error.numeric_gain(rows, 2000).itertuples())[-1]))
+    assert "20 points (17 to 23) more often" in told[0]
+    assert "10 points (7 to 13) less often" in told[1]
     assert "about as often" in told[2]

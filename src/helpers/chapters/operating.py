@@ -22,6 +22,7 @@ SIDES = "significant in favour of the cells at the two-sided level"
 QUESTIONS = {
     "power": "Chance that the trial finds the assumed effect: confirmed remission (primary)",
     "power_numeric": "The same children's urine analysed as numbers: log UPCR averaged over the visits",
+    "gain": "How much more often the numbers find it",
     "false_claim": "Chance of a claim for the cells where they do nothing (primary)",
     "half_width": "Difference of shares: half the width of the 95 % interval to expect",
     "needed_80": "Children needed for 80 %, primary",
@@ -68,11 +69,18 @@ def _told(row: Any) -> str:
         return children_needed_text(row.estimate, row.lower, row.upper)
     if row.unit == "%":
         return percent_text(row.estimate, row.lower, row.upper)
-    return f"± {rounded(row.estimate)} points" if np.isfinite(row.estimate) else NOT_ESTIMABLE
+    if not np.isfinite(row.estimate):
+        return NOT_ESTIMABLE
+    return _gain_text(row) if row.question == "gain" else f"± {rounded(row.estimate)} points"
+
+
+def _gain_text(row: Any) -> str:
+    """A difference of two powers with its limits: "22 points (19 to 25)"."""
+    return f"{rounded(row.estimate)} points ({rounded(row.lower)} to {rounded(row.upper)})"
 
 
 def brief(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
-    """The answer first: `characteristics.answer_in_brief`."""
+    """The answer first: `characteristics.answer_in_brief`, with `simulation_error.numeric_gain`."""
     table = frame.assign(
         words=frame["question"].map(QUESTIONS), text=[_told(row) for row in frame.itertuples()]
     )
@@ -85,7 +93,7 @@ def brief(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
     }
     at = frame.set_index("question")["estimate"]
     said["in_words"] = _odds(at["power"])
-    said["better"] = _better(at)
+    said["better"] = _better(next(row for row in frame.itertuples() if row.question == "gain"))
     exhibit = Exhibit(
         "answer",
         f"What {p.n_randomised} children can show",
@@ -118,13 +126,13 @@ def _odds(power: float) -> str:
     )
 
 
-def _better(at: pd.Series) -> str:
+def _better(gain: Any) -> str:
     """Whether the numbers tell more than the categories, in words."""
-    gain = at["power_numeric"] - at["power"]
-    if gain > 3:
-        return f"The same urine samples analysed as numbers would find it {rounded(gain)} points more often."
-    if gain < -3:
-        return f"The same urine samples analysed as numbers would find it {rounded(-gain)} points less often."
+    if gain.lower > 0:
+        return f"The same urine samples analysed as numbers would find it {_gain_text(gain)} more often."
+    if gain.upper < 0:
+        less = gain._replace(estimate=-gain.estimate, lower=-gain.upper, upper=-gain.lower)
+        return f"The same urine samples analysed as numbers would find it {_gain_text(less)} less often."
     return "The same urine samples analysed as numbers would find it about as often."
 
 
@@ -230,11 +238,11 @@ def by_size(frame: pd.DataFrame, needed: pd.DataFrame, trials: int, p: Parameter
 
 
 def false_claims(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
-    """Significance without an effect: `characteristics.false_claims`."""
+    """Significance without an effect: `simulation_error.claims_against` of `characteristics.false_claims`."""
     table = frame.assign(
         label=[capital(ANALYSES[name].label) for name in frame["analysis"]],
         text=[percent_text(r.power, r.power_lower, r.power_upper) for r in frame.itertuples()],
-        other=[rounded(100 * r.against / r.trials, 1) for r in frame.itertuples()],
+        other=[percent_text(r.against_share, r.against_lower, r.against_upper) for r in frame.itertuples()],
         enumerated=[f"{rounded(v, 1)} %" if np.isfinite(v) else "–" for v in frame["exact"]],
         called=["type I" if null else "false claim" for null in frame["null"]],
     )
@@ -258,7 +266,6 @@ def false_claims(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
             "label": "Analysis", "text": "Claims for the cells", "other": "Claims against them",
             "enumerated": "For the cells, exactly", "called": "What it is",
         },
-        units={"other": "%"},
         population=POPULATION,
         n=f"{p.n_randomised} children a trial",
         method=_method(trials),
@@ -302,7 +309,9 @@ def precision(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
     at = table.set_index("analysis").loc[PRIMARY]
     said: dict[str, Result | str] = {
         "truth": Result("operating.precision.truth", 100 * at["truth"], "points", 1),
-        "bias": Result("operating.precision.bias", 100 * at["bias"], "points", 1),
+        "bias": Result(
+            "operating.precision.bias", 100 * at["bias"], "points", 1, f"{at['bias_text']} points"
+        ),
         "coverage": Result("operating.precision.coverage", at["coverage"], "%", 1, at["coverage_text"]),
         "exaggeration": Result("operating.precision.exaggeration", at["exaggeration"], "", 2),
         "width": Result("operating.precision.width", 100 * at["width"], "points", 0),
@@ -345,13 +354,13 @@ def readings(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         power_text=[percent_text(r.power, r.power_lower, r.power_upper) for r in frame.itertuples()],
         false_text=[percent_text(r.false, r.false_lower, r.false_upper) for r in frame.itertuples()],
     )
-    plan, best = frame.iloc[0], frame.sort_values("power", ascending=False, kind="stable").iloc[0]
+    plan, best = table.iloc[0], table.sort_values("power", ascending=False, kind="stable").iloc[0]
     said: dict[str, Result | str] = {
         "placebo": Result("operating.readings.placebo", plan["placebo"], "%", 1),
         "msc": Result("operating.readings.msc", plan["msc"], "%", 1),
-        "power": Result("operating.readings.power", plan["power"], "%", 1),
+        "power": Result("operating.readings.power", plan["power"], "%", 1, plan["power_text"]),
         "best": best["reading"],
-        "best_power": Result("operating.readings.best_power", best["power"], "%", 1),
+        "best_power": Result("operating.readings.best_power", best["power"], "%", 1, best["power_text"]),
         "best_placebo": Result("operating.readings.best_placebo", best["placebo"], "%", 1),
     }
     common = {
@@ -395,7 +404,7 @@ def readings(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
 
 
 def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
-    """Other designs side by side: `other_designs.gains`."""
+    """Other designs side by side: `simulation_error.gains`."""
 
     def texts(name: str) -> list[str]:
         return [

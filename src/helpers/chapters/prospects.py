@@ -199,8 +199,16 @@ def hurts(frame: pd.DataFrame, brief: pd.DataFrame, trials: int, p: Parameters) 
     worst = first.loc[(first["high"] - first["low"]).abs().idxmax()]
     said: dict[str, Result | str] = {
         "worst": worst["what"],
-        "low": Result("operating.hurts.low", worst["low"], "%", 0),
-        "high": Result("operating.hurts.high", worst["high"], "%", 0),
+        **{
+            end: Result(
+                f"operating.hurts.{end}",
+                worst[end],
+                "%",
+                0,
+                percent_text(*(worst[f"{end}{limit}"] for limit in ("", "_lower", "_upper"))),
+            )
+            for end in ("low", "high")
+        },
         "low_text": worst["low_text"],
         "high_text": worst["high_text"],
     }
