@@ -85,7 +85,7 @@ def wrong(found: list[dict]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("stem", "asked"),
     [
-        ("06-remission", ["remission_fall"]),
+        ("06-remission", ["remission_fall=0.3"]),
         ("04-analysis-data", ["n_randomised", "scenario=modest-effect"]),
     ],
     ids=lambda one: one if isinstance(one, str) else "+".join(one),

@@ -98,19 +98,20 @@ def _visit_axis(ax, months, names):
     One axis for every panel of a course, so that the same visit carries the same name in each.
     """
     place = visit_place(months)
-    parts = [n.rsplit(" ", 1) if n.rsplit(" ", 1)[-1].isdigit() and " " in n else ["", n] for n in names]
+    parts = [n.rsplit(" ", 1) if n.rsplit(" ", 1)[-1].isdigit() and " " in n else [n, ""] for n in names]
     ax.set_xticks(place, [number for _, number in parts])
     first = 0
     for k in range(1, len(parts) + 1):
         if k == len(parts) or parts[k][0] != parts[first][0]:
-            middle = (place[first] + place[k - 1]) / 2
+            # a word at the edge must not reach into the next panel: the layout would depend on what it decides
+            edge = first == 0 and k == 1
             ax.annotate(
                 parts[first][0],
-                (middle, 0),
-                (0, -19),
+                ((place[first] + place[k - 1]) / 2, 0),
+                (-4 if edge else 0, -19),
                 xycoords=("data", "axes fraction"),
                 textcoords="offset points",
-                ha="center",
+                ha="left" if edge else "center",
                 va="top",
                 size=9,
             )
