@@ -709,7 +709,7 @@ def test_renewing_publishes_each_scenario_and_takes_away_what_is_ours_of_one_tha
     (place / "scenarios/base.yaml").write_text("")
     chapter, key = verify.PICTURE
     (place / "reports/base/exhibits" / chapter).mkdir(parents=True)
-    (place / "reports/base/results.json").write_text("new")
+    (place / "reports/base/results.json").write_text("{}")
     (place / f"reports/base/exhibits/{chapter}/{key}.png").write_text("png")
     (place / f"reports/base/exhibits/{chapter}/{key}.csv").write_text("csv")
     gone = place / "reports/expected/gone"
@@ -720,13 +720,39 @@ def test_renewing_publishes_each_scenario_and_takes_away_what_is_ours_of_one_tha
     assert verify.renew() == 0
     left = {p.relative_to(gone).as_posix() for p in gone.rglob("*") if not p.is_dir()}
     assert left == {"exhibits/own.txt", "exhibits/link.csv", "own.csv"}
-    assert (place / "reports/expected/base/results.json").read_text() == "new"
+    assert (place / "reports/expected/base/results.json").read_text() == "{}"
     assert (place / "reports/expected/remission.png").read_text() == "png"
     assert not (place / f"reports/expected/base/exhibits/{chapter}/{key}.png").exists()
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "1 differences; published results renewed for base"
     assert "  base a: expected 1, found 2 (+1)" in lines
     assert not any("notebooks a" in line for line in lines)
+
+
+def test_another_machines_last_bits_are_no_renewal(place):
+    """What agrees stays as it was published; each named result for itself, each table as a whole."""
+
+    def told(**values):
+        return {key: {"digits": 1, "shown": "s", "unit": "%", "value": v} for key, v in values.items()}
+
+    before, now = place / "before.json", place / "now.json"
+    stood = {"a": told(x=0.1, y=2.0, gone=1.0), "b": told(z=None)}
+    found = {"a": told(new=1.0, x=0.1 + 1e-15, y=2.1), "b": told(z=None)}
+    found["b"]["z"]["shown"] = "otherwise"
+    before.write_text(json.dumps(stood))
+    now.write_text(json.dumps(found))
+    anew = json.loads(verify._published_anew(before, now))
+    assert anew == {"a": told(new=1.0, x=0.1, y=2.1), "b": found["b"]}
+    now.write_text(json.dumps(stood | {"a": told(x=0.1 + 1e-15, y=2.0, gone=1.0)}))
+    assert verify._published_anew(before, now) == before.read_text()
+    old, new = place / "old.csv", place / "new.csv"
+    new.write_text("x,y\n0.1000000000000001,a\n")
+    assert verify._published_anew(old, new) == new.read_text(), "there was none"
+    old.write_text("x,y\n0.1,a\n")
+    assert verify._published_anew(old, new) == old.read_text()
+    for other in ("x,y\n0.2,a\n", "x,y\n0.1,b\n", "x,z\n0.1,a\n", "x,y\n"):
+        new.write_text(other)
+        assert verify._published_anew(old, new) == other
 
 
 def test_fifty_differences_are_told_and_the_rest_counted():

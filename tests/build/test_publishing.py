@@ -381,11 +381,11 @@ def test_renewing_killed_in_the_middle_loses_no_published_result(place, monkeypa
         (place / f"scenarios/{name}.yaml").write_text("description: x\n")
         source = place / "reports" / name
         (source / "exhibits" / chapter).mkdir(parents=True)
-        (source / "results.json").write_text("new")
+        (source / "results.json").write_text('{"a": {}}')
         (source / f"exhibits/{chapter}/{key}.png").write_text("png")
         (source / f"exhibits/{chapter}/{key}.csv").write_text("csv")
         (place / "reports/expected" / name).mkdir(parents=True)
-        (place / "reports/expected" / name / "results.json").write_text("old")
+        (place / "reports/expected" / name / "results.json").write_text("{}")
         (place / "reports/expected" / name / "notes").write_text("mine")
     (place / "reports/expected/mine").mkdir()
     (place / "reports/expected/mine/notes").write_text("mine")
@@ -401,13 +401,13 @@ def test_renewing_killed_in_the_middle_loses_no_published_result(place, monkeypa
         verify.renew()
     monkeypatch.setattr(publishing.os, "replace", right)
     publishing.recover()
-    assert (place / "reports/expected/other/results.json").read_text() == "old"
+    assert (place / "reports/expected/other/results.json").read_text() == "{}"
     assert verify.renew() == 0
     assert published(place / "reports/expected") == {
         f"{name}/{part}": text
         for name in ("base", "other")
         for part, text in (
-            ("results.json", "new"),
+            ("results.json", '{\n "a": {}\n}\n'),
             (f"exhibits/{chapter}/{key}.csv", "csv"),
             ("notes", "mine"),
         )

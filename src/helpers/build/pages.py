@@ -704,4 +704,9 @@ def results_file(chapters: dict[str, dict[str, dict]], head: Head = SYNTHETIC) -
         stem: {key: {k: v for k, v in one.items() if k != "key"} for key, one in sorted(results.items())}
         for stem, results in sorted(chapters.items())
     }
-    return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return results_text(content).encode()
+
+
+def results_text(content: dict) -> str:
+    """How `results.json` is written."""
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
