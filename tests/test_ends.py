@@ -30,9 +30,9 @@ def test_the_ends_of_all_parameters_four_at_a_time_break_no_chapter(part):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_those_that_once_broke_a_table_break_none(tmp_path, monkeypatch):
-    # the others of that kind are among the slow ones
     monkeypatch.setattr(scenario, "DATA", tmp_path)
     names = ("gfr_age_slope", "collection_cv", "height_shift", "upcr_drift_sd")
     cases = [{name: value} for name in names for value in ends.ends(name)]

@@ -86,7 +86,7 @@ def wrong(found: list[dict]) -> list[tuple[str, str]]:
     ("stem", "asked"),
     [
         ("06-remission", ["remission_fall=0.3"]),
-        ("04-analysis-data", ["n_randomised", "scenario=modest-effect"]),
+        pytest.param("04-analysis-data", ["n_randomised", "scenario=modest-effect"], marks=pytest.mark.slow),
     ],
     ids=lambda one: one if isinstance(one, str) else "+".join(one),
 )

@@ -200,7 +200,7 @@ def test_messages_of_a_problem_and_of_a_table_that_is_not_written(miniature):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_stopped_in_the_middle(miniature, number):
     before, mark = miniature.published(), miniature.folder / "mark"
     good = (miniature.folder / "notebooks/b-visits.ipynb").read_text()
@@ -373,6 +373,7 @@ study
 """
 
 
+@pytest.mark.slow
 def test_a_study_takes_over_what_reads_nothing_that_it_changes(miniature, tmp_path):
     """From nothing it gives the same bytes: pages, tables, and the notebooks behind them."""
     miniature.notebook("c-words", "# Words", READING, "study.parameters.dropout")
@@ -402,6 +403,7 @@ def test_a_study_takes_over_what_reads_nothing_that_it_changes(miniature, tmp_pa
     assert record["content"]["made_from"]["parameters"] == {"dropout": 0.1}
 
 
+@pytest.mark.slow
 def test_a_scenario_described_otherwise_shows_it_without_running_what_did_not_read_it(miniature):
     miniature.notebook("c-words", "# Words", READING, "study.parameters.dropout")
     miniature.build()
