@@ -10,7 +10,8 @@ from chromium import requests, sized
 from helpers import ROOT
 from helpers.build import explorer as made
 from helpers.build import pages
-from helpers.chapters import explorer
+from helpers.build.heads import Head
+from helpers.chapters import contents, explorer
 from helpers.design import planning_grid
 
 STUDY = pd.read_csv(ROOT / "studies/results/planning.csv")
@@ -41,6 +42,14 @@ def test_it_says_first_that_effects_are_assumptions_and_is_small(page):
 def test_it_is_the_same_bytes_each_time(page):
     again = pages.explorer_page("base", explorer.body(), (), "0123456789abcdef0123")
     assert again == page.read_bytes()
+
+
+def test_in_a_report_of_own_data_it_leads_to_that_reports_chapters():
+    head = Head("Data of x.", "", "", words="dummy arms", tail="-dummy-arms", own=True)
+    text = pages.explorer_page("own-x", explorer.body(), contents.own(), "0" * 20, head).decode()
+    leads = set(re.findall(r'href="([^"#]+\.html)"', text))
+    assert "08-operating-dummy-arms.html" in leads
+    assert {one for one in leads if not one.endswith("-dummy-arms.html")} == set()
 
 
 def test_where_the_study_was_not_computed_it_says_so(monkeypatch, tmp_path):

@@ -9,6 +9,8 @@ import pytest
 from helpers import ROOT
 from helpers.analysis import adam
 from helpers.build import pages, reviewer
+from helpers.build.heads import Head
+from helpers.chapters import contents
 from helpers.chapters.contents import CHAPTERS
 from helpers.study.codebook import TABLES
 from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS
@@ -117,6 +119,20 @@ def test_the_page_escapes_what_others_wrote_and_its_folds_are_closed(report):
     for heading in PARTS:
         assert heading in page
     assert 'aria-current="page">For the reviewer' in page
+
+
+def test_of_own_data_it_leads_to_that_reports_pages_and_says_what_became_of_contradictions(report):
+    head = Head("Data of x.", "40 children.", "", words="dummy arms", tail="-dummy-arms", own=True)
+    chapters, records = contents.own(), {"06-remission": record()}
+    made = reviewer.sections("own-x", "x", chapters, records, ROOT, report, [], [], head)
+    assert any("is a query to the site" in one for one in texts(made))
+    page = pages.reviewer_page("own-x", made, chapters, "0" * 64, head).decode()
+    leads = set(re.findall(r'href="([^"#]+\.html)', page))
+    assert "06-remission-dummy-arms.html" in leads
+    assert "reviewer-dummy-arms.html" in leads
+    assert {one for one in leads if not one.endswith("-dummy-arms.html")} == set()
+    assert "Data of x." in page
+    assert "All scenarios" not in page
 
 
 def test_the_first_line_of_a_module_is_read_without_running_it(tmp_path):

@@ -372,7 +372,11 @@ class Edition:
             write(self.report / self.index, index)
             listed = pages.references(self.name, references(), self.chapters, self.head)
             write(self.report / f"references{self.head.tail}.html", listed)
-            self.write_beside(records, adam, digest(*whole))
+            guide = pages.reviewer_page(
+                self.name, self.guide(records, adam), self.chapters, digest(*whole), self.head
+            )
+            write(self.report / f"reviewer{self.head.tail}.html", guide)
+            self.write_beside(records)
             write(self.report / "provenance.json", self.provenance(digest(*whole), records, adam))
             made = {"key": key, "files": digests(self.report, [self.report / name for name in own])}
             write(index_record, seal(made))
@@ -389,22 +393,26 @@ class Edition:
             self.report / name
             for name in (*pages_, *adam, "results.json", "results.ars.json", "protocol.usdm.json")
         ]
-        where = f"../../{shown(TABLES / self.name)}"
+        where = f"../../{shown(self.published)}"
         data = [(f"{where}/{part}", path) for part, path in sorted(self.tables().items())]
         return reviewer.sections(
-            self.name, self.described(), self.chapters, records, ROOT, self.report, sorted(there), data
+            self.name,
+            self.described(),
+            self.chapters,
+            records,
+            ROOT,
+            self.report,
+            sorted(there),
+            data,
+            self.head,
         )
 
     def overviews(self) -> tuple[str, ...]:
         """The files of the report that stand on all chapters together."""
         return OVERVIEWS
 
-    def write_beside(self, records: dict[str, dict], adam: Iterable[str], key: str) -> None:
-        """Write the guide for reviewers, and what the comparison of scenarios needs."""
-        from helpers.build import pages
-
-        guide = pages.reviewer_page(self.name, self.guide(records, adam), self.chapters, key)
-        write(self.report / "reviewer.html", guide)
+    def write_beside(self, records: dict[str, dict]) -> None:
+        """Write what the comparison of scenarios needs."""
         write(self.report / "comparison.json", json.dumps(self.compared(records)).encode())
 
     def came_from(self) -> dict[str, Any]:

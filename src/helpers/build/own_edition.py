@@ -151,7 +151,7 @@ class OwnEdition(Edition):
 
     def overviews(self) -> tuple[str, ...]:
         # the comparison of scenarios takes its part from a file that own data do not write
-        names = [name for name in OVERVIEWS if name not in ("comparison.json", "reviewer.html")]
+        names = [name for name in OVERVIEWS if name != "comparison.json"]
         beside = [f"{one}.{kind}" for one, kind in QUERIES]
         tail = self.head.tail
         return tuple(
@@ -159,7 +159,7 @@ class OwnEdition(Edition):
             for name in (*names, *beside)
         )
 
-    def write_beside(self, records: dict[str, dict], adam: Iterable[str], key: str) -> None:
+    def write_beside(self, records: dict[str, dict]) -> None:
         """The list of queries as files, beside the pages."""
         for name, kind in QUERIES:
             content = (self.data / f"query-list.{kind}").read_bytes()

@@ -579,21 +579,28 @@ def scenario_index(
     return _page(f"Overview · {scenario}", body, head, scenario=scenario, chapters=chapters, footer=footer)
 
 
-def reviewer_page(scenario: str, sections: Sequence[dict], chapters: Sequence, key: str) -> bytes:
+def reviewer_page(
+    scenario: str, sections: Sequence[dict], chapters: Sequence, key: str, head: Head = SYNTHETIC
+) -> bytes:
     """`reports/<scenario>/reviewer.html`: the guide, of sections as `build.reviewer` makes them."""
     body = _environment.get_template("reviewer.html").render(sections=sections)
     contents = [
         {"id": one["id"], "level": 2, "text": f"{k} {one['heading']}"} for k, one in enumerate(sections, 1)
     ]
-    footer = f"Scenario {scenario} · content key {key[:16]} · trial NCT06731192"
     return _page(
-        f"For the reviewer · {scenario}", body,
-        scenario=scenario, chapters=chapters, current="reviewer", contents=contents, footer=footer,
+        f"For the reviewer · {scenario}", body, head,
+        scenario=scenario, chapters=chapters, current="reviewer", contents=contents,
+        footer=_footer(scenario, key, head),
     )  # fmt: skip
 
 
 def explorer_page(scenario: str, body: str, chapters: Sequence, key: str, head: Head = SYNTHETIC) -> bytes:
-    """`explore.html`: the one page that brings a script along. `body` is its content as HTML."""
+    """`explore.html`: the one page that brings a script along. `body` is its content as HTML.
+
+    It is kept for all reports, and leads to their chapters by the names that those of a scenario have.
+    """
+    for chapter in chapters:
+        body = body.replace(f'href="{chapter.stem}.html"', f'href="{chapter.stem}{head.tail}.html"')
     return _page(
         f"Explore · {scenario}", body, head,
         scenario=scenario, chapters=chapters, current="explorer", footer=_footer(scenario, key, head),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from helpers.build.heads import SYNTHETIC, Head
 from helpers.build.origins import syntax
 from helpers.build.publishing import checksum
 from helpers.chapters.contents import ADAM, GUIDE
@@ -52,11 +53,12 @@ def sections(
     report: Path,
     pages: Sequence[Path],
     data: Sequence[tuple[str, Path]],
+    head: Head = SYNTHETIC,
 ) -> list[dict[str, Any]]:
     """The guide's sections, each with an `id` for links.
 
     root: of the project; report: the folder where the report's files are staged, pages: these files; data: its tables,
-    address and path.
+    address and path; head: what the pages say of their data.
     """
 
     def exhibit(stem: str, key: str) -> list[dict[str, str]]:
@@ -67,6 +69,8 @@ def sections(
     facts = {
         "name": name,
         "about": about,
+        "own": head.own,
+        "tail": head.tail,
         "chapters": chapters,
         "records": records,
         "exhibit": exhibit,

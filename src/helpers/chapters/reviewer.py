@@ -39,6 +39,7 @@ def guide(facts: Mapping[str, Any]) -> list[Section]:
     ----------
     facts : what the build knows.
         name, about : the report's name and what it assumes.
+        own, tail : whether the data were received and not simulated; what the names of its pages end with.
         chapters, records : as for `standard.reporting_event`, records with `exhibits` (key -> label, title).
         exhibit : function (chapter, key) -> rows of the data behind an exhibit, dicts of texts; maybe none.
         rows : table -> (its rows, its children).
@@ -152,7 +153,13 @@ def _tables(facts: Mapping[str, Any]) -> Section:
 
 def _checks(facts: Mapping[str, Any]) -> Section:
     found = facts["exhibit"](*CHECKS)
-    parts: list[Any] = ["Tables that contradict the codebook, themselves or each other are refused."]
+    parts: list[Any] = [
+        "What can't be read was refused. What contradicts the codebook, itself or another table is a query to the "
+        "site: What arrived lists them, each with the rule by which the analysis went on, and each exhibit "
+        "names the rules that touched it."
+        if facts["own"]
+        else "Tables that contradict the codebook, themselves or each other are refused."
+    ]
     if found:
         rows = [tuple(row.values()) for row in found]
         parts += [
@@ -257,4 +264,4 @@ def _link(text: str, address: str) -> dict[str, str]:
 
 def _cited(facts: Mapping[str, Any], stem: str, key: str) -> dict[str, str]:
     label = facts["records"].get(stem, {}).get("exhibits", {}).get(key, {}).get("label", key)
-    return _link(label, f"{stem}.html#exhibit-{key}")
+    return _link(label, f"{stem}{facts['tail']}.html#exhibit-{key}")
