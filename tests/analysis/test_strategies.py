@@ -114,6 +114,30 @@ def test_subgroups_by_hand():
     assert found.loc[3, "note"] == "no child in hUC-MSC"
 
 
+@pytest.mark.parametrize(("children", "given"), [(strategies.FEW - 1, False), (strategies.FEW, True)])
+def test_a_subgroup_of_few_children_is_counted_and_not_compared(children, given):
+    adsl, _, adtte, _ = tables()
+    by_arm = [adsl.loc[adsl["TRT01P"] == arm, "USUBJID"] for arm in ("Placebo", "hUC-MSC")]
+    few = [*by_arm[0][: children - 2], *by_arm[1][:2]]
+    adsl = adsl.assign(GENOTYPE=np.where(adsl["USUBJID"].isin(few), "digenic", "X-linked"))
+    found = strategies.subgroups(adsl, adtte)
+    row = found[found["value"] == "digenic"].iloc[0]
+    assert (row["placebo_N"], row["msc_N"]) == (children - 2, 2)
+    columns = ["difference", "lower", "upper", "approximate_lower", "approximate_upper"]
+    assert row[columns].notna().tolist() == [given] * 5
+    assert row["note"] == ("" if given else "fewer than 5 children")
+    assert np.isfinite(row["placebo_upper"])
+
+
+def test_forms_stand_in_the_codebooks_order_and_others_last():
+    adsl, _, adtte, _ = tables()
+    forms = ["digenic", "X-linked", "dominant", "recessive", "another"]
+    adsl = adsl.assign(GENOTYPE=[forms[k % 5] for k in range(len(adsl))])
+    found = strategies.subgroups(adsl, adtte)
+    told = found.loc[found["variable"] == "GENOTYPE", "value"].tolist()
+    assert told == ["X-linked", "recessive", "dominant", "digenic", "another"]
+
+
 def test_the_plan_is_the_primary_analysis():
     study = load("base")
     adsl, adlb, adtte, adae = (study.read(name) for name in ("adsl", "adlb", "adtte", "adae"))

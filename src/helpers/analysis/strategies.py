@@ -13,12 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from helpers.analysis import adam, derive, rates, summaries
-from helpers.study.codebook import TERMINAL
+from helpers.study.codebook import TABLES, TERMINAL
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import VISITS
 
 SUBGROUPS = ("SEX", "GENOTYPE", "RASFL")
 """Columns of ADSL, all known before randomisation."""
+FEW = 5
+"""Children of a subgroup, both arms together, below which no difference is given."""
 
 
 def estimands(adsl: pd.DataFrame, adlb: pd.DataFrame, adae: pd.DataFrame, p: Parameters) -> pd.DataFrame:
@@ -98,8 +100,9 @@ def ill_visits(adsl: pd.DataFrame, adlb: pd.DataFrame, adae: pd.DataFrame) -> ND
 def subgroups(adsl: pd.DataFrame, adtte: pd.DataFrame) -> pd.DataFrame:
     """Confirmed remission by UPCR in all randomised of each subgroup known before treatment.
 
-    A row a value: variable (of `SUBGROUPS`), value (SEX M, F; GENOTYPE in alphabetical order; RASFL Y, N), the columns
-    of `rates.compared`.
+    A row a value: variable (of `SUBGROUPS`), value (SEX M, F; GENOTYPE in the codebook's order, the commonest form
+    first; RASFL Y, N), the columns of `rates.compared`. Of fewer than `FEW` children in both arms together only the
+    counts are given: an interval from one end to the other says nothing, and looks as if it did.
 
     Examples
     --------
@@ -107,10 +110,18 @@ def subgroups(adsl: pd.DataFrame, adtte: pd.DataFrame) -> pd.DataFrame:
 
     >>> subgroups = strategies.subgroups(adsl, adtte)
     """
-    values = {"SEX": ("M", "F"), "GENOTYPE": sorted(adsl["GENOTYPE"].dropna().unique()), "RASFL": ("Y", "N")}
+    (forms,) = (column.values for column in TABLES["screening"].columns if column.name == "genotype")
+    known = adsl["GENOTYPE"].dropna().unique()
+    # a form that the codebook does not have comes last
+    ordered = sorted(known, key=lambda form: (forms.index(form) if form in forms else len(forms), form))
+    values = {"SEX": ("M", "F"), "GENOTYPE": ordered, "RASFL": ("Y", "N")}
     rows = []
     for variable in SUBGROUPS:
         for value in values[variable]:
             part = adtte[adtte["USUBJID"].isin(adsl.loc[adsl[variable] == value, "USUBJID"])]
             rows.append(({"variable": variable, "value": value}, rates.from_adtte(part, "UPCRC", True)))
-    return rates.table(rows)
+    found = rates.table(rows)
+    few = (found["placebo_N"] + found["msc_N"] < FEW) & (found["note"] == "")
+    found.loc[few, ["difference", "lower", "upper", "approximate_lower", "approximate_upper"]] = np.nan
+    found.loc[few, "note"] = f"fewer than {FEW} children"
+    return found

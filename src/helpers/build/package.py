@@ -243,7 +243,9 @@ def build(made: Edition) -> tuple[Path, list[str]]:
     recover()
     name = made.name
     files, behind = gather(made)
-    say(f"packing the report of {name} and {len(files)} files; first its workbook, figures and print, for a minute")
+    say(
+        f"packing the report of {name} and {len(files)} files; first its workbook, figures and print, for a minute"
+    )
     added, lacks = takeaway.made(made)
     content = {part: path.read_bytes() for part, path in files.items()}
     content |= {f"reports/{name}/{part}": body for part, body in added.items()}
