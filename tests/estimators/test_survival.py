@@ -1,5 +1,6 @@
 """Survival estimators against R (data/reference/r), lifelines, statsmodels, published data and properties."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -216,7 +217,8 @@ def test_rounding_changes_no_estimator_of_time():
     event, arm = [1, 1, 0, 1, 1, 1], [0, 1, 0, 1, 0, 1]
     for tie, other in ((EXACT, ROUNDED), (ROUNDED, EXACT)):
         assert survival.logrank(tie, event, arm) == survival.logrank(other, event, arm)
-        assert survival.median(tie, event) == survival.median(other, event)
+        # field by field: two estimates with a NaN in them are not equal as a whole from Python 3.13 on
+        np.testing.assert_equal(asdict(survival.median(tie, event)), asdict(survival.median(other, event)))
     for at in (0.3, 0.1 + 0.2, 0.7, 0.1 * 7):
         exact = survival.cumulative_difference(EXACT, event, arm, round(at, 6))
         rounded = survival.cumulative_difference(ROUNDED, event, arm, at)

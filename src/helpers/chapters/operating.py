@@ -129,11 +129,11 @@ def _odds(power: float) -> str:
 def _better(gain: Any) -> str:
     """Whether the numbers tell more than the categories, in words."""
     if gain.lower > 0:
-        return f"The same urine samples analysed as numbers would find it {_gain_text(gain)} more often."
+        return f"The same urine samples analysed as numbers would do so {_gain_text(gain)} more often."
     if gain.upper < 0:
         less = gain._replace(estimate=-gain.estimate, lower=-gain.upper, upper=-gain.lower)
-        return f"The same urine samples analysed as numbers would find it {_gain_text(less)} less often."
-    return "The same urine samples analysed as numbers would find it about as often."
+        return f"The same urine samples analysed as numbers would do so {_gain_text(less)} less often."
+    return "The same urine samples analysed as numbers would do so about as often."
 
 
 def by_effect(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
