@@ -133,6 +133,11 @@ def test_what_no_event_excludes(swapped, events):
         "Even an event of every child"
         in chapter.excludes(safety.no_event_excludes(swapped), nothing, counts).said["apart"]
     )
+    without = chapter.excludes(
+        safety.no_event_excludes(swapped), safety.least_difference(swapped), counts, received=False
+    ).said
+    assert "No table of adverse events was received" in without["seen"]
+    assert without["upper"].value == said["upper"].value, "what none in n would exclude needs no events"
     none = counts.assign(n=counts["n"].mask(counts["item"] == "serious_related", 0))
     seen = chapter.excludes(safety.no_event_excludes(swapped), safety.least_difference(swapped), none).said[
         "seen"

@@ -169,3 +169,11 @@ def test_changed_readings_make_a_report_of_another_name(frames):
     name, _ = editions.files_of(delivered(frames), "Site", "base", {"alpha": 0.01})
     assert name.startswith("own-site-2-dummy-arms+")
     assert studies.NAME.fullmatch(name)
+
+
+def test_a_table_that_did_not_come_is_told_from_an_empty_one():
+    own = object.__new__(studies.OwnStudy)
+    object.__setattr__(own, "record", {"absent": {"events": "Nothing is known."}})
+    assert not studies.was_received(own, "events")
+    assert studies.was_received(own, "labs")
+    assert studies.was_received(studies.load("base"), "events")

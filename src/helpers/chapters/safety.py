@@ -44,11 +44,13 @@ GROUPS = {
 KINDS = {"fever": "Fever", "infection": "Infection", "other": "Other"}
 
 
-def excludes(found: pd.DataFrame, least: pd.DataFrame, counts: pd.DataFrame) -> Finding:
+def excludes(
+    found: pd.DataFrame, least: pd.DataFrame, counts: pd.DataFrame, received: bool = True
+) -> Finding:
     """What no event in n children excludes, how many would tell the arms apart, and what that means for this trial.
 
     found: from `safety.no_event_excludes`; least: from `safety.least_difference`; counts: from
-    `safety.adverse_events`.
+    `safety.adverse_events`; received: whether a table of events came at all: counts of none are else no finding.
     """
     chances = {f"unseen_{plain(rate)}": rate for rate in safety.RATES}
     frame = found.assign(
@@ -68,7 +70,12 @@ def excludes(found: pd.DataFrame, least: pd.DataFrame, counts: pd.DataFrame) -> 
     }
     said["least"] = Result("safety.least_n", least["msc_n"].iloc[0] if len(least) else None)
     said["apart"] = _apart(found, least)
-    said["seen"] = _seen(counts, said["upper_one_sided"])
+    said["seen"] = (
+        _seen(counts, said["upper_one_sided"])
+        if received
+        else "**No table of adverse events was received: which events the children had is not known, and nothing is "
+        "excluded.**"
+    )
     table = Exhibit(
         "excludes",
         "What it excludes that no child of an arm had an event",

@@ -151,6 +151,11 @@ def is_blinded(study: Study) -> bool:
     return isinstance(study, OwnStudy) and study.blinded
 
 
+def was_received(study: Study, table: str) -> bool:
+    """Whether a raw table came, as in simulated data always; the empty one that stands for it says nothing."""
+    return not (isinstance(study, OwnStudy) and table in study.record.get("absent", {}))
+
+
 def from_folder(folder: Path, **changes: Any) -> OwnStudy:
     """The study of received tables in a folder with a record; `changes` as `load` takes them.
 
