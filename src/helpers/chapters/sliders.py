@@ -71,7 +71,8 @@ class Sliders:
         self._ours = False
         self.controls = {knob.name: _control(knob, getattr(bench.p, knob.name)) for knob in knobs(bench.p)}
         self.draw = widgets.Button(description="Another example")
-        self.back = widgets.Button(description="Back to the scenario")
+        # wider than a button is of itself, so that its words are not cut
+        self.back = widgets.Button(description="Back to the scenario", layout={"width": "12em"})
         self.pinning = {letter: widgets.Button(description=f"Pin {letter}") for letter in pairs.LETTERS}
         self.words, self.shown, self.numbers, self.pair = (widgets.HTML() for _ in range(4))
         for control in self.controls.values():
