@@ -185,6 +185,6 @@ def test_a_page_of_no_results_is_refused_in_a_sentence():
     done = subprocess.run(
         [sys.executable, "-m", "helpers.build.study_page", "no-such-study"], capture_output=True, text=True
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "run `make study STUDY=no-such-study`" in done.stderr
     assert "Traceback" not in done.stderr

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from helpers import ROOT, Problem
-from helpers.build import pages
-from helpers.build.driver import explained, lock, say, scenarios
+from helpers.build import alone, pages
+from helpers.build.driver import lock, say, scenarios
 from helpers.build.environment import variables
-from helpers.build.kernels import CellFailed, NoKernel, end_kernels, execute
-from helpers.build.publishing import REPORTS, STAGING, Folder, interruptible, recover, refuse_links
+from helpers.build.kernels import execute
+from helpers.build.publishing import REPORTS, STAGING, Folder, recover, refuse_links
 from helpers.study.files import seal, unseal, write
 from helpers.study.freshness import digest
 
@@ -99,31 +99,12 @@ def staged(stage):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0; 1 where there is no page to print, 2 for bad input, 3 where no kernel came up, 130 stopped."""
-    interruptible()
+    """Exit code, as `alone.told` has it."""
     given = sys.argv[1:] if arguments is None else [*arguments]
     if len(given) != 2:
         say('two settings are compared: make compare A=base B="base upcr_effect=0.8"', sys.stderr)
         return 2
-    try:
-        return build(*given)
-    except CellFailed as failed:
-        say(str(failed) if failed.name == "Problem" else f"{failed.name}: {failed}", sys.stderr)
-        return 2 if failed.name == "Problem" else 1
-    except NoKernel as failed:
-        say(str(failed), sys.stderr)
-        return 3
-    except Problem as problem:
-        say(str(problem), sys.stderr)
-        return 2
-    except OSError as error:
-        say(f"page stopped: {explained(error)}", sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        say("stopped; what is published is whole", sys.stderr)
-        return 130
-    finally:
-        end_kernels()
+    return alone.told(lambda: build(*given), "stopped; what is published is whole")
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from helpers import ROOT, Problem
-from helpers.build import pages
-from helpers.build.driver import explained, lock, say
+from helpers.build import alone, pages
+from helpers.build.driver import lock, say
 from helpers.build.environment import variables
-from helpers.build.kernels import CellFailed, NoKernel, end_kernels, execute
-from helpers.build.publishing import REPORTS, STAGING, Folder, interruptible, recover, refuse_links, shown
+from helpers.build.kernels import execute
+from helpers.build.publishing import REPORTS, STAGING, Folder, recover, refuse_links, shown
 from helpers.study.files import write
 from helpers.study.freshness import digest
 
@@ -64,28 +64,9 @@ def build(name: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0; 1 where there is no page to print, 3 where no kernel came up, 130 stopped."""
-    interruptible()
+    """Exit code, as `alone.told` has it."""
     name = (sys.argv[1:] if arguments is None else [*arguments])[0]
-    try:
-        return build(name)
-    except CellFailed as failed:
-        say(f"the page of {name} failed: {failed.name}: {failed}", sys.stderr)
-        return 1
-    except NoKernel as failed:
-        say(str(failed), sys.stderr)
-        return 3
-    except Problem as problem:
-        say(str(problem), sys.stderr)
-        return 1
-    except OSError as error:
-        say(f"page stopped: {explained(error)}", sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        say("stopped; the study's results stand", sys.stderr)
-        return 130
-    finally:
-        end_kernels()
+    return alone.told(lambda: build(name), "stopped; the study's results stand")
 
 
 if __name__ == "__main__":
