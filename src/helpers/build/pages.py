@@ -479,8 +479,8 @@ COMPARED = (
         "simulated trials of all randomised children; in brackets the 95 % Monte Carlo interval; assumed effect and "
         "level as each scenario has them",
         (
-            ("Finds the effect, primary", "operating.brief.power"),
-            ("Finds it by log UPCR averaged", "operating.brief.power_numeric"),
+            ("Speaks for the cells, primary", "operating.brief.power"),
+            ("The same by log UPCR averaged", "operating.brief.power_numeric"),
             ("Claims for cells that do nothing", "operating.brief.false_claim"),
             ("Children for 80 %, primary", "operating.brief.needed_80"),
         ),
