@@ -263,8 +263,8 @@ def false_claims(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         "Claims for the cells where they do nothing",
         table,
         columns={
-            "label": "Analysis", "text": "Claims for the cells", "other": "Claims against them",
-            "enumerated": "For the cells, exactly", "called": "What it is",
+            "label": "Analysis", "answered": "Trials with an answer", "text": "Claims for the cells", "other":
+            "Claims against them", "enumerated": "For the cells, exactly", "called": "What it is",
         },
         population=POPULATION,
         n=f"{p.n_randomised} children a trial",
@@ -323,8 +323,8 @@ def precision(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         folded=True,
         columns={
             "label": "Analysis", "unit": "Scale", "truth_text": "Truth (± MCSE)", "bias_text": "Bias (± MCSE)",
-            "width_text": "Mean width of the 95 % interval", "coverage_text": "Coverage",
-            "exaggeration_text": "Exaggeration where significant",
+            "with_interval": "Trials with an interval", "width_text": "Mean width of the 95 % interval",
+            "coverage_text": "Coverage", "exaggeration_text": "Exaggeration where significant",
         },
         population=POPULATION,
         n=f"{p.n_randomised} children a trial",
