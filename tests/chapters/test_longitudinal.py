@@ -5,6 +5,7 @@ import re
 
 import pandas as pd
 import pytest
+from conftest import STRICT
 from matplotlib.figure import Figure
 
 from helpers import ROOT
@@ -375,7 +376,7 @@ UGLY = {
 
 
 @pytest.mark.parametrize("name", UGLY)
-@pytest.mark.filterwarnings("error")
+@STRICT
 def test_ugly_data_are_told_in_words(base, drawn, name):
     change, expected = UGLY[name]
     adsl, adlb = (f.reset_index(drop=True) for f in change(*base))

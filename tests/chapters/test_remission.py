@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import STRICT
 from matplotlib.figure import Figure
 from ten_children import tables
 
@@ -510,7 +511,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", UGLY)
-@pytest.mark.filterwarnings("error")
+@STRICT
 def test_ugly_data_are_told_in_words(undrawn, name):
     exhibits, said = everything(*analysed(UGLY[name]()))
     parts = [str(value) for value in said]
@@ -528,7 +529,7 @@ def test_ugly_data_are_told_in_words(undrawn, name):
     "name",
     [pytest.param(n, marks=[] if n == "no assessment after baseline" else pytest.mark.slow) for n in UGLY],
 )
-@pytest.mark.filterwarnings("error")
+@STRICT
 def test_ugly_data_are_drawn(monkeypatch, name):
     monkeypatch.setattr(missing_data, "IMPUTATIONS", 4)
     for exhibit in everything(*analysed(UGLY[name]()))[0].values():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import STRICT
 from scipy import stats
 
 from helpers.analysis import laboratory_safety, safety
@@ -281,7 +282,7 @@ UGLY = {
 }
 
 
-@pytest.mark.filterwarnings("error")
+@STRICT
 @pytest.mark.parametrize("name", UGLY)
 def test_the_chapter_speaks_on_ugly_data(small, name):
     text = everything(*UGLY[name](small.adsl, small.adlb, small.adae), small.study.parameters)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import STRICT
 from hand_made import MONTHS, adtte
 from matplotlib.figure import Figure
 
@@ -271,7 +272,7 @@ UGLY = {
 
 
 @pytest.mark.parametrize("name", UGLY)
-@pytest.mark.filterwarnings("error")
+@STRICT
 def test_ugly_data_are_told_in_words(drawn, name):
     table, expected = UGLY[name]
     parts = []
@@ -292,7 +293,7 @@ def test_ugly_data_are_told_in_words(drawn, name):
 
 
 @pytest.mark.parametrize("name", ["nobody evaluable", "all seen after month 12"])
-@pytest.mark.filterwarnings("error")
+@STRICT
 def test_ugly_data_are_drawn(name):
     for exhibit in exhibits(UGLY[name][0]).values():
         if exhibit.figure is not None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import STRICT
 
 from helpers.design import known_confirmation as study
 from helpers.estimators import survival
@@ -62,7 +63,7 @@ def test_the_risk_set_removes_the_bias_that_drop_out_alone_makes(informative):
         assert abs(bias["confirming"]) < 0.006
 
 
-@pytest.mark.filterwarnings("error")
+@STRICT
 def test_the_study_has_its_rows(monkeypatch):
     # the truth of fewer children does for counting rows
     monkeypatch.setattr(study, "TRUTH_CHILDREN", 5000)

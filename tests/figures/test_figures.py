@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import STRICT
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
@@ -684,7 +685,7 @@ THIN = {
 
 
 @pytest.mark.parametrize("name", THIN)
-@pytest.mark.filterwarnings("error")
+@STRICT
 def test_thin_data_are_drawn(name):
     fig = THIN[name]()
     assert texts(fig)

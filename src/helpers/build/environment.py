@@ -57,6 +57,9 @@ FIXED = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PYTHONHASHSEED": "0",
     "PYTHONPATH": os.path.join(ROOT, "src"),
+    # pandas (2.3) rounds memory that nobody wrote where a number of days is missing, and warns or not by what lay
+    # there: that may not come into a notebook's output
+    "PYTHONWARNINGS": "ignore:overflow encountered in multiply:RuntimeWarning:numpy._core.fromnumeric",
     "UV_PYTHON_DOWNLOADS": "never",
 }
 UNLESS_GIVEN = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -65,7 +68,6 @@ REMOVED = (
     # bytecode is compiled once, when the environment is made; without it every import costs seconds each time
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONHOME",
-    "PYTHONWARNINGS",
     "VIRTUAL_ENV",
 )
 REACHING = re.compile(

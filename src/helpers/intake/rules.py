@@ -140,7 +140,9 @@ class Calendar:
 
     def target(self, child: pd.Series, visit: pd.Series) -> pd.Series:
         """Target day of visits: consent, randomisation, and days after the planned last infusion."""
-        after = child.map(self.zero) + pd.to_timedelta(visit.map(FOLLOW_UP), unit="D")
+        days = visit.map(FOLLOW_UP)
+        # pandas rounds memory that nobody wrote for a missing number of days, and may warn of it
+        after = child.map(self.zero) + pd.to_timedelta(days.fillna(0), unit="D").where(days.notna())
         before = child.map(self.consent).where(visit == SCREENING, child.map(self.randomised))
         return before.where(visit <= BASELINE, after)
 
