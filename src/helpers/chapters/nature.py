@@ -3,7 +3,7 @@
 The notebooks are the same for simulated and own data; the sentences that can be true of one of them alone stand here.
 """
 
-from helpers.intake.studies import is_blinded, is_own, was_received
+from helpers.intake.studies import is_blinded, is_own
 from helpers.study.scenario import Study
 
 DUMMY = (
@@ -63,18 +63,6 @@ SENTENCES = {
     ),
 }
 """Sentence: of simulated data, of own data, of own data while the trial is blinded."""
-
-
-def received(study: Study, table: str) -> bool:
-    """Whether a raw table came, or only stands empty for one that did not.
-
-    Examples
-    --------
-    As notebook 10-safety calls it:
-
-    >>> nature.received(study, "events")
-    """
-    return was_received(study, table)
 
 
 def said(study: Study, sentence: str) -> str:

@@ -71,12 +71,14 @@ def _told(row: Any) -> str:
         return percent_text(row.estimate, row.lower, row.upper)
     if not np.isfinite(row.estimate):
         return NOT_ESTIMABLE
-    return _gain_text(row) if row.question == "gain" else f"± {rounded(row.estimate)} points"
+    if row.question == "gain":
+        return _gain_text(row.estimate, row.lower, row.upper)
+    return f"± {rounded(row.estimate)} points"
 
 
-def _gain_text(row: Any) -> str:
+def _gain_text(gain: float, lower: float, upper: float, unit: str = " points") -> str:
     """A difference of two powers with its limits: "22 points (19 to 25)"."""
-    return f"{rounded(row.estimate)} points ({rounded(row.lower)} to {rounded(row.upper)})"
+    return f"{rounded(gain)}{unit} ({rounded(lower)} to {rounded(upper)})"
 
 
 def brief(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
@@ -103,7 +105,8 @@ def brief(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         n=f"{p.n_randomised} children a trial",
         method=_method(trials),
         conventions=[
-            MONTE_CARLO,
+            "in brackets: 95 % Monte Carlo interval: of a chance Wilson's, of how much more often Newcombe's as of "
+            "independent trials, of the children needed by resampling trials",
             f"assumed effect: UPCR x {plain(p.upcr_effect)} on hUC-MSC",
             f"level {plain(p.alpha)}",
         ],
@@ -129,10 +132,11 @@ def _odds(power: float) -> str:
 def _better(gain: Any) -> str:
     """Whether the numbers tell more than the categories, in words."""
     if gain.lower > 0:
-        return f"The same urine samples analysed as numbers would do so {_gain_text(gain)} more often."
+        more = _gain_text(gain.estimate, gain.lower, gain.upper)
+        return f"The same urine samples analysed as numbers would do so {more} more often."
     if gain.upper < 0:
-        less = gain._replace(estimate=-gain.estimate, lower=-gain.upper, upper=-gain.lower)
-        return f"The same urine samples analysed as numbers would do so {_gain_text(less)} less often."
+        less = _gain_text(-gain.estimate, -gain.upper, -gain.lower)
+        return f"The same urine samples analysed as numbers would do so {less} less often."
     return "The same urine samples analysed as numbers would do so about as often."
 
 
@@ -420,7 +424,7 @@ def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         numeric_text=texts("numeric"),
         false_text=texts("false"),
         gain_text=[
-            f"{rounded(row.gain)} ({rounded(row.gain_lower)} to {rounded(row.gain_upper)})"
+            _gain_text(row.gain, row.gain_lower, row.gain_upper, unit="")
             if np.isfinite(row.gain_lower)
             else "–"
             for row in frame.itertuples()
@@ -436,7 +440,7 @@ def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
             best["gain"],
             "points",
             0,
-            text=f"{rounded(best['gain'])} points ({rounded(best['gain_lower'])} to {rounded(best['gain_upper'])})",
+            text=_gain_text(best["gain"], best["gain_lower"], best["gain_upper"]),
         ),
         "power": Result("operating.alternatives.power", best["primary"], "%", 0),
     }

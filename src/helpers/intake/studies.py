@@ -152,7 +152,14 @@ def is_blinded(study: Study) -> bool:
 
 
 def was_received(study: Study, table: str) -> bool:
-    """Whether a raw table came, as in simulated data always; the empty one that stands for it says nothing."""
+    """Whether a raw table came, as in simulated data always; the empty one that stands for it says nothing.
+
+    Examples
+    --------
+    As notebook 10-safety calls it:
+
+    >>> was_received(study, "events")
+    """
     return not (isinstance(study, OwnStudy) and table in study.record.get("absent", {}))
 
 
