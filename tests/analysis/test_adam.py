@@ -24,6 +24,10 @@ def day(number: float | None) -> pd.Timestamp:
     return pd.NaT if number is None else ZERO + pd.Timedelta(number, "D")
 
 
+CHECKED: dict[tuple[str, str], pd.DataFrame] = {}
+"""Tables that were checked before, by name and text: many children share all but one of theirs."""
+
+
 def table(name: str, rows: list[dict]) -> pd.DataFrame:
     """Rows as a checked table of the codebook; what a row does not say is empty."""
     frame = {}
@@ -31,7 +35,11 @@ def table(name: str, rows: list[dict]) -> pd.DataFrame:
         values = [row.get(column.name) for row in rows]
         kind = {"date": "datetime64[ns]", "text": object}.get(column.kind, float)
         frame[column.name] = pd.Series(values, dtype=kind)
-    return tables.check(name, pd.DataFrame(frame))
+    made = pd.DataFrame(frame)
+    key = name, made.to_csv()
+    if key not in CHECKED:
+        CHECKED[key] = tables.check(name, made)
+    return CHECKED[key].copy()
 
 
 def site(**children) -> adam.Raw:

@@ -129,6 +129,16 @@ def test_deterministic_and_exact_sizes_stay_within_the_level():
         assert 0 < here <= top <= 0.05
 
 
+@pytest.mark.parametrize("study, trials", [("adjusted", 120), ("survival", 60), ("mixed", 12), ("spreads", 60)])
+def test_the_truths_are_those_that_are_simulated(study, trials):
+    """Few trials: their mean is within five of its Monte Carlo standard errors of the truth that is stated."""
+    rows = known_truth.run({20: trials}, study, (20,))
+    with_bias = [row for row in rows if row["bias_se"] is not None]
+    assert with_bias
+    for row in with_bias:
+        assert abs(row["bias"]) < 5 * row["bias_se"], row["method"]
+
+
 @pytest.mark.slow
 def test_the_stored_result_is_what_the_estimators_give():
     answer, current = stored.latest(known_truth.compute, Parameters())

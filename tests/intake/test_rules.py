@@ -413,3 +413,41 @@ def test_a_visit_sent_twice_keeps_the_nearer_day():
         out.set_index("visit_no")["date"].sort_index(), mine.set_index("visit_no")["date"].sort_index()
     )
     assert log.all_queries()["row"].tolist() == [99]
+
+
+def test_a_failed_screening_is_no_end_whichever_column_says_so(tmp_path):
+    def no_reason(tables):
+        end = tables["disposition"].drop(columns="reason")
+        end["status"] = "Screen failure"
+        end.loc[row(end, usubjid=A), "status"] = "left"
+        tables["disposition"] = end
+
+    made = small_export.read(tmp_path, no_reason)
+    here = made.tables["disposition"].set_index("usubjid")
+    assert here.loc[A, ["status", "reason"]].tolist() == ["left", None]
+    # who is not at the end is still followed: all but one
+    followed = here[here.index != A]
+    assert (followed["status"] == "left").all() and followed["reason"].isna().all()
+    seen = made.tables["visits"].groupby("usubjid")["date"].max()
+    assert followed["date"].tolist() == seen[followed.index].tolist()
+
+
+def test_ends_without_any_status_are_asked_for_by_name(tmp_path):
+    def change(tables):
+        tables["disposition"] = tables["disposition"].drop(columns="status")
+
+    with pytest.raises(Problem, match=r"disposition\.csv has nothing for status \(completed or left\)"):
+        small_export.read(tmp_path, change)
+
+
+def test_a_visit_is_attended_where_it_has_a_day_and_nothing_denies_it(tmp_path):
+    def change(tables):
+        visits = tables["visits"]
+        visits.loc[row(visits, usubjid=A, visit_no=4), "attended"] = None
+        visits.loc[row(visits, usubjid=A, visit_no=5), ["attended", "date"]] = [None, pd.NaT]
+        labs = tables["labs"]
+        tables["labs"] = labs[~((labs["usubjid"] == A) & (labs["visit_no"] == 5))].reset_index(drop=True)
+
+    visits = small_export.read(tmp_path, change).tables["visits"]
+    assert visits.loc[row(visits, usubjid=A, visit_no=4), "attended"] == "yes"
+    assert visits.loc[row(visits, usubjid=A, visit_no=5), "attended"] != "yes"

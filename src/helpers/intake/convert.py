@@ -304,7 +304,7 @@ class Converter:
         failed = texts.map(
             lambda t: isinstance(t, str) and values.plain(t).lower() == "screen failure"
         ).to_numpy(bool)
-        if source is not None and "status" in self.part.columns:
+        if "status" in self.part.columns:
             raw = self._texts(self.part.columns["status"]).reset_index(drop=True)
             failed |= raw.map(
                 lambda t: isinstance(t, str) and values.plain(t).lower() == "screen failure"
