@@ -20,6 +20,7 @@ from helpers import ROOT
 from helpers.build import package, takeaway, verify, workbook
 
 TOP = "base-package"
+PACKAGE = "reports/base-package.zip"
 
 
 @pytest.fixture(scope="session")
@@ -72,8 +73,8 @@ def git(project, *arguments: str) -> None:
     subprocess.run(["git", *who, *arguments], cwd=project.folder, check=True, capture_output=True)
 
 
-def test_every_file_is_there_with_its_checksum_and_the_rest_of_the_entry_is_fixed(miniature, tmp_path):
-    top = unpacked(packed(miniature), tmp_path / "out")
+def test_every_file_is_there_with_its_checksum_and_the_rest_of_the_entry_is_fixed(packed_once, tmp_path):
+    top = unpacked(packed_once.folder / PACKAGE, tmp_path / "out")
     sums = dict(reversed(line.split("  ", 1)) for line in (top / "SHA256SUMS").read_text().splitlines())
     there = {p.relative_to(top).as_posix() for p in top.rglob("*") if p.is_file()}
     assert set(sums) == there - {"SHA256SUMS"}
@@ -84,7 +85,7 @@ def test_every_file_is_there_with_its_checksum_and_the_rest_of_the_entry_is_fixe
         (top / "reports/base/index.html").write_text("spoilt")
         spoilt = subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=top, capture_output=True)
         assert spoilt.returncode
-    published = {name for name in miniature.published() if not name.endswith(".zip")}
+    published = {name for name in packed_once.published() if not name.endswith(".zip")}
     assert published - {"reports/comparison.html"} <= there
     for name in (
         "reports/base/results.json",
@@ -109,7 +110,7 @@ def test_every_file_is_there_with_its_checksum_and_the_rest_of_the_entry_is_fixe
     assert {"exhibits.xlsx", "exhibits/b-visits/course.svg", "b-visits.html"} <= set(told["pages_sha256"])
     ran = json.loads((top / "executed/b-visits.ipynb").read_text())
     assert any(cell.get("outputs") for cell in ran["cells"])
-    with zipfile.ZipFile(miniature.folder / "reports/base-package.zip") as archive:
+    with zipfile.ZipFile(packed_once.folder / PACKAGE) as archive:
         entries = archive.infolist()
     assert [one.filename for one in entries] == sorted(one.filename for one in entries)
     assert {one.date_time for one in entries} == {(1980, 1, 1, 0, 0, 0)}
@@ -319,8 +320,8 @@ def test_the_citation_holds_what_is_known_and_marks_what_only_the_owners_know():
         assert (unknown in found) != (f"# {unknown}: TO FILL IN" in text)
 
 
-def test_each_page_links_what_belongs_to_it_and_every_link_leads_somewhere(miniature, tmp_path):
-    top = unpacked(packed(miniature), tmp_path / "out")
+def test_each_page_links_what_belongs_to_it_and_every_link_leads_somewhere(packed_once, tmp_path):
+    top = unpacked(packed_once.folder / PACKAGE, tmp_path / "out")
     pages = sorted((top / "reports/base").glob("*.html"))
     assert {page.name for page in pages} > {"index.html", "reviewer.html", "b-visits.html"}
     for page in pages:
@@ -342,8 +343,8 @@ def test_each_page_links_what_belongs_to_it_and_every_link_leads_somewhere(minia
     assert "means.svg" not in text
 
 
-def test_the_workbook_holds_numbers_as_numbers_under_the_format_of_the_page(miniature, tmp_path):
-    top = unpacked(packed(miniature), tmp_path / "out")
+def test_the_workbook_holds_numbers_as_numbers_under_the_format_of_the_page(packed_once, tmp_path):
+    top = unpacked(packed_once.folder / PACKAGE, tmp_path / "out")
     book = openpyxl.load_workbook(top / "reports/base/exhibits.xlsx")
     assert book.sheetnames == ["Contents", "Table 1", "Figure 1"]
     assert book.properties.created == workbook.CREATED
