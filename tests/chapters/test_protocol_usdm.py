@@ -129,7 +129,11 @@ def test_estimands_have_their_events_and_strategies(design):
         rescue = next(k for k, (event, *_) in enumerate(INTERCURRENT_EVENTS) if event.startswith("Rescue"))
         assert strategies[rescue] == ours.rescue.partition(":")[0]
         assert strategies[:rescue] + strategies[rescue + 1 :] == planned[:rescue] + planned[rescue + 1 :]
-        assert any(one["valueString"] == ours.summary for one in found["extensionAttributes"])
+        beyond = {one["id"]: one["valueString"] for one in found["extensionAttributes"]}
+        place = found["id"]
+        assert beyond[f"{place}.population-level-summary"] == ours.summary
+        assert beyond[f"{place}.missing-data"] == ours.missing
+        assert all(name.startswith(f"{place}.") for name in beyond)
     assert [one["name"] for one in design["analysisPopulations"]] == [flag for _, flag, *_ in ANALYSIS_SETS]
 
 

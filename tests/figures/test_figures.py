@@ -451,6 +451,11 @@ def test_boxes_that_do_not_add_up_are_named(name, n, named):
         assert part in str(told.value)
 
 
+@pytest.mark.parametrize("boxes_shown", [1, 2, 4, 6])
+def test_a_chart_that_stops_early_is_no_fault(boxes_shown):
+    figures.consort(dict(list(boxes().items())[:boxes_shown]), arms=figures.ARMS if boxes_shown > 4 else ())
+
+
 def test_a_box_that_nobody_knows_is_named():
     with pytest.raises(ValueError, match="withdrawn is not a box"):
         figures.consort({**boxes(), "withdrawn": ("Withdrawn", 1, [])})
@@ -535,6 +540,34 @@ def test_curve_is_the_given_one_in_per_cent():
     ]
     assert np.allclose(thick[0].get_ydata()[:12], 100 * given["estimate"])
     assert np.allclose(thick[0].get_xdata()[:12], given["time"])
+
+
+def test_the_band_lies_between_the_given_limits_and_both_have_their_edge():
+    ax = drawn("curve").axes[0]
+    given = curves().query("arm == 'hUC-MSC'")
+    color = figures.ARM_STYLE["hUC-MSC"]["color"]
+    edges = [x.get_ydata()[:12] for x in ax.lines if x.get_linewidth() == 0.8 and x.get_color() == color]
+    assert np.allclose(sorted(edges, key=max), [100 * given["lower"], 100 * given["upper"]])
+    filled = [one for one in ax.collections if len(one.get_facecolor())]
+    (band,) = [one for one in filled if np.allclose(one.get_facecolor()[0][:3], to_rgb(color))]
+    corners = band.get_paths()[0].vertices
+    for time, lower, upper in given[["time", "lower", "upper"]].itertuples(index=False):
+        here = corners[np.isclose(corners[:, 0], time), 1]
+        assert np.isclose(here, 100 * lower).any() and np.isclose(here, 100 * upper).any()
+
+
+def test_each_child_has_a_panel_from_the_first_month_to_the_last():
+    fig = figures.small_multiples(LINES, order=CHILDREN, log=True, **UPCR)
+    shown = [ax for ax in fig.axes if ax.get_visible()]
+    assert len(shown) == len(CHILDREN)
+    for ax, child in zip(shown, CHILDREN, strict=True):
+        assert ax.get_title(loc="left") == short_names(CHILDREN)[child]
+        low, high = ax.get_xlim()
+        first, last = min(MONTHS), max(MONTHS)
+        assert np.allclose((low, high), (first - 0.06 * (last - first), last + 0.06 * (last - first)))
+    one = LINES[LINES["month"] == MONTHS[2]]
+    low, high = figures.small_multiples(one, order=CHILDREN, log=True, **UPCR).axes[0].get_xlim()
+    assert low < MONTHS[2] < high
 
 
 def test_not_estimable_is_said_in_words():
