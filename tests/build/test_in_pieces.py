@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 
 from helpers import ROOT, Problem
@@ -307,11 +308,20 @@ def test_executed_notebooks_take_the_place_of_those_that_differ(tmp_path, monkey
     monkeypatch.setattr(driver, "ROOT", tmp_path)
     monkeypatch.setattr(driver, "CHAPTERS", TINY[:2])
     (tmp_path / "notebooks").mkdir()
+
+    def ran(text: str, **about) -> str:
+        """An executed notebook as the build writes it."""
+        output = nbformat.v4.new_output("display_data", {"text/plain": text}, metadata={"exhibit": about})
+        cell = nbformat.v4.new_code_cell("show()", outputs=[output], id="one")
+        return nbformat.writes(nbformat.v4.new_notebook(cells=[cell])) + "\n"
+
     for stem in "ab":
-        (tmp_path / f"notebooks/{stem}.ipynb").write_text("old")
-        (tmp_path / f"{stem}.ipynb").write_text("new" if stem == "b" else "old")
+        (tmp_path / f"notebooks/{stem}.ipynb").write_text(ran("old", key="f"))
+        now = ran("new" if stem == "b" else "old", key="f", svg="<svg/>")
+        (tmp_path / f"{stem}.ipynb").write_text(now)
     driver.put_notebooks(SimpleNamespace(notebook=lambda chapter: tmp_path / f"{chapter.stem}.ipynb"))
-    assert (tmp_path / "notebooks/b.ipynb").read_text() == "new"
+    # readers' programs show the picture: the drawing is for pages
+    assert (tmp_path / "notebooks/b.ipynb").read_text() == ran("new", key="f")
     assert capsys.readouterr().out == "notebooks/b.ipynb renewed\n"
     monkeypatch.setattr(driver, "CHAPTERS", TINY[:3])
     with pytest.raises(Problem, match=r"notebooks/c\.ipynb is missing: the report has no chapter 'C'"):

@@ -339,7 +339,8 @@ def test_each_page_links_what_belongs_to_it_and_every_link_leads_somewhere(packe
         "../../executed/b-visits.ipynb",
     ):
         assert f'href="{place}"' in text
-    assert text.count("course.svg") == 1
+    # as what the page shows, and as a file to take away
+    assert text.count("course.svg") == 2
     assert "means.svg" not in text
 
 

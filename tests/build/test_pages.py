@@ -174,10 +174,22 @@ def figure(**changed) -> dict:
     }
 
 
+def test_a_drawing_stands_on_the_page_and_the_picture_beside_it():
+    drawn = notebook(("a", [figure(svg="<svg>é</svg>")]))
+    files, _, exhibits = pages.chapter_page(drawn, CHAPTERS[0], CHAPTERS, "base", "k")
+    assert files["exhibits/00-one/f.png"] == b"hello"
+    assert files["exhibits/00-one/f.svg"].decode() == "<svg>é</svg>"
+    assert exhibits["f"]["picture"] == ".svg"
+    text = files["00-one.html"].decode()
+    assert '<img src="exhibits/00-one/f.svg" alt="it falls" width="640">' in text
+
+
 def test_a_figure_brings_its_picture_and_says_of_whom():
     files, _, exhibits = pages.chapter_page(notebook(("a", [figure()])), CHAPTERS[0], CHAPTERS, "base", "k")
     assert files["exhibits/00-one/f.png"] == b"hello"
-    assert exhibits == {"f": {"kind": "figure", "title": "A <b>", "alt": "it falls", "label": "Figure 0.1"}}
+    assert exhibits == {
+        "f": {"kind": "figure", "title": "A <b>", "alt": "it falls", "label": "Figure 0.1", "picture": ".png"}
+    }
     text = files["00-one.html"].decode()
     assert '<img src="exhibits/00-one/f.png" alt="it falls" width="640">' in text
     assert '<p class="title"><b class="label">Figure 0.1</b> A &lt;b&gt; <a class="permalink"' in text
@@ -299,7 +311,7 @@ def records(shown: str) -> dict[str, dict]:
     """What two chapters have: a result and a picture that the comparison shows, and one that it doesn't."""
     (key,) = [key for _, _, columns in pages.COMPARED for label, key in columns if label == "Boschloo p"]
     stem, picture = pages.OVERVIEW[-1]
-    exhibit = {"kind": "figure", "title": "Curves", "alt": "they rise"}
+    exhibit = {"kind": "figure", "title": "Curves", "alt": "they rise", "picture": ".png"}
     return {
         "06-remission": {"results": {key: {"shown": shown}}, "exhibits": {"other": exhibit}},
         stem: {"results": {}, "exhibits": {picture: exhibit}},
@@ -593,7 +605,7 @@ def test_the_real_pages_are_small_and_their_figures_speak(whole_project):
     for path in sorted((whole_project.folder / "reports").rglob("*.html")):
         text = re.sub(r"<script.*?</script>", "", path.read_text(), flags=re.S)
         # what a browser loads with the page; a list of files only names theirs
-        loaded = [path.parent / a for a in re.findall(r'<img\b[^>]*\bsrc="([^"]+\.png)"', text)]
+        loaded = [path.parent / a for a in re.findall(r'<img\b[^>]*\bsrc="([^"]+\.(?:png|svg))"', text)]
         assert path.stat().st_size + sum(p.stat().st_size for p in loaded) < 3e6, path.name
         for image in re.findall(r"<img [^>]+>", text):
             assert len(re.search(r'alt="([^"]*)"', image)[1]) > 20, f"{path.name}: {image[:80]}"

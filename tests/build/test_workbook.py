@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from helpers.build import takeaway, workbook
+from helpers.build import kernels, takeaway, workbook
 from helpers.chapters import kept
 from helpers.chapters.exhibits import Exhibit, Result
 
@@ -133,6 +133,7 @@ def test_pictures_are_the_same_bytes_each_time_and_say_no_day(monkeypatch, tmp_p
 
 def test_the_build_and_the_chapters_mean_the_same_folder_and_pictures():
     assert (takeaway.VARIABLE, takeaway.PRINTED) == (kept.FOLDER, kept.PRINTED)
+    assert kernels.DRAWN == kept.DRAWN
 
 
 def test_the_examples_of_the_docstrings_run():

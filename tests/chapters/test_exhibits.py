@@ -12,6 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib import pyplot as plt
 
+from helpers.chapters import kept
 from helpers.chapters.exhibits import Exhibit, Result, say
 from helpers.chapters.words import NOT_ESTIMABLE, percent, pvalue_text, rounded
 
@@ -216,6 +217,21 @@ def test_what_a_figure_displays(shown):
     assert about["image/png"]["alt"] == "a point"
     assert "n = 1 v 0" in notes["text/html"]
     assert of == {"exhibit_notes": "f"}
+    assert "svg" not in about["exhibit"]
+
+
+def test_a_report_gets_a_drawing_where_it_is_smaller_than_the_picture(shown, monkeypatch):
+    """Lines are; a cloud of points is not. A notebook that is run by hand has neither."""
+    monkeypatch.setenv(kept.DRAWN, "1")
+    for draw, drawn in (("plot", True), ("scatter", False)):
+        figure, axes = plt.subplots()
+        x = np.linspace(0, 1, 20 if drawn else 5000)
+        getattr(axes, draw)(x, x**2)
+        made = Exhibit("f", "F", pd.DataFrame({"x": x}), population="all", n=1, figure=figure, alt="rises")
+        (_, about), _ = shown(made._ipython_display_)
+        assert ("svg" in about["exhibit"]) == drawn
+        if drawn:
+            assert about["exhibit"]["svg"].encode() == kept.svg(figure)
 
 
 def test_say_shows_results_and_records_them(shown):

@@ -25,7 +25,7 @@ from pathlib import Path
 from helpers import ROOT, Problem
 from helpers.build.edition import Edition, keep_failed, overall_index
 from helpers.build.environment import variables
-from helpers.build.kernels import CellFailed, NoKernel, end_kernels
+from helpers.build.kernels import CellFailed, NoKernel, end_kernels, without_drawings
 from helpers.build.origins import PARSER
 from helpers.build.publishing import (
     CACHE,
@@ -547,7 +547,8 @@ def run(options: argparse.Namespace, workshop: Workshop) -> int:
 def put_notebooks(edition: Edition) -> None:
     """Replace the notebooks by their executed selves."""
     for chapter in CHAPTERS:
-        content, final = edition.notebook(chapter).read_bytes(), ROOT / "notebooks" / f"{chapter.stem}.ipynb"
+        final = ROOT / "notebooks" / f"{chapter.stem}.ipynb"
+        content = without_drawings(edition.notebook(chapter).read_bytes())
         if final.read_bytes() != content:
             write(final, content)
             say(f"notebooks/{final.name} renewed")

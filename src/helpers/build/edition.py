@@ -19,7 +19,7 @@ from typing import Any
 from helpers import ROOT, Problem
 from helpers.build import explorer, origins, reviewer
 from helpers.build.heads import SYNTHETIC
-from helpers.build.kernels import execute, readdress
+from helpers.build.kernels import DRAWN, execute, readdress
 from helpers.build.publishing import (
     FAILED,
     OVERVIEWS,
@@ -234,7 +234,7 @@ class Edition:
         draft, log = self.draft(chapter), self.notebook(chapter).with_suffix(".reads")
         source = ROOT / "notebooks" / f"{chapter.stem}.ipynb"
         parameters = {} if self.name == "base" else {"scenario": self.name}
-        env = env | {"ALPORT_DATA": str(self.stage / "data")}
+        env = env | {"ALPORT_DATA": str(self.stage / "data"), DRAWN: "1"}
 
         def at(count: int) -> None:
             self.cells[chapter.stem] = count

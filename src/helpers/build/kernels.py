@@ -35,6 +35,8 @@ LONGEST_SOCKET = 100
 LONGEST_TEXT = 200_000
 """Characters of one output, or of an error's message, that are kept."""
 
+DRAWN = "ALPORT_DRAWN"
+"""The variable that asks figures for drawings beside their pictures: `chapters.kept` says the same."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 TEMPORARY = re.compile(r"ipykernel_[0-9]+/[0-9]+\.py")
 PASSING = (errno.EADDRINUSE, errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
@@ -290,6 +292,17 @@ def readdress(content: bytes, source: Path, parameters: dict, shown: Callable[[d
                 output.data.update(shown(output.metadata["study"]))
     normalise(notebook, nbformat.read(source, as_version=4))
     return nbformat.writes(notebook) + "\n"
+
+
+def without_drawings(content: bytes) -> bytes:
+    """An executed notebook without the drawings that its pages want: readers' programs show the pictures."""
+    import nbformat
+
+    notebook = nbformat.reads(content.decode(), as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            output.get("metadata", {}).get("exhibit", {}).pop("svg", None)
+    return (nbformat.writes(notebook) + "\n").encode()
 
 
 def normalise(notebook, before) -> None:

@@ -235,7 +235,10 @@ class _Chapter:
         if key in self.exhibits:
             raise ValueError(f"{self.stem}: two exhibits are called {key!r}")
         label = self.number(record["kind"])
-        self.exhibits[key] = {name: record[name] for name in ("kind", "title", "alt")} | {"label": label}
+        picture = ".svg" if record.get("svg") else ".png"
+        self.exhibits[key] = {name: record[name] for name in ("kind", "title", "alt")} | {
+            "label": label, "picture": picture,
+        }  # fmt: skip
         self.keep(record["results"])
         place = f"exhibits/{self.stem}/{key}{self.tail}"
         self.files[f"{place}.csv"] = record["csv"].encode()
@@ -253,6 +256,8 @@ class _Chapter:
             inner = reachable(html.replace(plain, named, 1), f"{label}, {record['title']}")
         else:
             self.files[f"{place}.png"] = base64.b64decode(_text(data["image/png"]))
+            if record.get("svg"):
+                self.files[f"{place}.svg"] = record["svg"].encode()
             notes = "; ".join(
                 [f"Population: {record['population']}", f"n = {record['n']}"]
                 + [f"Method: {record['method']}"] * bool(record["method"])
@@ -260,7 +265,7 @@ class _Chapter:
             )
             caption = f"<p>{escape(record['caption'])}</p>" if record["caption"] else ""
             inner = (
-                f'<figure><img src="{place}.png" alt="{escape(record["alt"])}" width="{width}">'
+                f'<figure><img src="{place}{picture}" alt="{escape(record["alt"])}" width="{width}">'
                 f'<figcaption><p class="title">{said}{"" if folded else f" {link}"}</p>'
                 f'<div class="notes">{caption}<p>{escape(notes)}.</p></div></figcaption></figure>'
             )
@@ -539,7 +544,7 @@ def _figures(records: dict[str, dict], wanted: Sequence, folder: str = "", tail:
         {
             "key": key,
             "page": f"{folder}{stem}{tail}.html",
-            "source": f"{folder}exhibits/{stem}/{key}{tail}.png",
+            "source": f"{folder}exhibits/{stem}/{key}{tail}{records[stem]['exhibits'][key]['picture']}",
             "label": "",
             **records[stem]["exhibits"][key],
         }

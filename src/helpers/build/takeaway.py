@@ -145,6 +145,11 @@ def as_csv(edition: Edition, chapter: Chapter, key: str, told: Mapping[str, Any]
     }  # fmt: skip
 
 
+def _pictures(edition: Edition) -> list[Path]:
+    """Every picture of a report's pages."""
+    return sorted(path for end in ("png", "svg") for path in edition.report.rglob(f"*.{end}"))
+
+
 def as_pdf(edition: Edition) -> tuple[bytes | None, str]:
     """The report as PDF, or None and why there is none; what was printed of the same pages is taken again."""
     tail = edition.head.tail
@@ -158,7 +163,7 @@ def as_pdf(edition: Edition) -> tuple[bytes | None, str]:
     final, record = edition.stage / "kept" / PDF, edition.stage / "kept" / "pdf.json"
     title = edition.head.title(f"NCT06731192, {edition.name}")
     document = printed.whole(pages, title)
-    key = digest(document, *(path.read_bytes() for path in sorted(edition.report.rglob("*.png"))))
+    key = digest(document, *(path.read_bytes() for path in _pictures(edition)))
     if not final.is_file() or unseal(record) != {"key": key, "pdf": checksum(final)}:
         # beside the pages, whose pictures it shows
         place = edition.report / "whole.html"

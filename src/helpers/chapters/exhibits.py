@@ -273,10 +273,14 @@ class Exhibit:
             return
         picture = self.png()
         width = (struct.unpack(">I", picture[16:20])[0] * 96 + DPI // 2) // DPI
+        drawing = kept.drawing(self.figure, picture)
         display(
             {"image/png": base64.b64encode(picture).decode(), "text/plain": f"Figure: {self.title}"},
             raw=True,
-            metadata={"exhibit": self.record(), "image/png": {"width": width, "alt": self.alt}},
+            metadata={
+                "exhibit": self.record() | ({"svg": drawing} if drawing else {}),
+                "image/png": {"width": width, "alt": self.alt},
+            },
         )
         notes = f"<p><strong>{escape(self.title)}</strong></p>{self.notes()}"
         display(

@@ -1,7 +1,7 @@
-"""What a package wants of an exhibit besides its page: pictures for print, and the shown format of each cell.
+"""What a report and a package want of an exhibit besides its picture: drawings, print, the shown format of each cell.
 
-Kept only while a package is made: the variable `FOLDER` then names a folder, and every exhibit that a kernel shows is
-written there. A report stays as fast, and a notebook as small, as they are without.
+A drawing (SVG) only where a report is built: a notebook stays as small as it is without. The rest only while a package
+is made: the variable `FOLDER` then names a folder, and every exhibit that a kernel shows is written there.
 """
 
 import io
@@ -19,6 +19,8 @@ from helpers.study.files import write
 
 FOLDER = "ALPORT_KEPT"
 """The variable of the environment that names the folder."""
+DRAWN = "ALPORT_DRAWN"
+"""The variable that is set where a report is built."""
 PRINT_DPI = 300
 LONGEST_FORMAT = 255
 """Characters of a number format that a spreadsheet takes."""
@@ -38,6 +40,14 @@ def keep(exhibit: Any) -> None:
     if exhibit.figure is not None:
         write(place / f"{exhibit.key}.svg", svg(exhibit.figure))
         write(place / f"{exhibit.key}{PRINTED}", png(exhibit.figure))
+
+
+def drawing(figure: Any, picture: bytes) -> str:
+    """A figure as drawing where a report is built and it has fewer bytes than its picture, as lines have; else ""."""
+    if not os.environ.get(DRAWN):
+        return ""
+    drawn = svg(figure)
+    return drawn.decode("utf-8") if len(drawn) < len(picture) else ""
 
 
 def sheet(exhibit: Any) -> dict[str, Any]:
