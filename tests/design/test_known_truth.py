@@ -129,7 +129,9 @@ def test_deterministic_and_exact_sizes_stay_within_the_level():
         assert 0 < here <= top <= 0.05
 
 
-@pytest.mark.parametrize("study, trials", [("adjusted", 120), ("survival", 60), ("mixed", 12), ("spreads", 60)])
+@pytest.mark.parametrize(
+    ("study", "trials"), [("adjusted", 120), ("survival", 60), ("mixed", 12), ("spreads", 60)]
+)
 def test_the_truths_are_those_that_are_simulated(study, trials):
     """Few trials: their mean is within five of its Monte Carlo standard errors of the truth that is stated."""
     rows = known_truth.run({20: trials}, study, (20,))

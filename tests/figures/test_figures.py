@@ -553,7 +553,8 @@ def test_the_band_lies_between_the_given_limits_and_both_have_their_edge():
     corners = band.get_paths()[0].vertices
     for time, lower, upper in given[["time", "lower", "upper"]].itertuples(index=False):
         here = corners[np.isclose(corners[:, 0], time), 1]
-        assert np.isclose(here, 100 * lower).any() and np.isclose(here, 100 * upper).any()
+        assert np.isclose(here, 100 * lower).any()
+        assert np.isclose(here, 100 * upper).any()
 
 
 def test_each_child_has_a_panel_from_the_first_month_to_the_last():

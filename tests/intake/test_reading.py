@@ -212,12 +212,11 @@ def test_numbers_and_their_signs(text, decimal, value, sign):
 
 @pytest.mark.parametrize(
     ("text", "value", "sign"),
-    [("under 0.03", 0.03, "<"), ("under", None, None), ("BLQ", 0.02, "<"), ("BLQ 0.05", None, None), ("over 30", 30.0, ">")],
+    [("under 0.03", 0.03, "<"), ("under", None, None), ("BLQ", 0.02, "<"), ("BLQ 0.05", None, None),
+     ("over 30", 30.0, ">")],
 )  # fmt: skip
 def test_a_word_stands_for_a_value_or_for_the_sign_before_one(text, value, sign):
-    found = values.numbers(
-        pd.Series([text]), ".", below={"BLQ": 0.02, "under": None}, above={"over": None}
-    )
+    found = values.numbers(pd.Series([text]), ".", below={"BLQ": 0.02, "under": None}, above={"over": None})
     assert (None if np.isnan(found.value[0]) else found.value[0]) == value
     assert found.bad[0] == (value is None)
     if value is not None:

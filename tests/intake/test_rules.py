@@ -427,7 +427,8 @@ def test_a_failed_screening_is_no_end_whichever_column_says_so(tmp_path):
     assert here.loc[A, ["status", "reason"]].tolist() == ["left", None]
     # who is not at the end is still followed: all but one
     followed = here[here.index != A]
-    assert (followed["status"] == "left").all() and followed["reason"].isna().all()
+    assert (followed["status"] == "left").all()
+    assert followed["reason"].isna().all()
     seen = made.tables["visits"].groupby("usubjid")["date"].max()
     assert followed["date"].tolist() == seen[followed.index].tolist()
 

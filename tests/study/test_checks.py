@@ -499,8 +499,7 @@ def test_protein_and_urea_in_other_units_contradict_the_laboratory(refusal):
         mine = (labs["usubjid"] == CHILD) & (labs["test"] == "upcr")
         labs.loc[mine, "value"] = [f"{float(v) * 113:g}" for v in labs.loc[mine, "value"]]
 
-    assert f"screening.csv row 2, column upcr: found {had[0]}, allowed: as in labs.csv" in refusal(in_labs
-    )
+    assert f"screening.csv row 2, column upcr: found {had[0]}, allowed: as in labs.csv" in refusal(in_labs)
 
 
 def test_an_event_that_ends_before_it_starts(refusal):
