@@ -540,16 +540,20 @@ def _shown(records: dict[str, dict], folder: str = "", tail: str = ""):
 
 
 def _figures(records: dict[str, dict], wanted: Sequence, folder: str = "", tail: str = "") -> list[dict]:
+    """What an index shows of figures; a report that an earlier version built knows no drawings."""
+    found = {
+        (stem, key): {"label": "", "picture": ".png", **records[stem]["exhibits"][key]}
+        for stem, key in wanted
+        if key in records.get(stem, {}).get("exhibits", {})
+    }
     return [
         {
             "key": key,
             "page": f"{folder}{stem}{tail}.html",
-            "source": f"{folder}exhibits/{stem}/{key}{tail}{records[stem]['exhibits'][key]['picture']}",
-            "label": "",
-            **records[stem]["exhibits"][key],
+            "source": f"{folder}exhibits/{stem}/{key}{tail}{told['picture']}",
+            **told,
         }
-        for stem, key in wanted
-        if key in records.get(stem, {}).get("exhibits", {})
+        for (stem, key), told in found.items()
     ]
 
 
