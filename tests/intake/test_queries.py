@@ -287,3 +287,48 @@ def test_off_block_lists():
     assert found("randomisation.block", blocks("PMPMP", [1, 1, 1, 1, 1])).empty  # an open block of six
     assert len(found("randomisation.block", blocks("PPPPM", [1, 1, 1, 1, 1]))) == 1  # four of three
     assert len(found("randomisation.block", blocks("PMPMP", [2, 2, 2, 2, 1]))) == 1  # out of order
+
+
+def exchanged(tables, name, rows):
+    frame = tables[name]
+    frame.loc[rows, "date"] = [pd.Timestamp(d.year, d.day, d.month) for d in frame.loc[rows, "date"]]
+
+
+def test_an_exchanged_day_is_asked_for_once_and_what_follows_from_it_is_not():
+    tables = tables_of()
+    visits = tables["visits"]
+    fits = (visits["visit_no"] > 2) & (visits["date"].dt.day <= 12)
+    rows = visits[fits & ((visits["date"].dt.day - visits["date"].dt.month).abs() > 2)]
+    rows = rows.drop_duplicates("usubjid").index[:3]
+    exchanged(tables, "visits", rows)
+    # and one thing that no exchange explains
+    put("labs", "value", lambda old: 4 * old, usubjid=CHILD, visit_no=12, test="cystatin_c")(tables)
+    entries = queries.entries(P, EXPORT, blinded=False)
+    found = checks.findings(tables, entries)
+    follow = queries.explained(found, tables, entries)
+    assert len(rows) == 3
+    assert follow.sum() > 20
+    left = found[~follow]
+    assert left["code"].value_counts()["visits.swapped"] == 3
+    assert set(left["code"]) == {"visits.swapped", "labs.course"}
+    assert set(found.loc[follow, "code"]) >= {"labs.day", "visits.window"}
+    nothing = checks.findings(tables_of(), entries)
+    assert not queries.explained(nothing, tables_of(), entries).any()
+
+
+def test_a_visit_a_little_off_its_window_is_late_whatever_its_exchanged_day_is():
+    """16 days late, exchanged 11 days early, and the samples lie on the day itself: no slip of the pen."""
+    tables = tables_of()
+    for name in ("visits", "labs"):
+        mine = (tables[name]["usubjid"] == CHILD) & (tables[name]["visit_no"] == 10)
+        tables[name].loc[mine, "date"] = pd.Timestamp("2026-03-02")
+        if name == "visits":
+            tables[name].loc[mine, "planned_date"] = pd.Timestamp("2026-02-14")
+            tables[name].loc[mine, "attended"] = "yes"
+    entries = {entry.code: entry for entry in queries.entries(P, EXPORT, blinded=False)}
+    assert checks.findings(tables, [entries["visits.swapped"]]).empty
+    assert len(checks.findings(tables, [entries["visits.window"]])) == 1
+    # where the samples lie on the exchanged day it is one, however near
+    mine = (tables["labs"]["usubjid"] == CHILD) & (tables["labs"]["visit_no"] == 10)
+    tables["labs"].loc[mine, "date"] = pd.Timestamp("2026-02-03")
+    assert len(checks.findings(tables, [entries["visits.swapped"]])) == 1

@@ -256,6 +256,9 @@ class _Intake:
         bare = {name: _bare(name, frames[name]) for name in RAW}
         entries = queries.entries(self.p, self.mapped.extracted, self.blinded)
         found = checks.findings(bare, entries)
+        follows = queries.explained(found, bare, entries)
+        self.log.touch("exchanged once", int(follows.sum()))
+        found = found[~follows]
         by_code = {entry.code: entry for entry in entries}
         # a cell that was asked for is not also asked for as an empty one
         asked = {
@@ -301,7 +304,9 @@ class _Intake:
                         "found": rows["found"].to_numpy(object),
                         "expected": rows["expected"].to_numpy(object),
                         "why": entry.sentence,
-                        "rule": RULE_OF.get(str(code), "kept as sent"),
+                        "rule": "exchanged once"
+                        if str(code).endswith(queries.SWAPPED)
+                        else RULE_OF.get(str(code), "kept as sent"),
                         "file": file,
                     },
                     index=range(len(rows)),

@@ -7,7 +7,7 @@ export or on the arm are made by `entries`. `course` has those that hold a value
 # ruff: noqa: E501  (a register: one row a line, whatever its length)
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 from helpers.intake import course, units, values
 from helpers.study import checks, eligibility, tables
 from helpers.study.checks import Check
-from helpers.study.checks.findings import beside, faults, together, word
+from helpers.study.checks.findings import FATAL, beside, faults, together, word
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, VISITS
@@ -47,7 +47,7 @@ def entries(p: Parameters, export: date | None, blinded: bool) -> list[Check]:
         Check("visits.early", ("visits", "screening"), "No visit comes before birth or consent", _early("visits", "date")),
         Check("labs.early", ("labs", "screening"), "No sample comes before birth or consent", _early("labs", "date")),
         Check("visits.window", ("visits",), "A visit lies within its window", _window(p)),
-        Check("visits.swapped", ("visits",), "Day and month of a visit are not exchanged", _swapped_visit(p)),
+        Check("visits.swapped", ("visits", "labs"), "Day and month of a visit are not exchanged", _swapped_visit(p)),
         Check("labs.swapped", ("labs", "visits"), "Day and month of a sample are not exchanged", _swapped_sample),
         Check("screening.swapped", ("screening",), "Day and month of screening's dates are not exchanged", _swapped_screening),
         Check("infusions.swapped", ("infusions",), "Day and month of an infusion are not exchanged", _swapped_infusion),
@@ -85,6 +85,33 @@ def entries(p: Parameters, export: date | None, blinded: bool) -> list[Check]:
         waiting = set(NOT_SENT)
     register = [c for c in checks.REGISTER if set(c.tables) <= set(RAW) and c.code not in waiting]
     return [*register, *own]
+
+
+SWAPPED = ".swapped"
+"""How the codes end of entries that see day and month exchanged."""
+
+
+def explained(found: pd.DataFrame, tables_: dict[str, pd.DataFrame], entries_: Sequence[Check]) -> pd.Series:
+    """Which findings exchanging day and month would answer, where they look exchanged: they are its consequences.
+
+    found: of `checks.findings(tables_, entries_)`. The days are exchanged in a copy, and all is asked again: what is
+    not found then is explained. A fatal finding never is.
+    """
+    looks = found["code"].str.endswith(SWAPPED)
+    if not looks.any():
+        return pd.Series(False, index=found.index)
+    mended = dict(tables_)
+    for (table, column), rows in found[looks].groupby(["table", "column"], sort=False):
+        frame, at = mended[str(table)].copy(), rows["row"].to_numpy(int) - 2
+        place = frame.columns.get_loc(column)
+        frame.iloc[at, place] = values.swapped(frame.iloc[at, place])
+        mended[str(table)] = frame
+    place = ["code", "usubjid", "table", "row", "column"]
+    again = checks.findings(mended, entries_)
+    left = set(map(str, again[place].itertuples(index=False, name=None)))
+    gone = [str(one) not in left for one in found[place].itertuples(index=False, name=None)]
+    fatal = found["code"].isin([entry.code for entry in entries_ if entry.own == FATAL])
+    return pd.Series(gone, index=found.index) & ~looks & ~fatal
 
 
 def waiting() -> str:
@@ -156,10 +183,14 @@ def _exchanged(name: str, frame: pd.DataFrame, column: str, low: pd.Series, high
 def _swapped_visit(p: Parameters) -> Find:
     width = {float(v.number): p.visit_window(v.day) for v in VISITS}
 
-    def find(visits: pd.DataFrame) -> pd.DataFrame:
+    def find(visits: pd.DataFrame, labs: pd.DataFrame) -> pd.DataFrame:
+        """Out of its window and within it when exchanged; well out of it, or its samples lie on the exchanged day."""
         half = pd.to_timedelta(visits["visit_no"].map(width).fillna(7), unit="D")
         plan = visits["planned_date"]
-        known = visits[plan.notna()]
+        sampled = pd.MultiIndex.from_frame(labs[["usubjid", "visit_no", "date"]])
+        there = visits[["usubjid", "visit_no"]].assign(date=values.swapped(visits["date"]))
+        samples_say = pd.MultiIndex.from_frame(there).isin(sampled)
+        known = visits[plan.notna() & (samples_say | ((visits["date"] - plan).abs() > 2 * half))]
         return _exchanged("visits", known, "date", (plan - half)[known.index], (plan + half)[known.index])
 
     return find
