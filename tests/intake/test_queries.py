@@ -289,7 +289,7 @@ def test_off_block_lists():
     assert len(found("randomisation.block", blocks("PMPMP", [2, 2, 2, 2, 1]))) == 1  # out of order
 
 
-def exchanged(tables, name, rows):
+def exchange(tables, name, rows):
     frame = tables[name]
     frame.loc[rows, "date"] = [pd.Timestamp(d.year, d.day, d.month) for d in frame.loc[rows, "date"]]
 
@@ -300,7 +300,7 @@ def test_an_exchanged_day_is_asked_for_once_and_what_follows_from_it_is_not():
     fits = (visits["visit_no"] > 2) & (visits["date"].dt.day <= 12)
     rows = visits[fits & ((visits["date"].dt.day - visits["date"].dt.month).abs() > 2)]
     rows = rows.drop_duplicates("usubjid").index[:3]
-    exchanged(tables, "visits", rows)
+    exchange(tables, "visits", rows)
     # and one thing that no exchange explains
     put("labs", "value", lambda old: 4 * old, usubjid=CHILD, visit_no=12, test="cystatin_c")(tables)
     entries = queries.entries(P, EXPORT, blinded=False)
