@@ -118,7 +118,7 @@ def test_the_criteria_are_registered_word_for_word_with_our_reading_beside_them(
 def test_estimands_have_their_events_and_strategies(design):
     assert [one["name"] for one in design["estimands"]] == [one.name for one in ESTIMANDS]
     endpoints = {one["id"]: one for objective in design["objectives"] for one in objective["endpoints"]}
-    assert len(endpoints) == len(ESTIMANDS)
+    assert [one["purpose"] for one in endpoints.values()] == ["Efficacy"] * len(ESTIMANDS) + ["Safety"]
     for found, ours in zip(design["estimands"], ESTIMANDS, strict=True):
         assert endpoints[found["variableOfInterestId"]]["text"] == ours.variable
         assert [one["text"] for one in found["intercurrentEvents"]] == [

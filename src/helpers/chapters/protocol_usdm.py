@@ -315,7 +315,30 @@ def _objectives() -> list[dict]:
             {"id": place, "name": name, "text": text, "level": code(f"{place}.level", "C188725", OBJECTIVES[level]),
              "endpoints": [_endpoint(one) for one in mine], "instanceType": "Objective"}
         )  # fmt: skip
-    return found
+    return [*found, _safety(f"Objective.{len(found) + 1}")]
+
+
+def _safety(place: str) -> dict:
+    """What the registration names as its aim and has no outcome for: no level of an objective is claimed for it."""
+    aim, where = next((words, source) for item, words, source in REGISTERED if item == "Aim")
+    endpoint = {
+        "id": "Endpoint.safety",
+        "name": "Adverse events and laboratory safety",
+        "text": "Adverse events from the first infusion on by term, severity, seriousness and relatedness, and the worst "
+        "laboratory values, by treatment received.",
+        "purpose": "Safety",
+        "description": "a reading of ours: described, with intervals, and not tested",
+        "level": code("Endpoint.safety.level", "C188726", "not registered"),
+        "instanceType": "Endpoint",
+    }
+    return {
+        "id": place,
+        "name": "Safety",
+        "text": f'The registration gives "{aim}" as its aim ({where}) and registers no outcome for safety.',
+        "level": code(f"{place}.level", "C188725", "not registered"),
+        "endpoints": [endpoint],
+        "instanceType": "Objective",
+    }
 
 
 def _endpoint(one: Estimand) -> dict:
