@@ -100,6 +100,22 @@ def test_each_exhibit_is_linked_with_its_functions_and_each_file_with_its_digest
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for _, (digest,) in table["rows"])
 
 
+def test_run_times_are_those_of_the_file_and_missing_without_it(tmp_path, report):
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / reviewer.TIMES).write_text("command,what,seconds,machine\nmake <x>,all of it,125,3 cores\n")
+    for root, there in ((tmp_path, True), (tmp_path / "benchmarks", False)):
+        made = reviewer.sections("base", "x", CHAPTERS, {}, root, report, [], [])
+        said = texts(made)
+        assert ({"make <x>", "all of it", "2:05"} <= set(said)) == there
+        assert any("measured once on 3 cores by" in one for one in said) == there
+        assert ("make <x>" in said) == there
+        assert (root / reviewer.TIMES in reviewer.read_from(root)) == there
+    # the committed ones are of the commands that the script measures
+    rows = reviewer.times(ROOT)
+    assert len({row["machine"] for row in rows}) == 1
+    assert all(row["command"].startswith("make ") and float(row["seconds"]) >= 0 for row in rows)
+
+
 def test_a_report_of_little_has_a_guide(tmp_path):
     one = SimpleNamespace(stem="a", title="A", about="x", makes="")
     made = reviewer.sections("base", "x", [one], {}, tmp_path, tmp_path, [], [])

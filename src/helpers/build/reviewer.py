@@ -24,6 +24,9 @@ TOLERANCE = 1e-6
 """By how much a number of another machine may differ, relative: what `verify` allows."""
 
 
+TIMES = "benchmarks/run_times.csv"
+"""What `benchmarks/run_times.py` writes."""
+
 SAID = re.compile(r'''(?:#.*\n|\s)*"""(.*?)(?:"""|\n)''')
 """A module's docstring up to the end of its first line; to parse a hundred files takes a second."""
 
@@ -79,6 +82,7 @@ def sections(
         "modules": described(root),
         "words": words(root),
         "benchmarks": benchmarks(root),
+        "times": times(root),
         "files": [
             (address, address.removeprefix("../../"), checksum(path)) for address, path in [*own, *data]
         ],
@@ -103,6 +107,7 @@ def read_from(root: Path) -> list[Path]:
     found = [
         root / "Makefile",
         *(root / "benchmarks").glob("bench_*.py"),
+        root / TIMES,
         *(root / "src/helpers").rglob("*.py"),
     ]
     return sorted(path for path in found if path.is_file())
@@ -129,6 +134,13 @@ def words(root: Path) -> list[tuple[str, str]]:
     path = root / "Makefile"
     text = path.read_text("utf-8") if path.is_file() else ""
     return re.findall(r"^([a-z-]+):.*## (.*)$", text, re.M)
+
+
+def times(root: Path) -> list[dict[str, str]]:
+    """Rows of the measured run times: command, what, seconds, machine; none where there is no such file."""
+    path = root / TIMES
+    text = path.read_text("utf-8") if path.is_file() else ""
+    return list(csv.DictReader(io.StringIO(text)))
 
 
 def benchmarks(root: Path) -> list[tuple[str, str]]:

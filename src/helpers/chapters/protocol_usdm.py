@@ -324,8 +324,8 @@ def _safety(place: str) -> dict:
     endpoint = {
         "id": "Endpoint.safety",
         "name": "Adverse events and laboratory safety",
-        "text": "Adverse events from the first infusion on by term, severity, seriousness and relatedness, and the worst "
-        "laboratory values, by treatment received.",
+        "text": "Adverse events from the first infusion on by term, severity, seriousness and relatedness, and the "
+        "worst laboratory values, by treatment received.",
         "purpose": "Safety",
         "description": "a reading of ours: described, with intervals, and not tested",
         "level": code("Endpoint.safety.level", "C188726", "not registered"),

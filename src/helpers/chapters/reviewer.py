@@ -47,6 +47,7 @@ def guide(facts: Mapping[str, Any]) -> list[Section]:
         modules : (dotted name, what it says of itself) of all modules, in order.
         words : (make's word, what it does).
         benchmarks : (file, what it measures).
+        times : command, what, seconds and machine of commands that were measured once; maybe none.
         files : (address, path, SHA-256) of what belongs to the report.
         tolerance : by how much numbers of another machine may differ, relative.
     """
@@ -230,13 +231,30 @@ def _again(facts: Mapping[str, Any]) -> Section:
         f"numbers agree to {facts['tolerance']} relative, and `make verify` holds every published result to that. "
         "Pictures differ by the fonts that are installed.",
     ]
+    if facts["times"]:
+        machine = facts["times"][0]["machine"]
+        rows = [(row["command"], row["what"], minutes(float(row["seconds"]))) for row in facts["times"]]
+        parts += [
+            f"Run times, measured once on {machine} by `benchmarks/run_times.py`; they depend on the machine, and no "
+            "result on them. .cache/build.json holds those of the last build.",
+            _table("Run times", ("Command", "What", "Time (min:s)"), rows),
+        ]
     if facts["benchmarks"]:
         parts += [
-            "Run times depend on the machine and stand in no file that is compared; `make bench` measures them, and "
-            ".cache/build.json holds those of the last build.",
+            "`make bench` measures the speed that the project claims, as ratios within one run.",
             _table("Run times: what is measured", ("Benchmark", "What"), facts["benchmarks"], folded=True),
         ]
     return {"heading": "Programs, and how to run them again", "parts": parts}
+
+
+def minutes(seconds: float) -> str:
+    """Minutes and seconds.
+
+    >>> minutes(0.4), minutes(59.6), minutes(404)
+    ('0:00', '1:00', '6:44')
+    """
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"
 
 
 def _files(facts: Mapping[str, Any]) -> Section:
