@@ -123,7 +123,8 @@ def test_numbers_against_categories_in_words():
     told = []
     for power in (60.0, 30.0, 41.0):
         rows = pd.DataFrame({"question": ["power", "power_numeric"], "estimate": [40.0, power]})
-        told.append(chapter._better(list(simulation_error.numeric_gain(rows, 2000).itertuples())[-1]))
+        gain = list(simulation_error.numeric_gain(rows, 2000).assign(unit="points").itertuples())[-1]
+        told.append(chapter._better(gain).format(gain=chapter._told(gain)))
     assert "20 points (17 to 23) more often" in told[0]
     assert "10 points (7 to 13) less often" in told[1]
     assert "about as often" in told[2]

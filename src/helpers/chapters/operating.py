@@ -130,10 +130,9 @@ def _odds(power: float) -> str:
 
 
 def _better(gain: Any) -> str:
-    """Whether the numbers tell more than the categories, in words."""
+    """Whether the numbers tell more than the categories, in words; {gain} is for `say` to fill."""
     if gain.lower > 0:
-        more = _gain_text(gain.estimate, gain.lower, gain.upper)
-        return f"The same urine samples analysed as numbers would do so {more} more often."
+        return "The same urine samples analysed as numbers would do so {gain} more often."
     if gain.upper < 0:
         less = _gain_text(-gain.estimate, -gain.upper, -gain.lower)
         return f"The same urine samples analysed as numbers would do so {less} less often."
