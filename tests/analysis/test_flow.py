@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers.analysis import flow
+from helpers.chapters import analysis_data
 from helpers.study import eligibility
 from helpers.study.eligibility import IDS
 from helpers.study.parameters import Parameters
@@ -199,3 +200,28 @@ def test_the_boxes_of_the_published_trial_add_up(with_adsl):
     assert box["screened"] == box["screen_failure"] + box["pending"] + box["eligible"]
     if with_adsl:
         assert box["eligible"] == box["randomised"] == box["allocated"]
+
+
+def test_whoever_was_randomised_passed_screening_whatever_the_criteria_say():
+    """Of a real trial: one eligible child was not randomised, two were who are not eligible now."""
+    adsl = pd.DataFrame(
+        {
+            "USUBJID": ["only blood", "no gene test"], "TRT01P": ["Placebo", "hUC-MSC"], "UPCRFL": ["Y", "N"],
+            "SAFFL": ["Y", "Y"], "NINFUS": [2, 1], "EOSSTT": ["COMPLETED", "COMPLETED"], "DCSREAS": [None, None],
+        }
+    )  # fmt: skip
+    counts = flow.consort(adie_of(CHILDREN), adsl)
+    box = counts[counts["reason"].isna() & counts["arm"].isna()].set_index("box")["children"]
+    assert box.to_dict() == {
+        "screened": 7, "screen_failure": 3, "pending": 1, "eligible": 3, "not_needed": 1, "randomised": 2,
+    }  # fmt: skip
+    why = counts[(counts["box"] == "eligible") & counts["reason"].notna()].set_index("reason")["children"]
+    assert why.to_dict() == {"failed": 1, "unknown": 1}
+    shown = analysis_data.flow(counts)
+    text = " ".join(str(label) for label in shown.data["label"])
+    assert "Eligible, not randomised" in text
+    # nothing new where all who are eligible, and nobody else, were randomised
+    adsl = adsl.assign(USUBJID=["well", "nobody"]).iloc[:1]
+    plain = flow.consort(adie_of(CHILDREN), adsl)
+    assert "not_needed" not in set(plain["box"])
+    assert plain.loc[plain["box"] == "eligible", "children"].tolist() == [1]

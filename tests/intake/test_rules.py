@@ -452,3 +452,23 @@ def test_a_visit_is_attended_where_it_has_a_day_and_nothing_denies_it(tmp_path):
     visits = small_export.read(tmp_path, change).tables["visits"]
     assert visits.loc[row(visits, usubjid=A, visit_no=4), "attended"] == "yes"
     assert visits.loc[row(visits, usubjid=A, visit_no=5), "attended"] != "yes"
+
+
+def test_an_event_that_ends_before_it_starts_has_no_known_end_and_stops_nothing(tmp_path):
+    def change(tables):
+        events = tables["events"]
+        one, two = events.index[:2]
+        events.loc[one, ["start_date", "end_date"]] = [pd.Timestamp("2025-06-03"), pd.Timestamp("2025-06-01")]
+        events.loc[two, ["start_date", "end_date"]] = [pd.Timestamp("2025-06-03"), pd.Timestamp("2025-05-06")]
+
+    made = small_export.read(tmp_path, change)
+    asked_for = made.queries[made.queries["code"] == "events.order"]
+    assert asked_for["expected"].tolist() == [
+        "from the first day on, 2025-06-03",
+        "from the first day on, 2025-06-03; perhaps 2025-06-05, day and month exchanged",
+    ]
+    assert (asked_for["rule"] == "last day unknown").all()
+    assert asked_for["found"].tolist() == ["2025-06-01", "2025-05-06"]
+    derived = adam.Adam(adam.Raw(**made.tables), P, own=True).adae()
+    assert not (derived["ADURN"] < 1).any()
+    assert len(derived) == len(made.tables["events"])

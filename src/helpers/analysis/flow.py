@@ -142,13 +142,15 @@ def consort(adie: pd.DataFrame, adsl: pd.DataFrame | None = None) -> pd.DataFram
 
     One row a box, and after all boxes one row a reason within a box:
 
-    - `box`: screened, screen_failure, pending, eligible; with ADSL randomised, and in each arm allocated,
-      treated (any infusion), discontinued (before month 12), analysed (for the primary endpoint: all randomised)
+    - `box`: screened, screen_failure, pending, eligible; with ADSL not_needed (eligible, not randomised, where there
+      are any), randomised, and in each arm allocated, treated (any infusion), discontinued (before month 12), analysed
+      (for the primary endpoint: all randomised)
     - `arm`: arm of an arm's box, else None
-    - `reason`: None for the box itself. In screen_failure and pending the id of a criterion, most frequent
-      first (a child may have several; `SAME_FACT` is counted once); in treated "both infusions" and "one infusion"; in
-      discontinued the recorded reason, or "no reason"; in analysed "evaluable" (the supplement's children) and
-      "not evaluable" (UPCRFL)
+    - `reason`: None for the box itself. In screen_failure and pending the id of a criterion, most frequent first (a
+      child may have several; `SAME_FACT` is counted once); in eligible, with ADSL, "failed" and "unknown": children who
+      were randomised though a criterion failed or was unknown, as happens in a real trial; in treated "both infusions"
+      and "one infusion"; in discontinued the recorded reason, or "no reason"; in analysed "evaluable" (the supplement's
+      children) and "not evaluable" (UPCRFL)
     - `children`: how many
 
     Examples
@@ -159,6 +161,15 @@ def consort(adie: pd.DataFrame, adsl: pd.DataFrame | None = None) -> pd.DataFram
     """
     ids, values = eligibility.from_adie(adie)
     outcome = eligibility.status(values)
+    reasons: list[tuple[str, str | None, str | None, int]] = []
+    if adsl is not None:
+        # whoever was randomised passed screening, whatever the criteria say of the tables now
+        passed = np.isin(ids, adsl["USUBJID"].to_numpy(object))
+        for why, value in (("failed", eligibility.SCREEN_FAILURE), ("unknown", eligibility.PENDING)):
+            count = int((passed & (outcome == value)).sum())
+            reasons += [("eligible", None, why, count)] * bool(count)
+        spare = int(((outcome == ELIGIBLE) & ~passed).sum())
+        outcome = np.where(passed, ELIGIBLE, outcome)
     boxes: list[tuple[str, str | None, str | None, int]] = [("screened", None, None, len(ids))]
     boxes += [
         (name, None, None, int((outcome == value).sum()))
@@ -168,9 +179,10 @@ def consort(adie: pd.DataFrame, adsl: pd.DataFrame | None = None) -> pd.DataFram
             ("eligible", ELIGIBLE),
         )
     ]
-    reasons = _criteria("screen_failure", values[:, outcome == eligibility.SCREEN_FAILURE] < 0)
+    reasons += _criteria("screen_failure", values[:, outcome == eligibility.SCREEN_FAILURE] < 0)
     reasons += _criteria("pending", values[:, outcome == eligibility.PENDING] == 0)
     if adsl is not None:
+        boxes += [("not_needed", None, None, spare)] * bool(spare)
         boxes.append(("randomised", None, None, len(adsl)))
         for arm in ARMS:
             mine = adsl[adsl["TRT01P"] == arm]

@@ -71,8 +71,10 @@ def flow(counts: pd.DataFrame) -> Exhibit:
 
     The reasons of who was not eligible stand in chapter 02.
     """
-    shown = counts[counts["arm"].notna() | counts["reason"].isna()]
+    shown = counts[counts["arm"].notna() | counts["reason"].isna() | (counts["box"] == "eligible")]
     words = {
+        "failed": "randomised though a criterion failed",
+        "unknown": "randomised with a criterion unknown",
         "evaluable": "with an evaluable baseline UPCR",
         "not evaluable": "below the threshold or missing: no remission",
     }

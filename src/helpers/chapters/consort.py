@@ -9,6 +9,7 @@ LABELS = {
     "screen_failure": "Screen failures",
     "pending": "Pending: a fact is missing",
     "eligible": "Eligible",
+    "not_needed": "Eligible, not randomised",
     "randomised": "Randomised",
     "allocated": "Allocated to {arm}",
     "treated": "Any infusion",

@@ -56,6 +56,7 @@ RULES = {
     "partial contact": "A partial last contact is the last day known of the child among the possible ones, else the "
     "first possible one.",
     "day of an infusion": "An infusion that was given on a day that is not known counts on its planned day.",
+    "last day unknown": "An event whose last day lies before its first has no known last day, and stands as not ended.",
     "numbered by day": "Events without a number, or with one twice, are numbered anew in the order of their days.",
     "first number stands": "A child screened again under a new number keeps the first number and the last screening.",
     "both numbers stand": "Two numbers that look like one child stay two children until the mapping says same_child.",

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from helpers.intake import values
 from helpers.intake.log import NOTE, Log
+from helpers.study.checks.findings import word
 from helpers.study.checks.single import VISIT_NAMES
 from helpers.study.codebook import DIPSTICK, TABLES, UNITS
 from helpers.study.parameters import Parameters
@@ -323,7 +325,27 @@ def all_visits(
 
 
 def events(frame: pd.DataFrame, log: Log) -> pd.DataFrame:
-    """Events numbered within the child: as sent, or anew by day where a number is absent or stands twice."""
+    """Events numbered within the child: as sent, or anew by day where a number is absent or stands twice.
+
+    A last day before the first one is unknown.
+    """
+    frame = frame.copy()
+    backwards = frame["end_date"] < frame["start_date"]
+    if backwards.any():
+        rows = frame[backwards]
+        other = values.swapped(rows["end_date"])
+        hint = [
+            f"; perhaps {word(day)}, day and month exchanged" if day >= start else ""
+            for day, start in zip(other, rows["start_date"], strict=True)
+        ]
+        told = [
+            f"from the first day on, {word(day)}{h}" for day, h in zip(rows["start_date"], hint, strict=True)
+        ]
+        log.ask("events.order", "events", rows, "end_date", told, "An event ends on or after its first day",
+                "last day unknown")  # fmt: skip
+        sent = rows["end_date"].dt.strftime("%Y-%m-%d")
+        log.keep("events", rows["_row"], "end_date", sent, "", [None] * len(rows), "last day unknown")
+        frame.loc[backwards, "end_date"] = pd.NaT
     here = [c for c in frame if not c.startswith("_") and c != "event_no"]
     numbered = frame["event_no"].notna()
     again = frame.duplicated([*here, "event_no"] if numbered.all() else here)
