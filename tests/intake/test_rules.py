@@ -10,6 +10,7 @@ from helpers.analysis import adam
 from helpers.intake import delivery, partial, rules, values
 from helpers.intake.log import NOTE, RULES, Log
 from helpers.study.parameters import Parameters
+from helpers.study.shown import plain
 
 P = Parameters()
 DAY = pd.Timedelta(1, "D")
@@ -472,3 +473,86 @@ def test_an_event_that_ends_before_it_starts_has_no_known_end_and_stops_nothing(
     derived = adam.Adam(adam.Raw(**made.tables), P, own=True).adae()
     assert not (derived["ADURN"] < 1).any()
     assert len(derived) == len(made.tables["events"])
+
+
+def test_a_sample_sent_twice_says_which_is_used_and_asks_only_where_they_differ(tmp_path):
+    def change(tables):
+        labs = tables["labs"]
+        at = (
+            row(labs, usubjid=A, visit_no=4, test="upcr"),
+            row(labs, usubjid=A, visit_no=4, test="creatinine"),
+        )
+        again = labs.loc[list(at)].assign(date=lambda frame: frame["date"] + 3 * DAY)
+        again["value"] = again["value"] + [5.0, 0.0]
+        tables["labs"] = pd.concat([labs, again], ignore_index=True)
+
+    made = small_export.read(tmp_path, change)
+    twice = made.queries[made.queries["code"] == "labs.twice"].set_index("severity")
+    clean = small_export.tables_of()["labs"]
+    here = clean.loc[row(clean, usubjid=A, visit_no=4, test="upcr")]
+    assert set(twice.index) == {"query", NOTE}
+    assert "for upcr" in twice.loc["query", "found"]
+    assert f"used is {plain(here['value'])} mg/mg for upcr of row" in twice.loc["query", "expected"]
+    assert twice.loc["query", "expected"].endswith(str(here["date"].date()))
+    assert "for creatinine" in twice.loc[NOTE, "found"]
+
+
+def test_days_the_other_way_round_are_told_once_and_not_read(tmp_path):
+    """Three of five changes can't be month and day as stated; the others could, and would be wrong without a word."""
+
+    def slashes(text):
+        head, *lines = text.strip().splitlines()
+        place = head.split(",").index("date")
+        out = [head]
+        for line in lines:
+            parts = line.split(",")
+            year, month, day = parts[place].split("-")
+            parts[place] = f"{month}/{day}/{year}"
+            out.append(",".join(parts))
+        return "\n".join(out) + "\n"
+
+    place = small_export.write(tmp_path, None, {"treatments": slashes})
+    file = tmp_path / "site.yaml"
+    file.write_text(MAPPED.format(form="dd/mm/yyyy"), "utf-8")
+    with pytest.raises(
+        Problem, match=r"\d+ of \d+ cells can't be read as dd/mm/yyyy.* all can as mm/dd/yyyy"
+    ):
+        delivery.read(place, file)
+    file.write_text(MAPPED.format(form="mm/dd/yyyy"), "utf-8")
+    clean = small_export.tables_of()["treatments"]
+    assert delivery.read(place, file).tables["treatments"]["date"].tolist() == clean["date"].tolist()
+
+
+MAPPED = """unblinded: 2030-01-01
+tables:
+  treatments:
+    file: treatments.csv
+    columns:
+      usubjid: usubjid
+      treatment: treatment
+      change: change
+      agent: agent
+      date: {{source: date, date: {form}}}
+"""
+
+
+def test_words_for_arms_and_products_that_are_exchanged_stop_the_report(tmp_path):
+    """Of one child they are a question to the site, of most of them a fault of the mapping."""
+    other = {"Placebo": "hUC-MSC", "hUC-MSC": "Placebo"}
+    for name, table, column, code, sentence in (
+        ("a", "randomisation", "arm", "infusions.product", "What was given is what the arm says"),
+        ("b", "infusions", "product", "infusions.cells", "hUC-MSC has cells and placebo has none"),
+    ):
+
+        def all_of_them(tables, table=table, column=column):
+            tables[table][column] = tables[table][column].map(other)
+
+        def one(tables, table=table, column=column):
+            first = tables[table].index[:1]
+            tables[table].loc[first, column] = tables[table].loc[first, column].map(other)
+
+        for folder in (tmp_path / name, tmp_path / f"{name} one"):
+            folder.mkdir()
+        with pytest.raises(Problem, match=rf"in \d+ of \d+ infusions given this does not hold: {sentence}"):
+            small_export.read(tmp_path / name, all_of_them)
+        assert code in set(small_export.read(tmp_path / f"{name} one", one).queries["code"])

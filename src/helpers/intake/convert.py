@@ -1,5 +1,6 @@
 """One file's text cells as the codebook's columns: words, days, numbers in its units, each with its original."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,8 @@ class Converter:
 
     def _days(self, column: Column, source: Source, texts: pd.Series) -> Any:
         found = values.days(texts, source.date)
+        if found.bad.any() and self._other_order(column, source, texts, found.bad):
+            found = values.days(texts.where(texts.isna()), source.date)
         self._unread(column.name, source, texts, found.bad, f"a day as {source.date}")
         known = (found.first == found.last).to_numpy()
         self.partial[column.name] = found
@@ -163,6 +166,22 @@ class Converter:
             "yyyy-mm-dd",
         )
         return found.first.where(known).to_numpy()
+
+    def _other_order(self, column: Column, source: Source, texts: pd.Series, bad: NDArray) -> bool:
+        """Whether some days can't be read, and all can with day and month the other way round: one fatal fault.
+
+        Read as stated, the other cells would be wrong without a word.
+        """
+        other = re.sub("mm|dd", lambda part: "dd" if part[0] == "mm" else "mm", source.date)
+        if "mm" not in source.date or values.days(texts, other).bad.any():
+            return False
+        some, first = int(texts.notna().sum()), _cut(texts[bad].iloc[0])
+        self.log.fatal.append(
+            f"{self.where}, column {source.header or column.name}: {int(bad.sum())} of {some} cells can't be read as "
+            f"{source.date}, such as {first!r} in row {_few(self.row[bad])}, and all can as {other}; allowed: the "
+            "format in which the column is written"
+        )
+        return True
 
     def _words(self, column: Column, source: Source, texts: pd.Series) -> Any:
         coding = dict(source.values)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from helpers import Problem
 from helpers.intake import blinding, mapping, opening, partial, queries, rules, stanza
-from helpers.intake.convert import Converter
+from helpers.intake.convert import MOSTLY, Converter
 from helpers.intake.log import NOT_RECEIVED, NOTE, ORIGINALS, QUERIES, RULES, Log
 from helpers.intake.opening import RECEIVED
 from helpers.intake.values import Days
@@ -257,7 +257,8 @@ class _Intake:
         entries = queries.entries(self.p, self.mapped.extracted, self.blinded)
         found = checks.findings(bare, entries)
         follows = queries.explained(found, bare, entries)
-        self.log.touch("exchanged once", int(follows.sum()))
+        if follows.any():
+            self.log.touch("exchanged once", int(found["code"].str.endswith(queries.SWAPPED).sum()))
         found = found[~follows]
         by_code = {entry.code: entry for entry in entries}
         # a cell that was asked for is not also asked for as an empty one
@@ -275,6 +276,14 @@ class _Intake:
             known = ~np.isnan(where)
             sent = np.where(known, source["_row"].to_numpy(float)[at] if len(source) else np.nan, np.nan)
             visit = source["visit_no"].to_numpy(float)[at] if "visit_no" in source else np.nan
+            given = int((source["given"] == "yes").sum()) if code in CODED else 0
+            if given and len(rows) > max(MOSTLY * given, 2):
+                self.log.fatal.append(
+                    f"{self.files.get(table, table)}: in {len(rows)} of {given} infusions given this does not hold: "
+                    f"{entry.sentence}. Found {rows['found'].iloc[0]}, expected {rows['expected'].iloc[0]}; the words "
+                    "for arms and products look exchanged in the mapping"
+                )
+                continue
             if entry.own == FATAL:
                 first = rows.iloc[0]
                 self.log.fatal.append(
@@ -317,6 +326,9 @@ class _Intake:
 
 MADE_HERE = ("visits.complete", "infusions.complete", "disposition.complete", "visits.name")
 """Entries that the rules answer already, or of columns that are made here."""
+
+CODED = ("infusions.product", "infusions.cells")
+"""Entries that speak for most infusions where the mapping exchanges the words for arms or products."""
 
 RULE_OF = {"screening.repeat": "both numbers stand", "infusions.as-treated": "as allocated"}
 

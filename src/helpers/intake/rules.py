@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from helpers.intake import values
 from helpers.intake.log import NOTE, Log
-from helpers.study.checks.findings import word
+from helpers.study.checks.findings import QUERY, word
 from helpers.study.checks.single import VISIT_NAMES
 from helpers.study.codebook import DIPSTICK, TABLES, UNITS
 from helpers.study.parameters import Parameters
@@ -212,8 +212,24 @@ def nearest(name: str, frame: pd.DataFrame, key: list[str], asked: str, log: Log
     twice = ordered.duplicated(key)
     late = ordered["_late"]
     asked_of = ordered[twice & ~late & ~ordered["_no"]].sort_values("_row")
-    log.ask(f"{name}.twice", name, asked_of, asked, f"one for each {', '.join(key)}",
-            "Two samples in one window can't both be the visit's", "nearest sample", _sent(asked_of))  # fmt: skip
+    used = asked_of[key].merge(ordered[~twice], on=key, how="left").set_axis(asked_of.index)
+    # the same value twice leaves nothing open
+    same = np.full(len(used), "value" in used)
+    for column in ("value", "qualifier") if "value" in used else ():
+        a, b = used[column], asked_of[column]
+        same &= ((a == b) | (a.isna() & b.isna())).to_numpy()
+    told = _sent(used) or [word(day) for day in used["date"]]
+    expected = np.array(
+        [
+            f"one for each {', '.join(key)}; used is {what} of row {int(row)}, {word(day)}"
+            for what, row, day in zip(told, used["_row"], used["date"], strict=True)
+        ],
+        object,
+    )
+    for where, severity in ((~same, QUERY), (same, NOTE)):
+        log.ask(f"{name}.twice", name, asked_of[where], asked, list(expected[where]),
+                "Two samples in one window can't both be the visit's", "nearest sample", _sent(asked_of[where]),
+                severity=severity)  # fmt: skip
     # a planned row of no attendance gives way to a visit in its window without a question
     log.ask(f"{name}.unscheduled", name, ordered[twice & late].sort_values("_row"), asked,
             "a test that the planned visit lacks", "A sample outside the plan is no visit of the analysis",
