@@ -81,7 +81,8 @@ def flow(counts: pd.DataFrame) -> Exhibit:
     boxes = consort.boxes(shown, words)
     # the reasons of this box are `evaluable` and the rest
     evaluable = {arm: dict(boxes[f"analysed_{arm}"][2])[words["evaluable"]] for arm in ARMS}
-    told = "; ".join(f"{label} {n}" for name, (label, n, _) in boxes.items() if "_" not in name)
+    of_an_arm = tuple(f"_{arm}" for arm in ARMS)
+    told = "; ".join(f"{label} {n}" for name, (label, n, _) in boxes.items() if not name.endswith(of_an_arm))
     arms = "; ".join(
         f"{arm}: allocated {boxes[f'allocated_{arm}'][1]}, analysed {boxes[f'analysed_{arm}'][1]}, "
         f"evaluable {evaluable[arm]}"
