@@ -220,7 +220,9 @@ def test_whoever_was_randomised_passed_screening_whatever_the_criteria_say():
     shown = analysis_data.flow(counts)
     text = " ".join(str(label) for label in shown.data["label"])
     assert "Eligible, not randomised" in text
-    assert "Screen failures 3; Pending: a fact is missing 1; Eligible 3; Eligible, not randomised 1" in shown.alt
+    assert (
+        "Screen failures 3; Pending: a fact is missing 1; Eligible 3; Eligible, not randomised 1" in shown.alt
+    )
     # nothing new where all who are eligible, and nobody else, were randomised
     adsl = adsl.assign(USUBJID=["well", "nobody"]).iloc[:1]
     plain = flow.consort(adie_of(CHILDREN), adsl)

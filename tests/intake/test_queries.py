@@ -332,3 +332,28 @@ def test_a_visit_a_little_off_its_window_is_late_whatever_its_exchanged_day_is()
     mine = (tables["labs"]["usubjid"] == CHILD) & (tables["labs"]["visit_no"] == 10)
     tables["labs"].loc[mine, "date"] = pd.Timestamp("2026-02-03")
     assert len(checks.findings(tables, [entries["visits.swapped"]])) == 1
+
+
+def test_a_visit_that_all_its_samples_contradict_is_asked_for_once():
+    """A year later by a slip of the pen: its samples, its order and its window are not asked for besides."""
+    tables = tables_of()
+    visits, labs = tables["visits"], tables["labs"]
+    mine = (visits["usubjid"] == CHILD) & (visits["visit_no"] == 6)
+    visits.loc[mine, "date"] = visits.loc[mine, "date"] + pd.DateOffset(years=1)
+    entries = queries.entries(P, EXPORT, blinded=False)
+    found = checks.findings(tables, entries)
+    left = found[~queries.explained(found, tables, entries)]
+    assert set(left["code"]) == {"visits.sampled-on"}
+    assert len(left) == 1
+    assert {"labs.day", "visits.window"} <= set(found["code"])
+    # two samples are too few to know better than the visit
+    here = (labs["usubjid"] == CHILD) & (labs["visit_no"] == 6)
+    tables["labs"] = labs[~here | labs["test"].isin(["upcr", "height"])].reset_index(drop=True)
+    again = checks.findings(tables, entries)
+    assert "visits.sampled-on" not in set(again["code"])
+    # one sample alone on another day is asked for itself
+    tables = tables_of()
+    here = tables["labs"].index[(tables["labs"]["usubjid"] == CHILD) & (tables["labs"]["visit_no"] == 6)]
+    tables["labs"].loc[here[0], "date"] += 2 * DAY
+    one = checks.findings(tables, entries)
+    assert one["code"].tolist() == ["labs.day"]

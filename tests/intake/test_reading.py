@@ -255,7 +255,7 @@ def test_units_and_the_order_of_day_and_month_are_asked_for_with_the_evidence(tm
     assert "Lot" in text
     file = tmp_path / "m.yaml"
     file.write_text(text, "utf-8")
-    with pytest.raises(Problem, match="unit '\\?' is not known"):
+    with pytest.raises(Problem, match=r"the unit of \w+ is still to be answered"):
         mapping.read(file, tmp_path)
 
 
@@ -343,3 +343,15 @@ def test_texts_that_begin_as_a_formula_are_texts_in_both_lists():
 def test_the_project_keeps_mappings_of_sites_out_of_git():
     assert "/intakes/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
     assert (DATA / "base").is_dir()
+
+
+def test_a_unit_left_open_is_still_to_be_answered(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        "tables:\n  labs:\n    file: a.csv\n    columns:\n      usubjid: id\n      value: {source: v}\n"
+        '      test: {source: t}\n      unit: {source: u, units: {upcr: "?"}}\n'
+        '  screening:\n    file: b.csv\n    columns:\n      usubjid: id\n      height: {source: h, unit: "?"}\n'
+    )
+    with pytest.raises(Problem) as caught:
+        mapping.read(file, tmp_path)
+    assert "the unit of height is still to be answered; allowed: cm" in str(caught.value)

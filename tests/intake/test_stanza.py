@@ -31,7 +31,7 @@ def test_while_blinded_the_lines_are_there_asked_by_nobody_and_readable(export, 
     assert "43.2" not in text, "the cells stayed shut"
     assert {part.table for part in mapping.read(file, export).parts} >= {"randomisation", "infusions"}
     file.write_text("unblinded: 2027-01-15\n" + text, "utf-8")
-    with pytest.raises(Problem, match="unit '\\?' is not known for cells"):
+    with pytest.raises(Problem, match="the unit of cells is still to be answered"):
         mapping.read(file, export)
 
 

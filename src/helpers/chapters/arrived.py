@@ -51,7 +51,10 @@ def received(files: pd.DataFrame) -> Exhibit:
         population="files of the folder",
         n=len(frame),
         columns={name: heading for name, heading in columns.items() if name in frame},
-        conventions=("the folder is only read; a file that would tell the arm is not opened while blinded",),
+        conventions=(
+            "the folder is only read; a file that would tell the arm is not opened while blinded",
+            "SHA-256: of the file; while blinded of the cells that were read, as a file's tells of what stays shut",
+        ),
     )
 
 

@@ -339,20 +339,13 @@ class _Reader:
             unit = units.canonical(column.name)
         if unit and column.name in units.FACTORS and units.factor(column.name, unit) is None:
             why = units.UNCONVERTED.get(column.name)
-            self.fault(
-                place,
-                f"unit {unit!r} is not known for {column.name}; allowed: {', '.join(units.known(column.name))}"
-                + (f" ({why})" if why else ""),
-            )
+            self.fault(place, _no_unit(unit, column.name) + (f" ({why})" if why else ""))
         by_test = self.texts(f"{place}, units", found.get("units"))
         if by_test:
             self.unknown(f"{place}, units", by_test, UNITS)
             for test, name in by_test.items():
                 if test in UNITS and units.factor(test, name) is None:
-                    self.fault(
-                        place,
-                        f"unit {name!r} is not known for {test}; allowed: {', '.join(units.known(test))}",
-                    )
+                    self.fault(place, _no_unit(name, test))
         header, constant = found.get("source"), found.get("constant")
         if (header is None) == (constant is None):
             self.fault(
@@ -377,6 +370,13 @@ class _Reader:
             self.fault(place, f"{name} {text[:30]!r}; allowed: {', '.join(allowed)}")
             return allowed[0]
         return text
+
+
+def _no_unit(unit: str, measure: str) -> str:
+    allowed = f"allowed: {', '.join(units.known(measure))}"
+    if unit == "?":
+        return f"the unit of {measure} is still to be answered; {allowed} (make intake shows the evidence)"
+    return f"unit {unit!r} is not known for {measure}; {allowed}"
 
 
 def _text(value: Any) -> str:

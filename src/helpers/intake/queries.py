@@ -48,6 +48,7 @@ def entries(p: Parameters, export: date | None, blinded: bool) -> list[Check]:
         Check("labs.early", ("labs", "screening"), "No sample comes before birth or consent", _early("labs", "date")),
         Check("visits.window", ("visits",), "A visit lies within its window", _window(p)),
         Check("visits.swapped", ("visits", "labs"), "Day and month of a visit are not exchanged", _swapped_visit(p)),
+        Check("visits.sampled-on", ("visits", "labs"), "A visit lies on the day of its samples", _sampled_on),
         Check("labs.swapped", ("labs", "visits"), "Day and month of a sample are not exchanged", _swapped_sample),
         Check("screening.swapped", ("screening",), "Day and month of screening's dates are not exchanged", _swapped_screening),
         Check("infusions.swapped", ("infusions",), "Day and month of an infusion are not exchanged", _swapped_infusion),
@@ -90,21 +91,49 @@ def entries(p: Parameters, export: date | None, blinded: bool) -> list[Check]:
 SWAPPED = ".swapped"
 """How the codes end of entries that see day and month exchanged."""
 
+SAMPLES = 3
+"""Samples of a visit that agree on another day from which it is the visit's day that is asked for, and not theirs."""
+
+
+def _samples_agree(visits: pd.DataFrame, labs: pd.DataFrame) -> pd.Series:
+    """By row of `visits`: the one day on which all samples of a visit were taken, at least `SAMPLES`, if another."""
+    taken = labs.groupby(["usubjid", "visit_no"])["date"].agg(["min", "max", "count"])
+    taken = taken[(taken["min"] == taken["max"]) & (taken["count"] >= SAMPLES)]["min"]
+    day = taken.reindex(pd.MultiIndex.from_frame(visits[["usubjid", "visit_no"]])).set_axis(visits.index)
+    return day.where(visits["date"].notna() & day.notna() & (day != visits["date"]))
+
+
+def _sampled_on(visits: pd.DataFrame, labs: pd.DataFrame) -> pd.DataFrame:
+    """Visits on another day than all of their samples, which would lie nearer to the plan on the samples' day."""
+    day, plan = _samples_agree(visits, labs), visits["planned_date"]
+    rows = visits[day.notna() & ((day - plan).abs() < (visits["date"] - plan).abs())]
+    told = [f"perhaps {word(d)}, the day of all its samples" for d in day[rows.index]]
+    return faults("visits", rows, "date", told)
+
 
 def explained(found: pd.DataFrame, tables_: dict[str, pd.DataFrame], entries_: Sequence[Check]) -> pd.Series:
-    """Which findings exchanging day and month would answer, where they look exchanged: they are its consequences.
+    """Which findings a likely other day would answer, where one is seen: they are its consequences.
 
-    found: of `checks.findings(tables_, entries_)`. The days are exchanged in a copy, and all is asked again: what is
-    not found then is explained. A fatal finding never is.
+    found: of `checks.findings(tables_, entries_)`. Days that look exchanged are exchanged in a copy, visits that all
+    their samples contradict are moved to the samples' day, and all is asked again: what is not found then is explained.
+    A fatal finding never is. One day is asked for by one finding, an exchange before the samples'.
     """
-    looks = found["code"].str.endswith(SWAPPED)
+    exchanged = found["code"].str.endswith(SWAPPED)
+    looks = exchanged | (found["code"] == "visits.sampled-on")
+    looks &= ~found.assign(_last=~exchanged)[looks].sort_values("_last", kind="stable").duplicated(
+        ["table", "column", "row"]
+    ).reindex(found.index, fill_value=False)
     if not looks.any():
         return pd.Series(False, index=found.index)
     mended = dict(tables_)
-    for (table, column), rows in found[looks].groupby(["table", "column"], sort=False):
-        frame, at = mended[str(table)].copy(), rows["row"].to_numpy(int) - 2
+    for (code, table, column), rows in found[looks].groupby(["code", "table", "column"], sort=False):
+        frame, at = mended[str(table)].copy().reset_index(drop=True), rows["row"].to_numpy(int) - 2
         place = frame.columns.get_loc(column)
-        frame.iloc[at, place] = values.swapped(frame.iloc[at, place])
+        if code == "visits.sampled-on":
+            other = _samples_agree(frame, tables_["labs"]).iloc[at]
+        else:
+            other = values.swapped(frame.iloc[at, place])
+        frame.iloc[at, place] = other.to_numpy()
         mended[str(table)] = frame
     place = ["code", "usubjid", "table", "row", "column"]
     again = checks.findings(mended, entries_)
