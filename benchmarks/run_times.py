@@ -3,8 +3,9 @@
     python benchmarks/run_times.py [COMMAND ...]
 
 runs them one after the other (default: all of `COMMANDS`, half an hour on two cores) and writes
-`benchmarks/run_times.csv`, from which the guide for reviewers has them. Nothing else should run meanwhile. No result
-hangs on them, and no other command writes this file.
+`benchmarks/run_times.csv`, from which the guide for reviewers has them; rows of commands that were not asked for stay if
+they are of this machine. Nothing else should run meanwhile. No result hangs on them, and no other command writes this
+file.
 """
 
 import csv
@@ -30,7 +31,14 @@ COMMANDS = {
 
 
 def main(wanted: list[str]) -> int:
-    rows = []
+    machine = f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}), Python "
+    machine += platform.python_version()
+    seconds = {}
+    if TABLE.is_file():
+        with TABLE.open(encoding="utf-8", newline="") as file:
+            seconds = {
+                row["what"]: int(row["seconds"]) for row in csv.DictReader(file) if row["machine"] == machine
+            }
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
@@ -39,19 +47,18 @@ def main(wanted: list[str]) -> int:
                 continue
             began = time.monotonic()
             done = subprocess.run(shlex.split(command), cwd=clone, capture_output=True, text=True)
-            seconds = time.monotonic() - began
+            taken = time.monotonic() - began
             if done.returncode:
                 print(f"{command} failed:\n{done.stdout[-3000:]}{done.stderr[-1000:]}", file=sys.stderr)
                 return 1
-            rows.append((command.strip(), what, round(seconds)))
-            print(f"{command:<40} {seconds:>6.0f} s", flush=True)
-    machine = (
-        f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}), Python {platform.python_version()}"
-    )
+            seconds[what] = round(taken)
+            print(f"{command:<40} {taken:>6.0f} s", flush=True)
     with TABLE.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["command", "what", "seconds", "machine"])
-        table.writerows([*row, machine] for row in rows)
+        for command, what in COMMANDS.items():
+            if what in seconds:
+                table.writerow([command.strip(), what, seconds[what], machine])
     return 0
 
 
