@@ -3,8 +3,8 @@
     python benchmarks/run_times.py [COMMAND ...]
 
 runs them one after the other (default: all of `COMMANDS`, half an hour on two cores) and writes
-`benchmarks/run_times.csv`, from which the guide for reviewers has them; rows of commands that were not asked for stay if
-they are of this machine. Nothing else should run meanwhile. No result hangs on them, and no other command writes this
+`benchmarks/run_times.csv`, from which the guide for reviewers has them; rows of commands not asked for stay if they
+are of this machine. Nothing else should run meanwhile. No result hangs on them, and no other command writes this
 file.
 """
 
