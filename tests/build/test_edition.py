@@ -11,6 +11,7 @@ from helpers import Problem
 from helpers.build import edition as editions
 from helpers.build import publishing
 from helpers.build.edition import Edition
+from helpers.build.kernels import DRAWN
 from helpers.chapters.contents import Chapter
 from helpers.study import scenario
 from helpers.study.files import seal, unseal
@@ -322,7 +323,9 @@ def test_a_chapter_runs_on_its_own_study_and_its_record_says_what_it_read(root, 
     made.run(CLINIC, {"HOME": "h"}, 60)
     ((source, parameters, env, limit),) = asked
     assert (source, parameters, limit) == ("a-clinic.ipynb", given, 60)
-    assert env == {"HOME": "h", "ALPORT_DATA": str(root / ".cache/build" / name / "data")}
+    data = str(root / ".cache/build" / name / "data")
+    # a report's figures are drawings where those are smaller
+    assert env == {"HOME": "h", "ALPORT_DATA": data, DRAWN: "1"}
     assert made.cells == {"a-clinic": 2}
     assert seen == [False], "the record comes last"
     assert made.executed(CLINIC, made.standing(CLINIC))

@@ -235,10 +235,7 @@ class _Chapter:
         if key in self.exhibits:
             raise ValueError(f"{self.stem}: two exhibits are called {key!r}")
         label = self.number(record["kind"])
-        picture = ".svg" if record.get("svg") else ".png"
-        self.exhibits[key] = {name: record[name] for name in ("kind", "title", "alt")} | {
-            "label": label, "picture": picture,
-        }  # fmt: skip
+        self.exhibits[key] = {name: record[name] for name in ("kind", "title", "alt")} | {"label": label}
         self.keep(record["results"])
         place = f"exhibits/{self.stem}/{key}{self.tail}"
         self.files[f"{place}.csv"] = record["csv"].encode()
@@ -256,6 +253,8 @@ class _Chapter:
             inner = reachable(html.replace(plain, named, 1), f"{label}, {record['title']}")
         else:
             self.files[f"{place}.png"] = base64.b64decode(_text(data["image/png"]))
+            picture = ".svg" if record.get("svg") else ".png"
+            self.exhibits[key]["picture"] = picture
             if record.get("svg"):
                 self.files[f"{place}.svg"] = record["svg"].encode()
             notes = "; ".join(

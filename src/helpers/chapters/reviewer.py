@@ -233,7 +233,7 @@ def _again(facts: Mapping[str, Any]) -> Section:
     ]
     if facts["times"]:
         machine = facts["times"][0]["machine"]
-        rows = [(row["command"], row["what"], minutes(float(row["seconds"]))) for row in facts["times"]]
+        rows = [(row["command"], row["what"], minutes(int(row["seconds"]))) for row in facts["times"]]
         parts += [
             f"Run times, measured once on {machine} by `benchmarks/run_times.py`; they depend on the machine, and no "
             "result on them. .cache/build.json holds those of the last build.",
@@ -247,14 +247,13 @@ def _again(facts: Mapping[str, Any]) -> Section:
     return {"heading": "Programs, and how to run them again", "parts": parts}
 
 
-def minutes(seconds: float) -> str:
+def minutes(seconds: int) -> str:
     """Minutes and seconds.
 
-    >>> minutes(0.4), minutes(59.6), minutes(404)
-    ('0:00', '1:00', '6:44')
+    >>> minutes(0), minutes(61), minutes(404)
+    ('0:00', '1:01', '6:44')
     """
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02d}"
+    return f"{seconds // 60}:{str(seconds % 60).zfill(2)}"
 
 
 def _files(facts: Mapping[str, Any]) -> Section:
