@@ -556,3 +556,16 @@ def test_words_for_arms_and_products_that_are_exchanged_stop_the_report(tmp_path
         with pytest.raises(Problem, match=rf"in \d+ of \d+ infusions given this does not hold: {sentence}"):
             small_export.read(tmp_path / name, all_of_them)
         assert code in set(small_export.read(tmp_path / f"{name} one", one).queries["code"])
+
+
+def test_what_a_likely_day_answers_is_not_asked_and_the_rule_says_so(tmp_path):
+    def change(tables):
+        visits = tables["visits"]
+        at = row(visits, usubjid=A, visit_no=6)
+        visits.loc[at, "date"] = visits.loc[at, "date"] + pd.DateOffset(years=1)
+
+    made = small_export.read(tmp_path, change)
+    mine = made.queries[made.queries["usubjid"] == A]
+    assert mine["code"].tolist() == ["visits.sampled-on"]
+    assert mine["rule"].tolist() == ["likely day once"]
+    assert f"{RULES['likely day once']} (1 time)" in made.notes

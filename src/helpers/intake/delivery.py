@@ -258,7 +258,7 @@ class _Intake:
         found = checks.findings(bare, entries)
         follows = queries.explained(found, bare, entries)
         if follows.any():
-            self.log.touch("exchanged once", int(found["code"].str.endswith(queries.SWAPPED).sum()))
+            self.log.touch("likely day once", int(queries.likely(found[~follows]["code"]).sum()))
         found = found[~follows]
         by_code = {entry.code: entry for entry in entries}
         # a cell that was asked for is not also asked for as an empty one
@@ -313,8 +313,8 @@ class _Intake:
                         "found": rows["found"].to_numpy(object),
                         "expected": rows["expected"].to_numpy(object),
                         "why": entry.sentence,
-                        "rule": "exchanged once"
-                        if str(code).endswith(queries.SWAPPED)
+                        "rule": "likely day once"
+                        if queries.likely(rows["code"]).any()
                         else RULE_OF.get(str(code), "kept as sent"),
                         "file": file,
                     },

@@ -19,8 +19,8 @@ ORIGINALS = ("table", "row", "column", "original", "original_unit", "value", "un
 
 RULES = {
     "kept as sent": "What is asked of the site stays as it was sent until the site answers.",
-    "exchanged once": "A day whose month and day look exchanged is asked for once and kept as sent: further questions "
-    "that exchanging them would answer are not asked.",
+    "likely day once": "A day for which another is likely, its day and month exchanged or the day of all the visit's "
+    "samples, is asked for once and kept as sent: further questions that the likely day would answer are not asked.",
     "unreadable is missing": "A cell that can't be read as its column's kind is missing.",
     "unknown word is missing": "A word that neither codebook nor mapping knows is missing.",
     "outside limits is missing": "A value that its measure can't take is missing.",

@@ -95,6 +95,11 @@ SAMPLES = 3
 """Samples of a visit that agree on another day from which it is the visit's day that is asked for, and not theirs."""
 
 
+def likely(code: pd.Series) -> pd.Series:
+    """Which codes are of entries that name a likely other day."""
+    return code.str.endswith(SWAPPED) | (code == "visits.sampled-on")
+
+
 def _samples_agree(visits: pd.DataFrame, labs: pd.DataFrame) -> pd.Series:
     """By row of `visits`: the one day on which all samples of a visit were taken, at least `SAMPLES`, if another."""
     taken = labs.groupby(["usubjid", "visit_no"])["date"].agg(["min", "max", "count"])
@@ -118,11 +123,9 @@ def explained(found: pd.DataFrame, tables_: dict[str, pd.DataFrame], entries_: S
     their samples contradict are moved to the samples' day, and all is asked again: what is not found then is explained.
     A fatal finding never is. One day is asked for by one finding, an exchange before the samples'.
     """
-    exchanged = found["code"].str.endswith(SWAPPED)
-    looks = exchanged | (found["code"] == "visits.sampled-on")
-    looks &= ~found.assign(_last=~exchanged)[looks].sort_values("_last", kind="stable").duplicated(
-        ["table", "column", "row"]
-    ).reindex(found.index, fill_value=False)
+    seen = found[likely(found["code"])]
+    seen = seen.assign(later=~seen["code"].str.endswith(SWAPPED)).sort_values("later", kind="stable")
+    looks = found.index.isin(seen.drop_duplicates(["table", "column", "row"]).index)
     if not looks.any():
         return pd.Series(False, index=found.index)
     mended = dict(tables_)
@@ -135,12 +138,12 @@ def explained(found: pd.DataFrame, tables_: dict[str, pd.DataFrame], entries_: S
             other = values.swapped(frame.iloc[at, place])
         frame.iloc[at, place] = other.to_numpy()
         mended[str(table)] = frame
-    place = ["code", "usubjid", "table", "row", "column"]
+    key = ["code", "usubjid", "table", "row", "column"]
     again = checks.findings(mended, entries_)
-    left = set(map(str, again[place].itertuples(index=False, name=None)))
-    gone = [str(one) not in left for one in found[place].itertuples(index=False, name=None)]
-    fatal = found["code"].isin([entry.code for entry in entries_ if entry.own == FATAL])
-    return pd.Series(gone, index=found.index) & ~looks & ~fatal
+    left = set(map(str, again[key].itertuples(index=False, name=None)))
+    gone = np.array([str(one) not in left for one in found[key].itertuples(index=False, name=None)])
+    fatal = found["code"].isin([entry.code for entry in entries_ if entry.own == FATAL]).to_numpy()
+    return pd.Series(gone & ~looks & ~fatal, index=found.index)
 
 
 def waiting() -> str:
