@@ -8,11 +8,13 @@ is a survivor and wants an explanation.
 
     python tests/mutants.py [--count 200] [--workers 2] [--seed 6731192] [--only FILE]
 
-Answers are kept one by one in `.cache/mutants/`, so that a run can be stopped and taken up again. Of a mutant that
-was noticed the verdict stands as long as the test that noticed it, and all that this imports, are as they were; a
-survivor is asked for again when anything has changed. Who noticed must be content with the code as it is. At the end
-`tests/mutants.json` is written, with the content key of what was judged. A survivor's `why` is written there by
-hand and kept from run to run.
+Answers are kept one by one in `.cache/mutants/`, so that a run can be stopped and taken up again. A verdict stands
+as long as those who gave it (a file of tests, the exhibits of a chapter), and all that they import, are as they were:
+of a mutant that was noticed the one who noticed it, of a survivor all who did not; it is shown again to those that
+changed. Who noticed must be content with the code as it is. At the end `tests/mutants.json` is written, with the
+content key of what was judged. A survivor's `why` is written there by hand and kept from run to run. One that begins
+with "Equivalent" says why no test can tell: the mutation score (noticed of those that are not equivalent, Papadakis
+et al. 2019, Advances in Computers 112:275-378) leaves it out.
 """
 
 import argparse
@@ -38,6 +40,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "helpers"
 TABLE = ROOT / "tests" / "mutants.json"
+OWN = Path(__file__).resolve()
+PUBLISHED = ROOT / "reports" / "expected" / "base"
 CACHE = ROOT / ".cache" / "mutants"
 LIMIT = 300
 """Seconds of a processor for one run of tests: an endless loop is noticed too, however loaded the machine is."""
@@ -339,29 +343,48 @@ def reader():
     return Sources({})
 
 
-def stands_on(noticed: str, module: str, whole: str) -> str:
-    """Digest of what a verdict hangs on: for a survivor all that was judged, else who noticed and all it imports."""
-    if not noticed:
-        return whole
-    sources, parts = reader(), [module, (ROOT / module).read_bytes()]
-    if noticed.startswith("exhibits of "):
-        stem = noticed.removeprefix("exhibits of ")
-        source, names, _ = sources.notebook(ROOT / "notebooks" / f"{stem}.ipynb")
-        parts.append(source)
-    else:
-        test = ROOT / noticed.split("::")[0].removesuffix(" (time limit)")
-        if not test.is_file():
-            return ""
-        names = imported(test)
-        parts += [test.read_bytes(), (ROOT / "tests" / "conftest.py").read_bytes()]
-    for file, code in sorted(sources.closure(names).items()):
-        parts += [file, code]
+def digest(parts: list[str | bytes]) -> str:
     raw = [part.encode() if isinstance(part, str) else part for part in parts]
     return hashlib.sha256(b"\0".join(raw)).hexdigest()[:16]
 
 
+@functools.cache
+def own_content(asked: str) -> str:
+    """Digest of a file of tests or a chapter's exhibits, with all that it imports; empty if it is there no more."""
+    sources, parts = reader(), []
+    if asked.startswith("exhibits of "):
+        stem = asked.removeprefix("exhibits of ")
+        source, names, _ = sources.notebook(ROOT / "notebooks" / f"{stem}.ipynb")
+        parts += [source, *(p.read_bytes() for p in sorted(PUBLISHED.rglob("*.csv")))]
+    else:
+        test = ROOT / asked
+        if not test.is_file():
+            return ""
+        names = imported(test)
+        beside = [p for p in (ROOT / "tests").rglob("*.py") if not p.name.startswith("test_") and p != OWN]
+        parts += [test.read_bytes(), *(p.read_bytes() for p in sorted(beside))]
+    for file, code in sorted(sources.closure(names).items()):
+        parts += [file, code]
+    return digest(parts)
+
+
+def stands_on(asked: str, module: str) -> str:
+    """Digest of what a verdict about a module hangs on where it was given by `asked`."""
+    asked = asked.split("::")[0].removesuffix(" (time limit)")
+    return digest([module, (ROOT / module).read_bytes(), own_content(asked)])
+
+
+def askable(module: str, chapters: list[str]) -> list[str]:
+    """All who are asked about a module's mutants, in order."""
+    built = [f"builds of {test}" for test in BUILDERS] if room_of(ROOT / module) == "build" else []
+    return [*tests_of(module), *(f"exhibits of {stem}" for stem in chapters), *built]
+
+
+ASKED: dict[str, list[str]] = {}
+"""All who are asked about the mutants of each module."""
 BUILDS = {"built_once", "miniature", "whole_project"}
 """Fixtures that build a report: of them only the tiny ones are asked, and only about the room `build`, last."""
+BUILDERS = ("tests/build/test_driver.py", "tests/build/test_publishing.py")
 TELLTALES = ("test_the_committed_answers_stand_for_the_code_and_scenarios_as_they_are",)
 """Tests that any edit of the code fails, whether it is wrong or right: they notice nothing."""
 
@@ -474,24 +497,30 @@ def _child(project: Path, kind: str, names: list[str]) -> str:
     return f"{who} (time limit)" if late else who
 
 
-def judge(project: Path, module: str, number: int, chapters: list[str], without: list[str]) -> dict:
-    """Plant one mutant in a copy of the project, and say who noticed it; those in `without` are not asked."""
+def judge(project: Path, module: str, number: int, asked: list[str], without: list[str]) -> dict:
+    """Plant one mutant in a copy of the project, show it to those asked, and say who noticed it.
+
+    Those in `without` fail without a mutant and are left out.
+    """
     text, told = mutated(ROOT / module, number)
-    chapters = [stem for stem in chapters if f"exhibits of {stem}" not in without]
     skipped = [f"--deselect={test}" for test in without if "::" in test]
+
+    def of(kind: str) -> list[str]:
+        mine = [one.removeprefix(f"{kind} of ") for one in asked if one.startswith(f"{kind} of ")]
+        return [one for one in mine if f"{kind} of {one}" not in without]
+
+    tests = [one for one in asked if " of " not in one]
     began = time.monotonic()
     (project / module).write_text(text)
     try:
-        first, *others = tests_of(module) or [""]
-        noticed = _child(project, "tests", [first, *skipped]) if first else ""
-        if not noticed and others:
-            noticed = _child(project, "tests", [*others, *skipped])
-        if not noticed and chapters:
-            noticed = _child(project, "chapters", chapters)
-        if not noticed and room_of(ROOT / module) == "build":
-            noticed = _child(
-                project, "builds", ["tests/build/test_driver.py", "tests/build/test_publishing.py"]
-            )
+        noticed = ""
+        for files in (tests[:1], tests[1:]):
+            if files and not noticed:
+                noticed = _child(project, "tests", [*files, *skipped])
+        if of("exhibits") and not noticed:
+            noticed = _child(project, "chapters", of("exhibits"))
+        if of("builds") and not noticed:
+            noticed = _child(project, "builds", of("builds"))
     finally:
         shutil.copyfile(ROOT / module, project / module)
     old, new, occurrence = named(ROOT / module)[number]
@@ -518,8 +547,8 @@ def copy_of_the_project(folder: Path) -> Path:
     return folder
 
 
-def work(folder: Path, chapters: dict[str, list[str]]) -> None:
-    """Judge mutants: (module, number) a line of the input, the verdict a line of the output.
+def work(folder: Path) -> None:
+    """Judge mutants: (module, number, whom to ask) a line of the input, the verdict a line of the output.
 
     This process never imports helpers: its forks must find those of the copy.
     """
@@ -544,10 +573,10 @@ def work(folder: Path, chapters: dict[str, list[str]]) -> None:
     project, known = copy_of_the_project(folder), {}
     spoilt: list[str] = []
     for line in sys.stdin:
-        module, number = json.loads(line)
+        module, number, asked = json.loads(line)
         assert "helpers" not in sys.modules
         while True:
-            found = judge(project, module, number, chapters[module], spoilt)
+            found = judge(project, module, number, asked, spoilt)
             who = found["noticed"]
             if who and who not in known:
                 known[who] = innocent(project, who)
@@ -563,25 +592,26 @@ def work(folder: Path, chapters: dict[str, list[str]]) -> None:
         print(json.dumps(found), flush=True)
 
 
-def hand_out(
-    left: list[tuple[str, int]], worker: int, chapters: dict, answers: Path, faults: list[str]
-) -> None:
+def hand_out(left: list[tuple[str, int, dict]], worker: int, answers: Path, faults: list[str]) -> None:
     """Give one worker a mutant after the other until none is left; each verdict is kept when it is known."""
     command = [sys.executable, __file__, "--worker", str(CACHE / f"project-{worker}")]
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, stdin=pipe, stdout=pipe, text=True, env=os.environ | {"PYTHONPATH": ""}
     ) as child:
-        child.stdin.write(json.dumps(chapters) + "\n")
         while left and not faults:
-            child.stdin.write(json.dumps(left.pop(0)) + "\n")
+            module, number, stood = left.pop(0)
+            askers = {one: stands_on(one.removeprefix("builds of "), module) for one in ASKED[module]}
+            changed = [one for one in askers if stood.get(one) != askers[one]]
+            child.stdin.write(json.dumps([module, number, changed]) + "\n")
             child.stdin.flush()
             line = child.stdout.readline()
             if not line:
                 faults.append(f"worker {worker} ended")
                 break
             found = json.loads(line)
-            found["stands"] = stands_on(found["noticed"], found["module"], content_key())
+            who = found["noticed"]
+            found["stands"] = {who: stands_on(who, module)} if who else askers
             with answers.open("a") as file:
                 file.write(json.dumps(found) + "\n")
             print(
@@ -610,25 +640,37 @@ def main() -> int:
         digest = hashlib.sha256(f"{old} {new}".encode()).hexdigest()[:12]
         names[module, number] = f"{digest} {occurrence}"
 
-    def known() -> dict[tuple[str, str], dict]:
-        lines = answers.read_text().splitlines() if answers.exists() else []
-        rows = {(row["module"], row["name"]): row for row in map(json.loads, lines)}
-        needed = {(module, name) for (module, _), name in names.items()}
-        return {
-            one: row
-            for one, row in rows.items()
-            if one in needed and row["stands"] == stands_on(row["noticed"], row["module"], key)
-        }
+    chapters = chapters_of({module for module, _ in wanted})
+    ASKED.update((module, askable(module, chapters[module])) for module in chapters)
 
-    before = known()
-    left = [one for one in wanted if (one[0], names[one]) not in before]
+    def said() -> dict[tuple[str, str], dict]:
+        lines = answers.read_text().splitlines() if answers.exists() else []
+        return {(row["module"], row["name"]): row for row in map(json.loads, lines)}
+
+    def known() -> dict[tuple[str, str], dict]:
+        rows, out = said(), {}
+        for place, name in names.items():
+            row = rows.get((place[0], name))
+            who = [row["noticed"]] if row and row["noticed"] else ASKED[place[0]]
+            if row and all(
+                row["stands"].get(one) == stands_on(one.removeprefix("builds of "), place[0]) for one in who
+            ):
+                out[place[0], name] = row
+        return out
+
+    before, rows = known(), said()
+    left = [
+        (module, number, {} if row is None or row["noticed"] else row["stands"])
+        for module, number in wanted
+        if (module, names[module, number]) not in before
+        for row in [rows.get((module, names[module, number]))]
+    ]
     print(f"{len(wanted)} mutants, {len(wanted) - len(left)} of them judged before", flush=True)
-    chapters = chapters_of({module for module, _ in left})
     # those of long modules are dear: the workers end together
     random.Random(options.seed).shuffle(left)
     began, faults = time.monotonic(), []
     threads = [
-        threading.Thread(target=hand_out, args=(left, k, chapters, answers, faults), daemon=True)
+        threading.Thread(target=hand_out, args=(left, k, answers, faults), daemon=True)
         for k in range(options.workers)
     ]
     for thread in threads:
@@ -639,30 +681,38 @@ def main() -> int:
         print(fault)
     found = known()
     rows = [found[one[0], names[one]] for one in wanted if (one[0], names[one]) in found]
+    old = json.loads(TABLE.read_text()) if TABLE.exists() else {"mutants": []}
+    why = {(r["module"], r["old"], r["new"]): r.get("why", "") for r in old["mutants"]}
+
+    def reason(row: dict) -> str:
+        return "" if row["noticed"] else why.get((row["module"], row["old"], row["new"]), "")
+
     caught = sum(bool(row["noticed"]) for row in rows)
+    alike = sum(reason(row).startswith("Equivalent") for row in rows)
+    score = caught / max(len(rows) - alike, 1)
     minutes = (time.monotonic() - began) / 60
-    print(f"{caught} of {len(rows)} noticed ({100 * caught / max(len(rows), 1):.0f} %), {minutes:.0f} min")
+    print(
+        f"{caught} of {len(rows)} noticed, {alike} equivalent, score {100 * score:.0f} %, {minutes:.0f} min"
+    )
     without = sorted({who for row in rows if not row["noticed"] for who in row["without"]})
     if without:
         print(f"no table: survivors were not shown to {', '.join(without)}, which fail without a mutant")
         faults += without
     if faults or len(rows) < len(wanted) or options.only or content_key() != key:
         return int(bool(faults))
-    old = json.loads(TABLE.read_text()) if TABLE.exists() else {"mutants": []}
-    why = {(r["module"], r["old"], r["new"]): r.get("why", "") for r in old["mutants"]}
     lines = []
     for row in rows:
         one = {name: row[name] for name in ("module", "line", "old", "new", "noticed")}
         if not one["noticed"]:
-            one["why"] = why.get((one["module"], one["old"], one["new"]), "")
+            one["why"] = reason(row)
         lines.append(json.dumps(one, ensure_ascii=False))
-    head = f'"key": "{key}", "seed": {options.seed}, "noticed": {caught}, "of": {len(rows)}'
+    head = f'"key": "{key}", "seed": {options.seed}, "noticed": {caught}, "equivalent": {alike}, "of": {len(rows)}'
     TABLE.write_text(f'{{{head}, "mutants": [\n' + ",\n".join(lines) + "\n]}\n")
-    return int(caught < 0.9 * len(rows))
+    return int(score < 0.9)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--worker"]:
-        work(Path(sys.argv[2]), json.loads(sys.stdin.readline()))
+        work(Path(sys.argv[2]))
     else:
         sys.exit(main())
