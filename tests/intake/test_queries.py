@@ -69,6 +69,23 @@ def times(test, factor, number=6):
     return change
 
 
+def steady(test, factor, number=6):
+    """UPCR and 24-hour protein the same at all visits of the child, but for one value."""
+
+    def change(tables):
+        frame = tables["labs"]
+        mine = frame["usubjid"] == CHILD
+        for one, value in (("upcr", 1.0), ("protein_24h", 40.0)):
+            rows = mine & (frame["test"] == one)
+            assert rows.sum() > course.LEAST
+            # a course as wide as real ones: no single value is far from it
+            wide = frame.loc[rows, "visit_no"].map({3: 4.0, 7: 4.0, 5: 0.25, 9: 0.25}).fillna(1.0)
+            frame.loc[rows, "value"] = value * wide
+            frame.loc[rows & (frame["visit_no"] == number), "value"] *= factor if one == test else 1.0
+
+    return change
+
+
 def scaled(test, factor):
     return put("labs", "value", lambda old: old * factor, test=test)
 
@@ -151,6 +168,8 @@ CASES = {
     "disposition.completed": (ended(14), ended(15)),
     "labs.shrunk": (heights(3.0), heights(3.1)),
     "labs.course": (times("creatinine", 2.9), times("creatinine", 3.1)),
+    "labs.together": (steady("upcr", 5.9), steady("upcr", 6.1)),
+    "labs.one-unit": (scaled("protein_24h", 1.05 * 24), scaled("protein_24h", 24.0)),
     "labs.size": (scaled("creatinine", 1.0), scaled("creatinine", 88.4)),
     "screening.size": (put("screening", "upcr", lambda old: old), put("screening", "upcr", lambda old: old * 113)),
     "treatments.repeat": (put("treatments", "change", "started"), put("screening", "ras_inhibitor", "no")),
@@ -244,6 +263,49 @@ def test_a_value_far_from_the_childs_course_names_the_slip_that_fits(test, facto
     spoken = found("labs.course", times(test, factor))
     assert len(spoken) == 1
     assert words in spoken["expected"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("test", "factor", "words"),
+    [
+        (
+            "upcr",
+            10.0,
+            "10 times less, as protein_24h of this visit has it beside the child's others; it is 10 times too",
+        ),
+        ("upcr", 0.1, "10 times more, as protein_24h"),
+        (
+            "protein_24h",
+            24.0,
+            "24 times less, as upcr of this visit has it beside the child's others; it is as if in mg/m2/",
+        ),
+        ("protein_24h", 0.125, "8 times more, as upcr"),
+    ],
+)
+def test_of_two_measures_that_part_the_one_off_its_course_is_asked_for(test, factor, words):
+    spoken = found("labs.together", steady(test, factor, 8))
+    assert len(spoken) == 1
+    assert spoken["found"].iloc[0].endswith(f"for {test}")
+    assert spoken["expected"].iloc[0].startswith(words)
+    assert found("labs.course", steady(test, factor, 8)).empty
+
+
+def test_what_is_asked_of_the_course_is_not_asked_of_the_pair_again():
+    assert len(found("labs.course", steady("upcr", 113.0))) == 1
+    assert found("labs.together", steady("upcr", 113.0)).empty
+
+
+def test_a_test_in_two_units_is_asked_for_once_and_not_child_by_child():
+    tables = tables_of()
+    scaled("protein_24h", 24.0)(tables)
+    entries = queries.entries(P, EXPORT, blinded=False)
+    found = checks.findings(tables, entries)
+    left = found[~queries.explained(found, tables, entries)]
+    assert (found["code"] == "screening.labs").sum() > 3
+    # what no child can have is missing in own tables before anything is asked
+    left = left[left["code"] != "labs.limits"]
+    assert left["code"].tolist() == ["labs.one-unit"]
+    assert "24 times as large, as if in mg/m2/24h" in left["expected"].iloc[0]
 
 
 @pytest.mark.parametrize("test", list(course.USUAL))

@@ -7,8 +7,9 @@ import pandas as pd
 
 from helpers.intake import units
 from helpers.study.checks import Check
-from helpers.study.checks.findings import faults, together, word
+from helpers.study.checks.findings import beside, faults, together, word
 from helpers.study.codebook import UNITS
+from helpers.study.protocol import SCREENING
 from helpers.study.shown import plain
 
 FAR = {
@@ -24,9 +25,18 @@ within, a slip from mg/mmol to mg/mg is not. A slip of ten is told by `NEAR` whe
 NEAR = 1.35
 """A value this close to the median times a slip of unit or point is said to fit the slip."""
 
-CALM = 5.0
-"""A slip of ten or more is asked for from here where the child's other values differ by less than `NARROW` times."""
+CALM = {test: 5.0 for test in FAR} | {"bun": 2.2}
+"""A slip of unit or point is asked for from here where the child's other values differ by less than `NARROW` times."""
 NARROW = 3.0
+
+PAIR = ("upcr", "protein_24h")
+"""Two measures of one thing, which rise and fall together."""
+APART = 6.0
+"""How many times their ratio at a visit may be above or below the child's own before it is asked for:
+3.6 standard deviations where each has 0.35 log units of noise of its own."""
+
+ONE_UNIT = 0.02
+"""Values of screening and of the laboratory differ by a unit where their ratio is the slip's to this share."""
 
 LEAST = 3
 """Other values of a test that make a course."""
@@ -53,7 +63,8 @@ def _course(labs: pd.DataFrame) -> pd.DataFrame:
     spread = _spread(rows)
     far = (np.abs(apart) > limit) & (count > LEAST).to_numpy()
     slip, words = _slips(rows["test"].to_numpy(object), apart)
-    calm = (spread < np.log(NARROW)) & (np.abs(apart) > np.log(CALM)) & slip & (count > LEAST + 1).to_numpy()
+    least = np.log(rows["test"].map(CALM).to_numpy(float))
+    calm = (spread < np.log(NARROW)) & (np.abs(apart) > least) & slip & (count > LEAST + 1).to_numpy()
     hit = far | calm
     asked = rows[hit]
     told = [
@@ -87,12 +98,85 @@ def _slips(tests: np.ndarray, apart: np.ndarray) -> tuple[np.ndarray, np.ndarray
             closer = (
                 (off < np.log(NEAR))
                 & (off < nearest)
-                & (abs(np.log(ratio)) > np.log(CALM) or test == "height")
+                & (abs(np.log(ratio)) > np.log(CALM[test]) or test == "height")
             )
             nearest = np.where(closer, off, nearest)
             words[mine] = np.where(closer, f"; it is {told}", words[mine])
         hit[mine] = np.isfinite(nearest)
     return hit, words
+
+
+def _together(labs: pd.DataFrame) -> pd.DataFrame:
+    """Visits at which the two of `PAIR` part by a slip; asked of the one that is farther from its own course."""
+    rows = labs[labs["test"].isin(PAIR) & (labs["value"] > 0)].drop_duplicates(
+        ["usubjid", "visit_no", "test"]
+    )
+    at = ["usubjid", "visit_no"]
+    log = rows.assign(log=np.log(rows["value"].to_numpy(float))).pivot(index=at, columns="test", values="log")
+    log = log.reindex(columns=list(PAIR)).dropna()
+    child = log.groupby("usubjid")
+    own, count = log - child.transform("median"), child[PAIR[0]].transform("size")
+    ratio = log[PAIR[0]] - log[PAIR[1]]
+    ratio = ratio - ratio.groupby("usubjid").transform("median")
+    first = own[PAIR[0]].abs() >= own[PAIR[1]].abs()
+    off = pd.DataFrame(
+        {
+            "test": np.where(first, *PAIR),
+            "apart": np.where(first, ratio, -ratio),
+            "other": np.where(first, *PAIR[::-1]),
+            "count": count,
+        },
+        index=log.index,
+    ).reset_index()  # fmt: skip
+    _, words = _slips(off["test"].to_numpy(object), off["apart"].to_numpy(float))
+    off = off.assign(words=words)[(off["apart"].abs() > np.log(APART)) & (off["count"] > LEAST)]
+    asked = beside(rows, off, ["usubjid", "visit_no", "test"], "apart", "other", "words")
+    told_before = asked.index.isin(_course(labs)["row"].to_numpy(int) - 2)
+    asked = asked[asked["apart_there"].notna() & ~told_before]
+    told = [
+        f"{plain(float(np.exp(abs(apart))), 2)} times {'less' if apart > 0 else 'more'}, as {other} of this visit has it "
+        f"beside the child's others{word_}"
+        for apart, other, word_ in zip(
+            asked["apart_there"], asked["other_there"], asked["words_there"], strict=True
+        )
+    ]
+    found = [f"{word(v)} for {test}" for v, test in zip(asked["value"], asked["test"], strict=True)]
+    return faults("labs", asked, "value", told, found)
+
+
+def scales(screening: pd.DataFrame, labs: pd.DataFrame) -> dict[str, tuple[float, str, int, int]]:
+    """Tests that screening and the laboratory hold in two units: (laboratory by screening, slip in words, of how many).
+
+    Where more than half of a test's values of visit 0, and more than `LEAST`, are off by one slip.
+    """
+    there = labs[labs["visit_no"] == SCREENING].drop_duplicates(["usubjid", "test"])
+    wide = there.pivot(index="usubjid", columns="test", values="value").reindex(columns=list(USUAL))
+    out = {}
+    for test in USUAL:
+        here = screening.drop_duplicates("usubjid").set_index("usubjid")[test]
+        both = pd.DataFrame({"here": here, "there": wide[test]}).dropna()
+        both = both[(both > 0).all(axis=1)]
+        with np.errstate(all="ignore"):
+            ratio = (both["there"] / both["here"]).to_numpy(float)
+        for factor, words in units.slips(test):
+            hit = int((np.abs(ratio / factor - 1) < ONE_UNIT).sum())
+            if hit > LEAST and hit > len(ratio) / 2:
+                out[test] = (factor, words, hit, len(ratio))
+    return out
+
+
+def _one_unit(screening: pd.DataFrame, labs: pd.DataFrame) -> pd.DataFrame:
+    """One finding a test, at its first value of visit 0."""
+    parts = []
+    for test, (factor, words, hit, count) in scales(screening, labs).items():
+        first = labs[(labs["test"] == test) & (labs["visit_no"] == SCREENING)].index[:1]
+        told = (
+            f"the values of screening; in {hit} of {count} children those of the laboratory are {plain(factor, 3)} times "
+            f"as large, {words}: state the unit of both in the mapping"
+        )
+        found = [f"{word(v)} for {test}" for v in labs.loc[first, "value"]]
+        parts.append(faults("labs", labs.loc[first], "value", told, found))
+    return together(*parts)
 
 
 def _another_unit(test: str, value: pd.Series) -> tuple[str, str] | None:
@@ -141,6 +225,8 @@ def _shrunk(labs: pd.DataFrame) -> pd.DataFrame:
 
 
 ENTRIES = (
+    Check("labs.together", ("labs",), "UPCR and 24-hour protein of a visit go together", _together),
+    Check("labs.one-unit", ("screening", "labs"), "Screening and the laboratory have a test in one unit", _one_unit),
     Check("labs.course", ("labs",), "A value is not far from the child's own course", _course),
     Check("labs.size", ("labs",), "Values of a test have the size that its unit gives them", _size),
     Check("labs.shrunk", ("labs",), "A child does not become shorter", _shrunk),

@@ -258,7 +258,11 @@ class _Intake:
         found = checks.findings(bare, entries)
         follows = queries.explained(found, bare, entries)
         if follows.any():
-            self.log.touch("likely day once", int(queries.likely(found[~follows]["code"]).sum()))
+            for rule, seen in (
+                ("likely day once", queries.likely(found["code"])),
+                ("likely unit once", found["code"] == queries.ONE_UNIT),
+            ):
+                self.log.touch(rule, int((seen & ~follows).sum()))
         found = found[~follows]
         by_code = {entry.code: entry for entry in entries}
         # a cell that was asked for is not also asked for as an empty one
@@ -330,7 +334,11 @@ MADE_HERE = ("visits.complete", "infusions.complete", "disposition.complete", "v
 CODED = ("infusions.product", "infusions.cells")
 """Entries that speak for most infusions where the mapping exchanges the words for arms or products."""
 
-RULE_OF = {"screening.repeat": "both numbers stand", "infusions.as-treated": "as allocated"}
+RULE_OF = {
+    "screening.repeat": "both numbers stand",
+    "infusions.as-treated": "as allocated",
+    queries.ONE_UNIT: "likely unit once",
+}
 
 
 def _none(name: str) -> pd.DataFrame:

@@ -21,6 +21,8 @@ RULES = {
     "kept as sent": "What is asked of the site stays as it was sent until the site answers.",
     "likely day once": "A day for which another is likely, its day and month exchanged or the day of all the visit's "
     "samples, is asked for once and kept as sent: further questions that the likely day would answer are not asked.",
+    "likely unit once": "A test that screening and the laboratory hold in two units is asked for once and kept as "
+    "sent: questions about single values that the unit would answer are not asked.",
     "unreadable is missing": "A cell that can't be read as its column's kind is missing.",
     "unknown word is missing": "A word that neither codebook nor mapping knows is missing.",
     "outside limits is missing": "A value that its measure can't take is missing.",

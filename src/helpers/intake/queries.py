@@ -95,6 +95,10 @@ SAMPLES = 3
 """Samples of a visit that agree on another day from which it is the visit's day that is asked for, and not theirs."""
 
 
+ONE_UNIT = "labs.one-unit"
+"""The entry that sees a test of the laboratory in another unit than screening has it in."""
+
+
 def likely(code: pd.Series) -> pd.Series:
     """Which codes are of entries that name a likely other day."""
     return code.str.endswith(SWAPPED) | (code == "visits.sampled-on")
@@ -117,19 +121,28 @@ def _sampled_on(visits: pd.DataFrame, labs: pd.DataFrame) -> pd.DataFrame:
 
 
 def explained(found: pd.DataFrame, tables_: dict[str, pd.DataFrame], entries_: Sequence[Check]) -> pd.Series:
-    """Which findings a likely other day would answer, where one is seen: they are its consequences.
+    """Which findings a likely other day or unit would answer, where one is seen: they are its consequences.
 
     found: of `checks.findings(tables_, entries_)`. Days that look exchanged are exchanged in a copy, visits that all
-    their samples contradict are moved to the samples' day, and all is asked again: what is not found then is explained.
-    A fatal finding never is. One day is asked for by one finding, an exchange before the samples'.
+    their samples contradict are moved to the samples' day, tests that the laboratory holds in another unit than
+    screening are converted, and all is asked again: what is not found then is explained. A fatal finding never is. One
+    day is asked for by one finding, an exchange before the samples'.
     """
     seen = found[likely(found["code"])]
     seen = seen.assign(later=~seen["code"].str.endswith(SWAPPED)).sort_values("later", kind="stable")
     looks = found.index.isin(seen.drop_duplicates(["table", "column", "row"]).index)
+    units_ = (found["code"] == ONE_UNIT).to_numpy()
+    scale = course.scales(tables_["screening"], tables_["labs"]) if units_.any() else {}
+    looks |= units_
     if not looks.any():
         return pd.Series(False, index=found.index)
     mended = dict(tables_)
-    for (code, table, column), rows in found[looks].groupby(["code", "table", "column"], sort=False):
+    for test, (factor, *_) in scale.items():
+        labs = mended["labs"]
+        mended["labs"] = labs.assign(value=labs["value"].where(labs["test"] != test, labs["value"] / factor))
+    for (code, table, column), rows in found[looks & ~units_].groupby(
+        ["code", "table", "column"], sort=False
+    ):
         frame, at = mended[str(table)].copy().reset_index(drop=True), rows["row"].to_numpy(int) - 2
         place = frame.columns.get_loc(column)
         if code == "visits.sampled-on":
