@@ -37,7 +37,11 @@ def made(request):
 
 
 def findings(p, answer):
+    claims = simulation_error.claims_against(characteristics.false_claims(answer, p))
     brief = simulation_error.numeric_gain(characteristics.answer_in_brief(answer, p), FEW)
+    brief = simulation_error.exact_claim(brief, claims)
+    fairness = characteristics.fairness(answer)
+    curve = simulation_error.exact_null(characteristics.by_effect(answer), claims)
     readings = characteristics.readings(answer)
     return {
         "brief": chapter.brief(brief, FEW, p),
@@ -45,9 +49,8 @@ def findings(p, answer):
         "size": chapter.by_size(
             characteristics.by_size(answer), characteristics.children_needed(answer), FEW, p
         ),
-        "false": chapter.false_claims(
-            simulation_error.claims_against(characteristics.false_claims(answer, p)), FEW, p
-        ),
+        "false": chapter.false_claims(claims, FEW, p),
+        "near": chapter.near_sizes(simulation_error.near_sizes(p, 0.14, 0.41, (40,)), p),
         "precision": chapter.precision(characteristics.precision(answer), FEW, p),
         "readings": chapter.readings(readings, FEW, p),
         "alternatives": chapter.alternatives(
@@ -56,13 +59,13 @@ def findings(p, answer):
         "exact": behind.exactly(characteristics.beside_exactly(answer), FEW, p),
         "others": behind.others(characteristics.others(answer, p), FEW, p),
         "hurts": behind.hurts(characteristics.hurts(answer), brief, FEW, p),
-        "fairness": behind.fairness(characteristics.fairness(answer), FEW, p),
+        "fairness": behind.fairness(fairness, simulation_error.worlds(fairness), FEW, p),
         "picked": behind.picked(
             characteristics.picked(answer), FEW, p, prospects.families(characteristics.READINGS)
         ),
         "look": behind.look(characteristics.looks(answer, p), answer["calendar"][0], p),
         "stopping": behind.stopping(prospects.boundary(p), prospects.stopping(p), p),
-        "assured": behind.assured(prospects.assured(characteristics.by_effect(answer)), FEW, p),
+        "assured": behind.assured(simulation_error.assured(curve), FEW, p),
         "safety": chapter.safety(characteristics.safety(p), p),
         "statement": chapter.statement(brief, readings, FEW, p),
     }
@@ -128,3 +131,57 @@ def test_numbers_against_categories_in_words():
     assert "20 points (17 to 23) more often" in told[0]
     assert "10 points (7 to 13) less often" in told[1]
     assert "about as often" in told[2]
+
+
+def test_a_design_that_is_the_plan_is_said_to_be(made):
+    p, answer = made
+    frame = simulation_error.gains(characteristics.alternatives(answer), FEW)
+    (exhibit,) = chapter.alternatives(frame, FEW, p).exhibits
+    told = exhibit.data.set_index("alternative")["gain_text"]
+    assert p.baseline_samples == "mean of both"
+    itself = told[told == "the plan itself"].index.tolist()
+    assert itself == ["baseline: mean of two samples"][: int("baseline: mean of two samples" in told.index)]
+
+
+def test_steps_of_an_exact_power_in_words():
+    def said(*powers, sizes=(58, 60, 62)):
+        frame = pd.DataFrame({"n": sizes, "arms": "", "power": powers})
+        return chapter.near_sizes(frame, P).said["steps"]
+
+    assert said(66.2, 62.4, 67.2) == "It goes in steps: 60 children find less than 58."
+    assert (
+        said(66.2, 62.4, 61.2)
+        == "It goes in steps: 60 children find less than 58 and 62 children find less than 60."
+    )
+    assert said(60.0, 62.4, 67.2) == "Among these sizes it rises with every two children."
+    # a size further away is another matter
+    assert said(66.2, 62.4, sizes=(42, 58)) == "Among these sizes it rises with every two children."
+
+
+def test_a_gap_that_the_closed_form_explains_is_explained_from_two_errors_on():
+    rows = [("power ancova average", 0.65, 71.8, 1.0, 74.5, "%"), ("fever", np.nan, 71.8, 1.0, 74.5, "%"),
+            ("power ancova average, complete", 0.65, 74.6, 1.0, 74.5, "%")]  # fmt: skip
+    frame = characteristics.beside_exactly(
+        {
+            "exact": [
+                dict(zip(("question", "effect", "simulated", "se", "exact", "unit"), row, strict=True))
+                for row in rows
+            ]
+        }
+    )
+    found = behind.exactly(frame, FEW, P)
+    assert found.exhibits[0].data["reason"].tolist() == [
+        "missed visits and drop-out, which it leaves out", "within chance", "within chance",
+    ]  # fmt: skip
+    assert found.said["near"].value == 2
+
+
+def test_each_interval_has_its_name(made):
+    p, answer = made
+    (exhibit,) = chapter.precision(characteristics.precision(answer), FEW, p).exhibits
+    told = exhibit.data.set_index("analysis")["interval"]
+    assert told["confirmed"] == "exact, inverts Boschloo's test"
+    assert told["confirmed, Fisher"] == told["confirmed, Barnard"] == "Miettinen-Nurminen"
+    assert told["ancova average"] == "t"
+    assert told["cumulative"] == "Greenwood, normal"
+    assert set(told.index) == set(operating.DEFAULT)

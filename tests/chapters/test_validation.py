@@ -104,9 +104,9 @@ def test_known_truth_says_whether_it_belongs_to_this_code_and_what_is_outside():
     assert said["kept"] == "It was computed with the estimators as they are now."
     # bias 0.1 + 1.96 * 0.05 in standard deviations of 0.05 * sqrt(398)
     assert said["verdict"] == (
-        "At 400 children an arm, beyond three Monte Carlo standard errors, none fails what it promises. For all others "
-        "the Monte Carlo intervals (95 %) exclude a bias above 0.20 standard deviations of the estimate and a "
-        "coverage below 91.5 %, and nothing smaller."
+        "At 400 children an arm, beyond three Monte Carlo standard errors, none is shown to fail what it promises. "
+        "For all others the Monte Carlo intervals (95 %) exclude a bias above 0.20 standard deviations of the estimate "
+        "and a coverage below 91.5 %, and nothing smaller."
     )
     assert said["off"].value == 0
     assert "another version" in known(good, current=False).said["kept"]
@@ -124,7 +124,7 @@ def test_known_truth_says_whether_it_belongs_to_this_code_and_what_is_outside():
     assert said["off"].value == 1
     careful = good | {"coverage": 99.0, "method": "careful"}
     assert "Cautious: careful." in known(good, careful).said["verdict"]
-    assert known(good, careful).exhibits[0].data["verdict"].tolist() == ["yes", "cautious"]
+    assert known(good, careful).exhibits[0].data["verdict"].tolist() == ["nothing shown", "cautious"]
     assert known().said["verdict"] == "Nothing is stored."
     assert known().exhibits[0].table()
 
@@ -150,7 +150,23 @@ def test_known_truth_in_words():
     assert large["coverage_text"] == "94.3 (91.5 to 96.1)"
     assert large["type1_text"] == ""
     assert large["trials_text"] == "400, 2 without estimate"
-    assert large["verdict"] == "yes"
+    assert large["verdict"] == "nothing shown"
     assert small["type1_text"] == "3.50 (exact)"
     assert small["trials_text"] == "all tables"
     assert (small["truth_text"], small["bias_text"], small["verdict"]) == ("", "", "")
+
+
+def test_a_printed_interval_that_leaves_out_what_is_promised_is_doubted():
+    good = {"coverage": 94.0, "coverage_lower": 92.0, "coverage_upper": 95.5}
+    low = {"coverage": 93.4, "coverage_lower": 91.7, "coverage_upper": 94.8, "method": "low"}
+    high = {"type1": 6.8, "type1_lower": 5.4, "type1_upper": 8.5, "method": "high"}
+    # a test that claims too little, or an interval that covers too much, deceives nobody
+    careful = {"type1": 3.4, "type1_lower": 2.2, "type1_upper": 4.8, "method": "careful"}
+    found = known(good, *(good | more for more in (low, high, careful)))
+    assert found.exhibits[0].data["verdict"].tolist() == [
+        "nothing shown",
+        "doubtful",
+        "doubtful",
+        "nothing shown",
+    ]
+    assert "Doubtful by their own 95 % Monte Carlo interval: low; high." in found.said["verdict"]

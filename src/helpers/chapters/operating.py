@@ -12,7 +12,7 @@ import pandas as pd
 from helpers import figures
 from helpers.chapters.exhibits import Exhibit, Finding, Result
 from helpers.chapters.words import NOT_ESTIMABLE, capital, grouped, plain, rounded
-from helpers.design.characteristics import ALTERNATIVES, LARGEST, NUMERIC, SIZES
+from helpers.design.characteristics import ALTERNATIVES, LARGEST, NUMERIC, SIZES, alternative
 from helpers.design.operating import ANALYSES, PRIMARY
 from helpers.study.parameters import Parameters
 
@@ -24,12 +24,19 @@ QUESTIONS = {
     "power_numeric": "The same children's urine analysed as numbers: log UPCR averaged over the visits",
     "gain": "How much more often the numbers find it",
     "false_claim": "Chance of a claim for the cells where they do nothing (primary)",
+    "false_claim_exact": "The same by enumeration of all trials, at the simulated share on placebo",
     "half_width": "Difference of shares: half the width of the 95 % interval to expect",
     "needed_80": "Children needed for 80 %, primary",
     "needed_90": "Children needed for 90 %, primary",
     "needed_numeric_80": "Children needed for 80 %, log UPCR averaged",
     "needed_numeric_90": "Children needed for 90 %, log UPCR averaged",
 }
+BASELINE = {
+    "mean of both": "the mean of two samples",
+    "eligibility": "the sample of screening",
+    "separate": "a second sample after screening",
+}
+"""The plan's `baseline_samples` in words."""
 BEYOND = f"> {LARGEST}"
 MORE = [label for label, changes in ALTERNATIVES.items() if "n_randomised" in changes]
 SHOWN_BY_EFFECT = (PRIMARY, "ever", "month 12", NUMERIC, "ancova month 12")
@@ -68,6 +75,8 @@ def _told(row: Any) -> str:
     if row.question.startswith("needed"):
         return children_needed_text(row.estimate, row.lower, row.upper)
     if row.unit == "%":
+        if not np.isfinite(row.lower):
+            return f"{rounded(row.estimate, 1)} %"
         return percent_text(row.estimate, row.lower, row.upper)
     if not np.isfinite(row.estimate):
         return NOT_ESTIMABLE
@@ -82,7 +91,7 @@ def _gain_text(gain: float, lower: float, upper: float, unit: str = " points") -
 
 
 def brief(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
-    """The answer first: `characteristics.answer_in_brief`, with `simulation_error.numeric_gain`."""
+    """The answer first: `characteristics.answer_in_brief` with `simulation_error.numeric_gain` and `exact_claim`."""
     table = frame.assign(
         words=frame["question"].map(QUESTIONS), text=[_told(row) for row in frame.itertuples()]
     )
@@ -96,6 +105,11 @@ def brief(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
     at = frame.set_index("question")["estimate"]
     said["in_words"] = _odds(at["power"])
     said["better"] = _better(next(row for row in frame.itertuples() if row.question == "gain"))
+    said["fooled"] = (
+        "in {false_claim_exact} of trials (by enumeration; simulated: {false_claim})"
+        if "false_claim_exact" in said
+        else "in {false_claim} of trials"
+    )
     exhibit = Exhibit(
         "answer",
         f"What {p.n_randomised} children can show",
@@ -179,6 +193,43 @@ def by_effect(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
     return Finding((exhibit,), said)
 
 
+def near_sizes(frame: pd.DataFrame, p: Parameters) -> Finding:
+    """The primary's power by enumeration, size by size: `simulation_error.near_sizes`."""
+    drops = [
+        (int(before), int(n))
+        for before, n, step, less in zip(
+            frame["n"], frame["n"][1:], np.diff(frame["n"]), np.diff(frame["power"]) < 0, strict=False
+        )
+        if less and step == 2
+    ]
+    said: dict[str, Result | str] = {
+        "steps": f"It goes in steps: {_and([f'{n} children find less than {before}' for before, n in drops])}."
+        if drops
+        else "Among these sizes it rises with every two children.",
+    }
+    exhibit = Exhibit(
+        "power-near-size",
+        "Power of the primary by enumeration, around the planned size and others",
+        frame,
+        folded=True,
+        columns={"n": "Children", "arms": "Placebo v hUC-MSC", "power": "Power"},
+        units={"power": "%"},
+        digits={"power": 1},
+        population="all trials that can be, each child in remission with the share of its arm",
+        n="as listed",
+        method="all tables enumerated at the simulated shares of the arms, as planned; Boschloo's test",
+        conventions=[
+            SIDES,
+            "an exact test's chance of a claim moves in steps, so its power need not rise with every child",
+        ],
+    )
+    return Finding((exhibit,), said)
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
 def by_size(frame: pd.DataFrame, needed: pd.DataFrame, trials: int, p: Parameters) -> Finding:
     """Power against the children randomised, and the children needed: `characteristics.by_size`, `children_needed`."""
     shown = frame[frame["effect"] == p.upcr_effect]
@@ -233,6 +284,8 @@ def by_size(frame: pd.DataFrame, needed: pd.DataFrame, trials: int, p: Parameter
         conventions=[
             f"assumed effect: UPCR x {plain(p.upcr_effect)}",
             f"beyond {LARGEST} children nothing is told",
+            "the interval holds the Monte Carlo error, not that an exact test's power goes in steps, nor that the "
+            "probit is not quite straight",
             f"months at {plain(p.screened_per_month)} children screened a month",
         ],
         results=[value for value in said.values() if isinstance(value, Result)],
@@ -275,7 +328,8 @@ def false_claims(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         conventions=[
             MONTE_CARLO,
             f"half of the two-sided level is {plain(100 * p.alpha / 2)} %",
-            "exactly: by enumeration of all tables with halves of the children in each arm, at the simulated share",
+            "exactly: by enumeration of all tables with halves of the children in each arm, at the simulated share on "
+            "placebo; what is simulated lies around it by chance",
         ],
         results=[value for value in said.values() if isinstance(value, Result)],
     )  # fmt: skip
@@ -288,6 +342,18 @@ def _with_error(value: float, se: float, digits: int) -> str:
     )
 
 
+def _interval(name: str) -> str:
+    """Which interval of an analysis chapter 08 asks."""
+    analysis = ANALYSES[name]
+    if analysis.event:
+        return "exact, inverts Boschloo's test" if analysis.exact == "boschloo" else "Miettinen-Nurminen"
+    return {
+        "log-rank": "one step of Newton's method, normal",
+        "cumulative": "Greenwood, normal",
+        "rmst": "normal",
+    }.get(name, "t")
+
+
 def precision(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
     """How near the answer comes to the truth: `characteristics.precision` at the assumed effect."""
     frame = frame[frame["effect"] == p.upcr_effect]
@@ -298,7 +364,8 @@ def precision(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         shown.append(
             {
                 "label": capital(ANALYSES[row.analysis].label),
-                "unit": unit,
+                "unit": f"{unit}, one step" if row.analysis == "log-rank" else unit,
+                "interval": _interval(row.analysis),
                 "truth_text": _with_error(scale * row.truth, scale * row.truth_se, digits),
                 "bias_text": _with_error(scale * row.bias, scale * row.bias_se, digits),
                 "width_text": rounded(scale * row.width, digits) if row.with_interval else "no interval",
@@ -326,7 +393,7 @@ def precision(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         folded=True,
         columns={
             "label": "Analysis", "unit": "Scale", "truth_text": "Truth (± MCSE)", "bias_text": "Bias (± MCSE)",
-            "with_interval": "Trials with an interval", "width_text": "Mean width of the 95 % interval",
+            "interval": "Interval", "with_interval": "Trials with one", "width_text": "Mean width of the 95 % interval",
             "coverage_text": "Coverage", "exaggeration_text": "Exaggeration where significant",
         },
         population=POPULATION,
@@ -337,6 +404,10 @@ def precision(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
             MONTE_CARLO,
             "MCSE: Monte Carlo standard error",
             "undetermined = no remission pulls both arms down: that is the bias of the shares",
+            "bias and coverage are those of the trials with an interval: where that takes a remission in either arm, "
+            "trials without one on placebo, which have the largest differences, are left out",
+            "chapter 07 prints other limits for Kaplan-Meier (log-log, squared and added); their coverage stands in "
+            "chapter 09",
             "exaggeration: mean estimate of the significant trials over the truth (type M)",
         ],
         results=[value for value in said.values() if isinstance(value, Result)],
@@ -358,6 +429,7 @@ def readings(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         false_text=[percent_text(r.false, r.false_lower, r.false_upper) for r in frame.itertuples()],
     )
     plan, best = table.iloc[0], table.sort_values("power", ascending=False, kind="stable").iloc[0]
+    rivals = int((table["power_upper"] >= best["power_lower"]).sum()) - 1
     said: dict[str, Result | str] = {
         "placebo": Result("operating.readings.placebo", plan["placebo"], "%", 1),
         "msc": Result("operating.readings.msc", plan["msc"], "%", 1),
@@ -365,6 +437,11 @@ def readings(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         "best": best["reading"],
         "best_power": Result("operating.readings.best_power", best["power"], "%", 1, best["power_text"]),
         "best_placebo": Result("operating.readings.best_placebo", best["placebo"], "%", 1),
+        "rivals": f"The Monte Carlo intervals of {rivals} others reach as far: so many trials don't tell them apart."
+        if rivals > 1
+        else "One other's Monte Carlo interval reaches as far: so many trials don't tell the two apart."
+        if rivals
+        else "No other's Monte Carlo interval reaches as far.",
     }
     common = {
         "population": POPULATION,
@@ -407,7 +484,11 @@ def readings(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
 
 
 def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
-    """Other designs side by side: `simulation_error.gains`."""
+    """Other designs side by side: `simulation_error.gains`; one that is the plan itself is said to be."""
+    same = [
+        name in ALTERNATIVES and bool(ALTERNATIVES[name]) and alternative(p, name) == p
+        for name in frame["alternative"]
+    ]
 
     def texts(name: str) -> list[str]:
         return [
@@ -423,13 +504,15 @@ def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         numeric_text=texts("numeric"),
         false_text=texts("false"),
         gain_text=[
-            _gain_text(row.gain, row.gain_lower, row.gain_upper, unit="")
+            "the plan itself"
+            if itself
+            else _gain_text(row.gain, row.gain_lower, row.gain_upper, unit="")
             if np.isfinite(row.gain_lower)
             else "–"
-            for row in frame.itertuples()
+            for row, itself in zip(frame.itertuples(), same, strict=True)
         ],
     )
-    as_many = ~frame["alternative"].isin(MORE)
+    as_many = ~frame["alternative"].isin(MORE) & ~np.array(same, bool)
     real = frame[as_many].iloc[1:].dropna(subset="gain").sort_values("gain", ascending=False, kind="stable")
     best = real.iloc[0] if len(real) else frame.iloc[0]
     said: dict[str, Result | str] = {
@@ -458,8 +541,9 @@ def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         conventions=[
             MONTE_CARLO,
             f"assumed effect: UPCR x {plain(p.upcr_effect)}",
-            "gain: 95 % limits as of independent trials (Newcombe); the designs share random numbers, so they are "
-            "no narrower than need be",
+            "gain: 95 % limits as of independent trials (Newcombe); the designs share random numbers, so paired limits "
+            "would be narrower",
+            "claims without an effect: designs whose limits overlap are not told apart",
             "two samples at a visit average the noise of the visit, not the slow deviation of the child",
         ],
         results=[value for value in said.values() if isinstance(value, Result)],
@@ -533,7 +617,11 @@ def statement(
         "missed": plain(100 * p.visit_missed),
         "needed": children_needed_text(needed["estimate"], needed["lower"], needed["upper"]),
         "trials": grouped(trials),
-        "margin": rounded((at.loc["power", "upper"] - at.loc["power", "lower"]) / 2, 1),
+        "limits": f"{rounded(at.loc['power', 'lower'])} to {rounded(at.loc['power', 'upper'])} %",
+        "baseline": BASELINE[p.baseline_samples],
+        "days": str(p.confirm_days),
+        "noise": plain(p.upcr_noise),
+        "wander": plain(p.upcr_wander),
     }
 
 

@@ -1,9 +1,12 @@
-"""Monte Carlo limits of what `characteristics` gives as bare numbers: gains, and claims against the cells."""
+"""Monte Carlo limits of what `characteristics` and `prospects` give as bare numbers, and the exact figure for some."""
 
 import numpy as np
 import pandas as pd
 
-from helpers.estimators import proportions
+from helpers.design import prospects
+from helpers.design.operating import PRIMARY
+from helpers.estimators import planning, proportions
+from helpers.study.parameters import Parameters
 
 
 def gains(alternatives: pd.DataFrame, trials: int) -> pd.DataFrame:
@@ -65,6 +68,149 @@ def numeric_gain(brief: pd.DataFrame, trials: int) -> pd.DataFrame:
     after = list(brief["question"]).index("power_numeric") + 1
     mine = pd.DataFrame([row | {"error": "95 % Monte Carlo, as of independent trials"}])
     return pd.concat([brief[:after], mine, brief[after:]], ignore_index=True)
+
+
+def exact_claim(brief: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
+    """The answer in brief with the chance of a false claim of the primary by enumeration, where there is one.
+
+    Parameters
+    ----------
+    brief : pandas.DataFrame
+        `characteristics.answer_in_brief`.
+    claims : pandas.DataFrame
+        `characteristics.false_claims`: exact (%) and null by analysis.
+
+    Returns
+    -------
+    The same rows; after false_claim a row false_claim_exact without limits. Not where the arms differ without the
+    cells' effect (null is false): one share for both is not what they have.
+
+    Examples
+    --------
+    >>> brief = pd.DataFrame({"question": ["false_claim"], "estimate": [1.0]})
+    >>> claims = pd.DataFrame({"analysis": ["confirmed"], "exact": [1.5], "null": [True]})
+    >>> exact_claim(brief, claims)[["question", "estimate"]].values.tolist()
+    [['false_claim', 1.0], ['false_claim_exact', 1.5]]
+    """
+    primary = claims[(claims["analysis"] == PRIMARY) & claims["null"] & claims["exact"].notna()]
+    if primary.empty:
+        return brief
+    row = {
+        "question": "false_claim_exact",
+        "estimate": primary["exact"].iloc[0],
+        "unit": "%",
+        "error": "exact",
+    }
+    after = list(brief["question"]).index("false_claim") + 1
+    return pd.concat([brief[:after], pd.DataFrame([row]), brief[after:]], ignore_index=True)
+
+
+def near_sizes(p: Parameters, placebo: float, msc: float, sizes: tuple[int, ...]) -> pd.DataFrame:
+    """Power of the primary by enumeration at some sizes and two more or fewer children, a row a size.
+
+    Parameters
+    ----------
+    p : Parameters
+        Allocation and level.
+    placebo, msc : float
+        True shares of the arms with confirmed remission.
+    sizes : tuple of int
+        Children randomised.
+
+    Returns
+    -------
+    n, arms ("20 v 20") and power (%: significant in favour of the cells).
+
+    Examples
+    --------
+    >>> near_sizes(Parameters(), 0.15, 0.4, (40,))["n"].tolist()
+    [38, 40, 42]
+    """
+    control, active = p.ratio
+    rows = []
+    for n in sorted({n + more for n in sizes for more in (-2, 0, 2) if n + more >= 4}):
+        first = round(n * control / (control + active))
+        power = planning.exact_power((placebo, msc), (first, n - first), p.alpha).above
+        rows.append((n, f"{first} v {n - first}", 100 * power))
+    return pd.DataFrame(rows, columns=["n", "arms", "power"])
+
+
+def exact_null(by_effect: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
+    """Power by effect, in which claims without an effect are those of enumeration where a test has them.
+
+    by_effect: `characteristics.by_effect`; claims: `characteristics.false_claims`. The same rows; there power and both
+    its limits are the exact figure.
+
+    Examples
+    --------
+    >>> curve = pd.DataFrame({"effect": [1.0, 0.5], "analysis": "confirmed", "power": [1.0, 70.0]})
+    >>> curve = curve.assign(power_lower=curve["power"] - 1, power_upper=curve["power"] + 1)
+    >>> claims = pd.DataFrame({"analysis": ["confirmed"], "exact": [1.5], "null": [True]})
+    >>> exact_null(curve, claims)["power"].tolist()
+    [1.5, 70.0]
+    """
+    exact = by_effect["analysis"].map(claims[claims["null"]].set_index("analysis")["exact"])
+    here = (by_effect["effect"] == 1) & exact.notna()
+    names = ("power", "power_lower", "power_upper")
+    return by_effect.assign(**{name: by_effect[name].where(~here, exact) for name in names})
+
+
+def assured(by_effect: pd.DataFrame) -> pd.DataFrame:
+    """`prospects.assured` with Monte Carlo limits of the chance of success and of the share of true claims.
+
+    by_effect: `characteristics.by_effect`, or `exact_null` of it.
+
+    Returns
+    -------
+    The same rows with success_lower, success_upper, true_lower and true_upper (%): every simulated power at its lower
+    or its upper limit at once; of the share of true claims those without an effect at the other one. That is wider
+    than need be.
+
+    Examples
+    --------
+    As notebook 08-operating calls it:
+
+    >>> simulation_error.assured(by_effect)
+    """
+    low, high = by_effect["power_lower"], by_effect["power_upper"]
+    none = by_effect["effect"] == 1
+    found = prospects.assured(by_effect)
+    for name, end, power in (
+        ("success", "lower", low),
+        ("success", "upper", high),
+        ("true", "lower", low.where(~none, high)),
+        ("true", "upper", high.where(~none, low)),
+    ):
+        found[f"{name}_{end}"] = prospects.assured(by_effect.assign(power=power))[name]
+    return found
+
+
+def worlds(fairness: pd.DataFrame) -> pd.DataFrame:
+    """By how much the numbers find the effect more often than the primary, a row a world of the fairness check.
+
+    Parameters
+    ----------
+    fairness : pandas.DataFrame
+        `characteristics.fairness`.
+
+    Returns
+    -------
+    shape, effect, gain, gain_lower and gain_upper: points, with limits as in `gains`.
+
+    Examples
+    --------
+    >>> rows = [("noisy", 0.8, "confirmed", 20.0, 1000), ("noisy", 0.8, "ancova average", 30.0, 1000)]
+    >>> frame = pd.DataFrame(rows, columns=["shape", "effect", "analysis", "power", "trials"])
+    >>> worlds(frame)[["gain", "gain_lower", "gain_upper"]].round(1).values.tolist()
+    [[10.0, 6.2, 13.7]]
+    """
+    rows = []
+    for (shape, effect), part in fairness.groupby(["shape", "effect"], sort=False):
+        one = part.set_index("analysis")
+        ours, theirs = (float(one.loc[name, "power"]) for name in (PRIMARY, prospects.NUMERIC))
+        ((lower, upper),) = _difference(ours, np.array([theirs]), int(one.loc[PRIMARY, "trials"]))
+        rows.append((shape, effect, theirs - ours, lower, upper))
+    return pd.DataFrame(rows, columns=["shape", "effect", "gain", "gain_lower", "gain_upper"])
 
 
 def claims_against(claims: pd.DataFrame) -> pd.DataFrame:
