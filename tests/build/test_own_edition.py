@@ -243,3 +243,25 @@ def test_the_command_refuses_what_does_not_fit_together(tmp_path):
             setattr(options, name[2:], value)
         with pytest.raises(Problem, match=said):
             driver.own_data(options)
+
+
+def test_what_is_received_is_staged_and_what_was_there_of_another_delivery_goes(root, monkeypatch):
+    given, missing = contents.GIVEN[:2]
+    monkeypatch.setattr(
+        own_edition, "named", lambda place: lambda *asked: ("own-x", {given: b"new", "own.json": b"{}"})
+    )
+    data = own_edition.STAGING / "own-x" / "data" / "own-x"
+    write(data / missing, "of another delivery")
+    assert own_edition.receive(root / "export", None, "base", {}) == "own-x"
+    assert {path.name: path.read_bytes() for path in data.iterdir()} == {given: b"new", "own.json": b"{}"}
+
+
+def test_a_name_that_a_scenario_has_and_a_link_are_refused(root, monkeypatch, tmp_path):
+    for name, words in (("base", "has the name of the report"), ("own-y", "is a link; remove it")):
+        monkeypatch.setattr(own_edition, "named", lambda place, name=name: lambda *asked: (name, {}))
+        data = own_edition.STAGING / name / "data" / name
+        data.parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "elsewhere").mkdir(exist_ok=True)
+        data.symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(Problem, match=words):
+            own_edition.receive(root / "export", None, "base", {})

@@ -300,3 +300,13 @@ def test_a_table_that_cant_be_read_is_told_with_row_and_column(tmp_path):
     )
     with pytest.raises(Problem, match=r"adsl\.csv row 2: found 38 values, allowed: 39"):
         adam_files.files("base", "x", tmp_path)
+
+
+def test_a_text_that_fits_is_one_piece_with_its_last_blanks():
+    assert adam_files.split("AETERM", ["fever  ", " "], set()) == [("AETERM", ["fever  ", " "])]
+    whole = "x" * adam_files.TEXT_BYTES
+    assert adam_files.split("AETERM", [whole], set()) == [("AETERM", [whole])]
+    assert adam_files.split("AETERM", [whole[:-1] + " y"], set()) == [
+        ("AETERM", [whole[:-1]]),
+        ("AETERM1", [" y"]),
+    ]

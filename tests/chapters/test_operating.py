@@ -116,6 +116,7 @@ def test_simulated_shares_in_words(values, words):
 @pytest.mark.parametrize(
     ("power", "words"),
     [(42, "about 4 of 10 such trials"), (6, "about one such trial in 17"), (0, "hardly any such trial"),
+     (1, "about one such trial in 100"), (0.99, "hardly any such trial"), (15, "about 2 of 10 such trials"),
      (88, "about three such trials in four, or more")],
 )  # fmt: skip
 def test_power_in_words(power, words):

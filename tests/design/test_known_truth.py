@@ -159,3 +159,16 @@ def test_the_stored_result_is_what_the_estimators_give():
         "not used|approximate|SD in the .* arm, ordinary|second derivatives"
     )
     assert not ((judged["n"] == 20) & printed & (judged["type1_lower"] > 5.5)).any()
+
+
+def test_the_strata_are_as_common_as_their_truth_says(monkeypatch):
+    shares, ask = [], known_truth.adjusted.mantel_haenszel
+
+    def spy(event, arm, stratum):
+        shares.append(stratum.mean())
+        return ask(event, arm, stratum)
+
+    monkeypatch.setattr(known_truth.adjusted, "mantel_haenszel", spy)
+    known_truth.run({20: 40}, "adjusted", (20,))
+    # 40 trials of 40 children: four standard errors of a share of 0.85
+    assert abs(np.mean(shares) - 0.85) < 4 * np.sqrt(0.85 * 0.15 / 1600)

@@ -466,3 +466,10 @@ def test_least_squares_without_residuals_gives_no_p_value():
         mixed.ancova(baseline, baseline, arm, variance="hc3")
     with pytest.raises(ValueError, match="6 rows"):
         mixed.ancova(baseline, baseline, arm, covariates=[1, 2])
+
+
+def test_two_visits_a_child_are_enough_to_try_a_slope():
+    mask = np.array([[True, True, False], [True, False, True]])
+    shape = reml.RandomSlope(np.array([0.0, 0.5, 1.0]))
+    assert shape.lacks(mask, 4) == ""
+    assert shape.lacks(mask & [True, False, False], 4) == "no child has two visits: no slope"

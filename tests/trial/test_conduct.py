@@ -301,3 +301,16 @@ def test_enrolled_children_are_frozen_rows():
     assert enrolled.shape == (1, 40)
     assert {v.shape for v in enrolled.child.values()} == {(1, 40)}
     assert simulate.BLOCK > 0
+
+
+def test_a_quiet_course_is_one_trial_of_so_many_children():
+    days = np.array([28.0, 91.0])
+    course = conduct.Course.quiet(days, 3)
+    for name in ("delay", "effect", "ras_day", "rescue_day"):
+        assert getattr(course, name).shape == (1, 3), name
+    assert course.ill.shape == (1, 3, 2)
+    assert not course.ill.any()
+    assert np.isinf(course.ras_day).all()
+    assert np.isinf(course.rescue_day).all()
+    assert not course.delay.any()
+    assert not course.effect.any()
