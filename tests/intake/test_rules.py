@@ -569,3 +569,17 @@ def test_what_a_likely_day_answers_is_not_asked_and_the_rule_says_so(tmp_path):
     assert mine["code"].tolist() == ["visits.sampled-on"]
     assert mine["rule"].tolist() == ["likely day once"]
     assert f"{RULES['likely day once']} (1 time)" in made.notes
+
+
+def test_unblinded_before_the_last_child_was_randomised_is_said(tmp_path):
+    days = sorted(small_export.tables_of()["randomisation"]["randomisation_date"])
+    told = []
+    for name, day in (("last", days[-1]), ("before", days[-1] - pd.Timedelta(1, "D"))):
+        (tmp_path / name).mkdir()
+        made = small_export.read(
+            tmp_path / name, mapping=f"unblinded: {day:%Y-%m-%d}\nextracted: 2029-12-31\n"
+        )
+        told.append([note for note in made.notes if "was unblinded on" in note])
+    assert told[0] == []
+    assert len(told[1]) == 1
+    assert f"1 of {len(days)} children were randomised after that day" in told[1][0]

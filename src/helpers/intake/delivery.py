@@ -114,6 +114,7 @@ class _Intake:
         if self.absent:
             names = ", ".join(self.absent)
             notes.append(f"Nothing was sent of {names}: these tables are empty, or made from the others.")
+        notes += self._early(frames["randomisation"])
         if self.mapped.extracted is None:
             notes.append(
                 "The mapping does not say when the export was made (extracted), so no day is too late."
@@ -128,6 +129,19 @@ class _Intake:
             (*notes, *self.log.notes()),
             tuple(self.absent),
         )
+
+    def _early(self, randomisation: pd.DataFrame) -> list[str]:
+        """What is said where the trial was unblinded before its last child was randomised."""
+        if not self.mapped.unblinded:
+            return []
+        later = randomisation["randomisation_date"] > pd.Timestamp(self.mapped.unblinded)
+        if not later.any():
+            return []
+        return [
+            f"The mapping says that the trial was unblinded on {self.mapped.unblinded}, but {int(later.sum())} of "
+            f"{len(later)} children were randomised after that day: their arms were known when they were chosen, or "
+            "the date is wrong."
+        ]
 
     def _stop(self) -> None:
         """Raise one Problem of all that is fatal so far."""
