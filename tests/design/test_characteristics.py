@@ -295,3 +295,15 @@ def test_other_trials_definitions_are_those_of_the_open_choices(answer):
             other = characteristics.replace(t, rule=characteristics.open_choices.DEFINITIONS[name])
             able = t.base >= limit if name == "DUPLEX" else t.base > limit
             assert np.array_equal(other.remission.evaluable, able)
+
+
+def test_what_is_asked_can_be_asked_and_has_the_plan_and_no_effect_among_it():
+    sizes, effects = characteristics.SIZES, characteristics.EFFECTS
+    assert list(sizes) == sorted(set(sizes))
+    assert all(n % 2 == 0 for n in sizes), "halves of the children in each arm"
+    assert (sizes[0], sizes[-1]) == (20, 120)
+    assert effects[0] == 1.0
+    assert list(effects) == sorted(set(effects), reverse=True)
+    assert set(characteristics.FEWER_DAYS) < set(operating.DAYS)
+    assert set(characteristics.FULL) == set(characteristics.QUICK) == set(characteristics.PARTS)
+    assert all(characteristics.QUICK[part] <= characteristics.FULL[part] for part in characteristics.PARTS)
