@@ -121,6 +121,8 @@ def test_what_cannot_be_estimated_says_why():
     found = ttr.estimates(adtte(gone, []), ["UPCRC"])
     assert found["note"].tolist() == ["nobody at risk after time zero", "no evaluable child"]
     assert found[["median", "month12"]].isna().all(axis=None)
+    followed = ttr.estimates(adtte([(0, False), (11, False)], [(11, False)]), ["UPCRC"])
+    assert followed["note"].tolist() == ["", ""], "no event is an answer where somebody was followed"
     left_early = ttr.estimates(adtte([(3, True), (8, False)], [(3, True), (8, True)]), ["UPCRC"])
     assert left_early["note"].tolist() == ["", ""]
     assert np.isnan(left_early["month12"][0])

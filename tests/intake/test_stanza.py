@@ -146,3 +146,9 @@ def test_a_workbook_that_is_shut_is_named_with_its_sheet():
     lines = stanza.of_list([("doses.xlsx", None), ("all.xlsx", "随机")])
     assert "    file: all.xlsx" in lines
     assert "    sheet: 随机" in lines
+
+
+@pytest.mark.parametrize("arguments", [[], [""], ["a", "b"]])
+def test_intake_without_one_folder_says_how_it_is_called(arguments, capsys):
+    assert propose.main(arguments) == 2
+    assert capsys.readouterr().err == "usage: make intake DATA=folder\n"
