@@ -138,7 +138,8 @@ def month12(values: pd.DataFrame, fit: MixedFit, by_method: pd.DataFrame, measur
             "text": f"{words.between} (95 % interval)",
             "df_text": "df",
         },
-        population="all randomised with a baseline and, for the mixed model a value at any visit, else at month 12",
+        population="all randomised with a baseline and a value after it: mixed model, at any visit; the other methods, "
+        f"at {LAST.lower()}",
         n=number_of_children(values.dropna(subset="change")),
         method=f"change of {words.scale} from baseline; ANCOVA: "
         f"change = baseline + arm{_strata(values)} by least squares, 95 % t-intervals, HC2: the spread may differ "
