@@ -105,7 +105,7 @@ def subgroups(adsl: pd.DataFrame, adtte: pd.DataFrame) -> pd.DataFrame:
     A row a value: variable (of `SUBGROUPS`), value (SEX M, F; GENOTYPE in the codebook's order, the commonest form
     first; RASFL Y, N), the columns of `rates.compared`. Of fewer than `FEW` children in both arms together only the
     counts are given: an interval from one end to the other says nothing, and looks as if it did. Who is not evaluable
-    has no remission, also where a subgroup holds nobody else: a rate is missing only where the whole arm was not assessed.
+    has no remission, also where a subgroup holds nobody else: no rate only where its whole arm was not assessed.
 
     Examples
     --------
