@@ -129,6 +129,23 @@ def test_a_subgroup_of_few_children_is_counted_and_not_compared(children, given)
     assert np.isfinite(row["placebo_upper"])
 
 
+def test_a_subgroup_of_a_child_not_evaluable_has_no_remission_and_is_no_gap():
+    """Not evaluable is no remission by the plan: 0 of 1, as in the whole arm; unless nobody of the arm was assessed."""
+    adsl, _, adtte, _ = tables()
+    one = adsl.loc[adsl["TRT01P"] == "Placebo", "USUBJID"].iloc[0]
+    adsl = adsl.assign(GENOTYPE=np.where(adsl["USUBJID"] == one, "digenic", "X-linked"))
+    out = adtte["USUBJID"] == one
+    gone = adtte.assign(ANL01FL=adtte["ANL01FL"].mask(out, "N"), CNSR=adtte["CNSR"].mask(out, 2.0))
+    row = strategies.subgroups(adsl, gone).set_index("value").loc["digenic"]
+    assert (row["placebo_n"], row["placebo_N"], row["placebo_seen"]) == (0, 1, 0)
+    assert row["placebo"] == 0
+    assert row["placebo_note"] == ""
+    placebo = adtte["TRT01P"] == "Placebo"
+    nobody = adtte.assign(ANL01FL=adtte["ANL01FL"].mask(placebo, "N"), CNSR=adtte["CNSR"].mask(placebo, 2.0))
+    row = strategies.subgroups(adsl, nobody).set_index("value").loc["digenic"]
+    assert row["placebo_note"] == "no evaluable child assessed"
+
+
 def test_forms_stand_in_the_codebooks_order_and_others_last():
     adsl, _, adtte, _ = tables()
     forms = ["digenic", "X-linked", "dominant", "recessive", "another"]

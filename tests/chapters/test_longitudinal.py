@@ -3,13 +3,14 @@
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import STRICT
 from matplotlib.figure import Figure
 
 from helpers import ROOT
-from helpers.analysis import course, repeated_measures
+from helpers.analysis import course, repeated_measures, sequence
 from helpers.chapters import longitudinal, mixed_models
 from helpers.chapters.exhibits import Result
 from helpers.study.parameters import Parameters
@@ -191,6 +192,73 @@ def test_what_is_said_is_what_is_shown(base, drawn):
     slopes = findings(adsl, adlb, MEASURES["egfr"])["slopes"]
     assert slopes.said["difference"].value == slopes.exhibits[0].data["estimate"][2]
     assert "msc_lower" not in slopes.said
+
+
+def sequence_of(*succeeded, p=0.01, note=""):
+    """A fixed sequence whose three steps succeeded or not."""
+    found = np.isfinite(p)
+    return pd.DataFrame(
+        {
+            "step": [1, 2, 3, 0],
+            "endpoint": [*sequence.STEPS, sequence.HC2],
+            "estimate": [25.0, 0.65 if found else np.nan, 15.0, 0.65],
+            "lower": [1.0, 0.474, 1.0, 0.5],
+            "upper": [50.0, 0.905, 30.0, 0.9],
+            "may_be_tested": [True, succeeded[0], all(succeeded[:2]), False],
+            "succeeded": [*succeeded, False],
+            "note": ["", note, "", ""],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("tests", "weighted", "place"),
+    [
+        (
+            sequence_of(False, False, False),
+            "0.65 (0.47 to 0.91)",
+            "step 2 of the fixed sequence of tests, not tested because step 1 did not succeed: an estimate and no "
+            "finding",
+        ),
+        (
+            sequence_of(True, True, False),
+            "0.65 (0.47 to 0.91)",
+            "step 2 of the fixed sequence of tests, which succeeded",
+        ),
+        (
+            sequence_of(True, False, False),
+            "0.65 (0.47 to 0.91)",
+            "step 2 of the fixed sequence of tests, which did not succeed",
+        ),
+        (
+            sequence_of(True, False, False, p=np.nan, note="an arm is empty"),
+            "not estimable (an arm is empty)",
+            "step 2 of the fixed sequence of tests, which did not succeed",
+        ),
+    ],
+)
+def test_the_planned_analysis_is_told_with_its_place_in_the_sequence(tests, weighted, place):
+    assert mixed_models.planned(tests) == {"weighted": weighted, "place": place}
+
+
+def test_the_chapter_leads_with_the_planned_analysis():
+    """What is tagged as the finding stands first on the page: no unadjusted contrast alone."""
+    cells = json.loads((ROOT / "notebooks" / "05-longitudinal.ipynb").read_text("utf-8"))["cells"]
+    leads = ["".join(c["source"]) for c in cells if "finding" in c["metadata"].get("tags", ())]
+    assert len(leads) == 2
+    assert "mixed_models.mmrm(upcr" in leads[0]
+    order = [
+        leads[1].index(part) for part in ("{weighted}", "{place}", "{average}", "Unadjusted", "{between}")
+    ]
+    assert order == sorted(order)
+
+
+def test_the_adjusted_course_of_upcr_is_open_and_the_unadjusted_one_folded(base, drawn):
+    found = exhibits(*base)
+    assert found["upcr-change"].folded
+    assert {key for key, e in found.items() if key.endswith("mmrm-means") and not e.folded} == {
+        "upcr-mmrm-means"
+    }
 
 
 def test_n_counts_those_analysed_of_either_arm(base, drawn):

@@ -183,9 +183,23 @@ def test_estimands_state_every_attribute_and_their_own_strategy_for_rescue():
         assert len(events) == len(estimands.INTERCURRENT_EVENTS)
         (rescue,) = (what for event, what in events.items() if event.startswith("Rescue"))
         assert rescue == estimand.rescue
+        (terminal,) = (what for event, what in events.items() if event.startswith("Death"))
+        assert terminal == estimand.terminal
         assert events["One or both infusions not given"] == "treatment policy"
         roles.append(estimand.role)
     assert roles.count("primary") == 1
+
+
+def test_a_number_is_never_called_composite_where_no_value_is_given():
+    """Composite gives whoever dies an outcome: no remission. A mean of UPCR gives none, and stops at what was seen."""
+    for estimand in estimands.ESTIMANDS:
+        yes_or_no = "yes or no" in estimand.variable or "remission" in estimand.variable
+        assert estimand.terminal.startswith("composite: no" if yes_or_no else "while on treatment: ")
+    frame = plan.intercurrent_events().data.set_index("event")["strategy"]
+    for start in (estimands.RESCUE, estimands.TERMINAL):
+        (words,) = (strategy for event, strategy in frame.items() if event.startswith(start))
+        strategies = {one.strategy(start, "").partition(":")[0] for one in estimands.ESTIMANDS}
+        assert all(one in words for one in strategies), words
 
 
 def test_intercurrent_events_say_what_is_done_and_what_instead():

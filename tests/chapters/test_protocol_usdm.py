@@ -126,9 +126,16 @@ def test_estimands_have_their_events_and_strategies(design):
         ]
         strategies = [one["strategy"] for one in found["intercurrentEvents"]]
         planned = [strategy for _, strategy, *_ in INTERCURRENT_EVENTS]
-        rescue = next(k for k, (event, *_) in enumerate(INTERCURRENT_EVENTS) if event.startswith("Rescue"))
-        assert strategies[rescue] == ours.rescue.partition(":")[0]
-        assert strategies[:rescue] + strategies[rescue + 1 :] == planned[:rescue] + planned[rescue + 1 :]
+        for k, (event, *_) in enumerate(INTERCURRENT_EVENTS):
+            own = next(
+                (
+                    mine
+                    for start, mine in (("Rescue", ours.rescue), ("Death", ours.terminal))
+                    if event.startswith(start)
+                ),
+                planned[k],
+            )
+            assert strategies[k] == own.partition(":")[0], event
         beyond = {one["id"]: one["valueString"] for one in found["extensionAttributes"]}
         place = found["id"]
         assert beyond[f"{place}.population-level-summary"] == ours.summary

@@ -22,8 +22,8 @@ from helpers.analysis import (
     strategies,
 )
 from helpers.analysis.adam import Adam, Raw
+from helpers.chapters import held, sensitivity
 from helpers.chapters import remission as chapter
-from helpers.chapters import sensitivity
 from helpers.chapters.exhibits import Result
 from helpers.estimators import mixed
 from helpers.study.parameters import Parameters
@@ -237,6 +237,47 @@ def test_handlings_in_words(exhibits, base):
     assert [len(text.split(" (")[0].split(".")[1]) for text in rows["text"]] == [1] * 8 + [2] * 6
     keys = [result.key for result in exhibits["remission-missing"].results]
     assert keys[::13] == ["remission.missing.primary_0", "remission.missing.upcr_13"]
+
+
+def test_a_column_of_intervals_of_several_kinds_names_each(exhibits):
+    exact = "exact, Boschloo"
+    rows = exhibits["remission-missing"].data["interval"].tolist()
+    assert (
+        rows
+        == [exact] * 4
+        + ["Lott-Reiter, square-and-add"] * 4
+        + ["t, Kenward-Roger linear", "t"]
+        + ["t, Rubin's rules"] * 4
+    )
+    rows = exhibits["remission-sequence"].data["interval"].tolist()
+    assert rows == [exact, "t", exact, "t, HC2", "t, Kenward-Roger linear"]
+    for key in ("remission-missing", "remission-sequence"):
+        assert exhibits[key].columns["interval"] == "Interval"
+    assert "exact" in exhibits["remission-primary"].columns["difference_text"]
+    assert exhibits["remission-sequence"].n.endswith("randomised, analysed as each row says")
+
+
+def test_the_exact_interval_says_what_it_costs(base):
+    primary = remission.primary(*base[:3], P)
+    without = chapter.primary(primary, P).exhibits[0].caption
+    assert without == chapter.primary(primary, P, held.stored().iloc[:0]).exhibits[0].caption
+    assert "pays with width" in without
+    assert "Where programs differ" in without
+    truth = pd.DataFrame(
+        {
+            "n": [20],
+            "method": ["Difference, exact, inverting Boschloo's test"],
+            "coverage": [96.62],
+            "coverage_lower": [96.3],
+            "coverage_upper": [97.0],
+        }
+    )
+    told = chapter.primary(primary, P, truth).exhibits[0].caption
+    assert (
+        "20 children an arm it held a true difference in 96.6 % (Monte Carlo interval 96.3 to 97.0)" in told
+    )
+    stored = held.stored()
+    assert stored.empty or held.coverage(stored, truth["method"][0]), "the name is that of the stored answer"
 
 
 def test_tiles_hold_what_the_states_say(undrawn):

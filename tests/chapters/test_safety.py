@@ -144,7 +144,8 @@ def test_what_no_event_excludes(swapped, events):
         "seen"
     ]
     assert seen.startswith("Of 8 children on hUC-MSC none had a serious event")
-    assert f"above {said['upper_one_sided']} is excluded" in seen
+    assert f"above {said['upper_one_sided']} is excluded at one-sided 95 %" in seen
+    assert f"two-sided, as in the table of adverse events, a rate above {said['upper']}." in seen
     two = safety.adverse_events(
         swapped, events.assign(serious=events["child"].isin(events["child"].unique()[:0]))
     )
@@ -158,6 +159,16 @@ def test_what_no_event_excludes(swapped, events):
     ]
     assert seen.startswith("2 of 8 children")
     assert "between 10.0 to 40.0 %" in seen
+
+
+def test_every_interval_says_of_which_kind_and_side_it_is(swapped, events):
+    (table,) = chapter.adverse_events(safety.adverse_events(swapped, events)).exhibits
+    heads = [head for head in table.columns.values() if "interval" in head]
+    assert heads == [
+        "Placebo: two-sided 95 % interval, Clopper-Pearson, %",
+        "hUC-MSC: two-sided 95 % interval, Clopper-Pearson, %",
+        "Difference (Boschloo's exact 95 % interval)",
+    ]
 
 
 def test_time_rates_and_exposure(swapped, received, adae, events):

@@ -28,6 +28,8 @@ def test_numbers_and_words():
     # never printed as the level that it is compared with
     assert table.data["p_text"].tolist() == ["0.0496", "", ""]
     assert table.data["children"].tolist() == ["20 v 20", "20 v 20", "19 v 20"]
+    assert table.data["interval"].tolist() == ["", "score", "t, jackknife"]
+    assert table.columns["interval"] == "Interval"
     assert "1 without covariates left out" in table.caption
     assert finding.said["strata"].value == 24.26
     assert finding.said["p"].value == 0.0496
@@ -40,4 +42,5 @@ def test_what_is_not_estimable_says_why():
     )
     finding = chapter.supplement(empty, Parameters())
     assert finding.exhibits[0].data["text"].tolist() == ["not estimable: no child in one of the arms"] * 3
+    assert finding.exhibits[0].data["interval"].tolist() == [""] * 3
     assert finding.said["p"].text == "not estimable"

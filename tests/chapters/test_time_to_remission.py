@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 
 from helpers import figures
 from helpers.analysis import between_visits, time_to_remission
+from helpers.chapters import held
 from helpers.chapters import time_to_remission as chapter
+from helpers.chapters.exhibits import Result
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS, VISITS
 from helpers.study.scenario import load
@@ -94,8 +96,101 @@ def test_how_long_a_confirmed_remission_holds_stands_under_every_exhibit_of_one(
 def test_a_time_goes_up_to_the_last_visit_from_which_it_can_be_confirmed(drawn):
     early = HAND.assign(HORIZON=MONTHS[10])
     data = chapter.contrasts(between_visits.contrasts(early, ["UPCRC"]), early, P).exhibits[0].data
+    assert data["quantity"][0] == (
+        "Difference in cumulative remission begun by month 10, confirmed by month 12"
+    )
     assert data["quantity"][1] == "Difference in mean time without remission up to month 10"
     assert intervals(early).exhibits[1].data["visit"].tolist() == [v.name for v in VISITS[:-1]]
+
+
+@pytest.mark.parametrize(
+    ("paramcd", "month", "words"),
+    [
+        ("UPCRF", MONTHS[11], "by month 12"),
+        ("UPCRC", MONTHS[10], "begun by month 10, confirmed by month 12"),
+        ("UPCRC", MONTHS[9], "begun by month 8, confirmed by month 12"),
+        ("HEMS", MONTHS[10], "begun by month 10, sustained to month 12"),
+        ("UPCRA", MONTHS[10] - 0.46, "begun by month 10, confirmed by month 12"),
+        ("UPCRC", MONTHS[11], "by month 12"),
+        ("UPCRC", 0.0, "by month 12"),
+    ],
+)
+def test_the_end_of_a_curve_is_named_by_what_it_counts(paramcd, month, words):
+    assert chapter.until(paramcd, month) == words
+
+
+def test_one_quantity_has_one_name_wherever_it_stands(base, drawn):
+    """Nobody is at risk of a confirmed remission at month 12: no table may say that the curve ends there."""
+    shown = exhibits(base)
+    name = "begun by month 10, confirmed by month 12"
+    for key in ("ttr-estimates", "ttr-sensitivity"):
+        assert set(shown[key].data["until"]) == {name}
+        assert shown[key].columns["until"]
+        assert "month 12" not in "".join(shown[key].columns.values())
+    assert shown["ttr-contrasts"].data["quantity"][0].endswith(name)
+    assert f"{name}: Placebo" in shown["ttr-confirmed-intervals"].alt.replace("Begun", "begun")
+    first = chapter.estimates(time_to_remission.estimates(base, ["UPCRF"]), base, P)
+    assert set(first.exhibits[0].data["until"]) == {"by month 12"}
+
+
+def test_a_censoring_of_its_own_is_not_contradicted_by_the_plan_s_risk_set(base, drawn):
+    rule = "at a visit after which it could still be confirmed"
+    for key, e in exhibits(base).items():
+        if e.key.startswith(("ttr-confirming", "ttr-end")):
+            assert not any(rule in words for words in e.conventions), key
+        elif key == "ttr-sensitivity":
+            (words,) = [words for words in e.conventions if rule in words]
+            assert "where the row does not say otherwise" in words
+        else:
+            (words,) = [words for words in e.conventions if rule in words]
+            assert "otherwise" not in words, key
+
+
+TRUTH = pd.DataFrame(
+    {
+        "n": [20, 20, 400],
+        "method": [
+            "Mean time without confirmed remission, at risk where it could be confirmed; 40 % leave",
+            "Restricted mean time, difference",
+            "Restricted mean time, difference",
+        ],
+        "coverage": [90.94, 93.9, 95.8],
+        "coverage_lower": [89.0, 92.2, 93.0],
+        "coverage_upper": [92.5, 95.2, 97.0],
+    }
+)
+
+
+def test_the_restricted_mean_says_what_its_interval_is_worth(drawn):
+    found = between_visits.contrasts(HAND, ["UPCRC"])
+    plain = chapter.contrasts(found, HAND, P).exhibits[0].caption
+    assert plain == chapter.contrasts(found, HAND, P, TRUTH.iloc[:0]).exhibits[0].caption
+    assert "chapter Validation" in plain
+    assert "%" not in plain
+    told = chapter.contrasts(found, HAND, P, TRUTH).exhibits[0].caption
+    assert "of which 40 % leave, in 90.9 % (Monte Carlo interval 89.0 to 92.5)" in told
+    assert "a true difference of two arms in 93.9 % (Monte Carlo interval 92.2 to 95.2)" in told
+    assert "alone" not in told
+    limits = {"month12_difference": (-1, 2), "rmst_difference": (-3, -1), "hazard_ratio": (0.5, 3)}
+    alone = found.assign(
+        **{c: [limits[q][k] for q in found["quantity"]] for k, c in enumerate(("lower", "upper"))}
+    )
+    assert "the restricted mean alone" in chapter.contrasts(alone, HAND, P, TRUTH).exhibits[0].caption
+    both = alone.assign(lower=alone["lower"].mask(alone["quantity"] == "hazard_ratio", 1.2))
+    assert "alone" not in chapter.contrasts(both, HAND, P, TRUTH).exhibits[0].caption
+
+
+def test_the_names_by_which_the_stored_truth_is_asked_are_its_own():
+    stored = held.stored()
+    for start in ("Mean time without confirmed remission, at risk", "Restricted mean time, difference"):
+        assert stored.empty or held.coverage(stored, start)
+
+
+def test_a_note_shows_its_months_rounded(drawn):
+    none = adtte([(11, False)] * 4, [(2, True), (11, False), (11, False)]).assign(HORIZON=MONTHS[10])
+    data = chapter.contrasts(between_visits.contrasts(none, ["UPCRC"]), none, P).exhibits[0].data
+    assert data["note"][0] == "Placebo: all or none had the event by 10.0 months: no standard error"
+    assert "tau" not in data["note"][1]
 
 
 def test_a_curve_s_figure_and_table_hold_the_frames(drawn):
@@ -170,7 +265,8 @@ def test_contrasts_keep_quantity_unit_and_digits_together(drawn):
     data = finding.exhibits[0].data
     assert data["unit"].tolist() == ["percentage points", "months", ""]
     assert data["n"].tolist() == ["8 v 7"] * 3
-    for row, (key, result) in zip(data.itertuples(), finding.said.items(), strict=True):
+    told = {key: one for key, one in finding.said.items() if isinstance(one, Result)}
+    for row, (key, result) in zip(data.itertuples(), told.items(), strict=True):
         assert result.value == row.estimate
         assert result.text == row.text
         assert key == f"confirmed_{result.key.rsplit('.', 1)[1]}"

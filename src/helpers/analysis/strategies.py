@@ -8,6 +8,8 @@ Example:
     estimands(adsl, adlb, adae, p).set_index("strategy")["difference"]
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from helpers.analysis import adam, derive, rates, summaries
 from helpers.study.codebook import TABLES, TERMINAL
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import VISITS
+from helpers.study.protocol import ARM_KEY, VISITS
 
 SUBGROUPS = ("SEX", "GENOTYPE", "RASFL")
 """Columns of ADSL, all known before randomisation."""
@@ -102,7 +104,8 @@ def subgroups(adsl: pd.DataFrame, adtte: pd.DataFrame) -> pd.DataFrame:
 
     A row a value: variable (of `SUBGROUPS`), value (SEX M, F; GENOTYPE in the codebook's order, the commonest form
     first; RASFL Y, N), the columns of `rates.compared`. Of fewer than `FEW` children in both arms together only the
-    counts are given: an interval from one end to the other says nothing, and looks as if it did.
+    counts are given: an interval from one end to the other says nothing, and looks as if it did. Who is not evaluable
+    has no remission, also where a subgroup holds nobody else: no rate only where its whole arm was not assessed.
 
     Examples
     --------
@@ -115,12 +118,20 @@ def subgroups(adsl: pd.DataFrame, adtte: pd.DataFrame) -> pd.DataFrame:
     # a form that the codebook does not have comes last
     ordered = sorted(known, key=lambda form: (forms.index(form) if form in forms else len(forms), form))
     values = {"SEX": ("M", "F"), "GENOTYPE": ordered, "RASFL": ("Y", "N")}
-    rows = []
+    rows, seen = [], []
+    known = [bool(arm.seen) for arm in rates.from_adtte(adtte, "UPCRC", True)]
     for variable in SUBGROUPS:
         for value in values[variable]:
             part = adtte[adtte["USUBJID"].isin(adsl.loc[adsl[variable] == value, "USUBJID"])]
-            rows.append(({"variable": variable, "value": value}, rates.from_adtte(part, "UPCRC", True)))
+            control, active = rates.from_adtte(part, "UPCRC", True)
+            seen.append([control.seen, active.seen])
+            control, active = (
+                replace(arm, seen=arm.n) if all_of_it else arm
+                for arm, all_of_it in zip((control, active), known, strict=True)
+            )
+            rows.append(({"variable": variable, "value": value}, (control, active)))
     found = rates.table(rows)
+    found[[f"{key}_seen" for key in ARM_KEY.values()]] = seen
     few = (found["placebo_N"] + found["msc_N"] < FEW) & (found["note"] == "")
     found.loc[few, ["difference", "lower", "upper", "approximate_lower", "approximate_upper"]] = np.nan
     found.loc[few, "note"] = f"fewer than {FEW} children"

@@ -151,7 +151,7 @@ def at_risk(adtte: pd.DataFrame, paramcd: str, clock: str = "AVAL") -> pd.DataFr
 def estimates(
     adtte: pd.DataFrame, paramcds: Sequence[str] = ENDPOINTS, clocks: Sequence[str] = ("AVAL",)
 ) -> pd.DataFrame:
-    """Children who remitted, median time and cumulative remission by month 12, by endpoint, time scale and arm.
+    """Children who remitted, median time and where the curve ends, by endpoint, time scale and arm.
 
     Parameters
     ----------
@@ -163,7 +163,9 @@ def estimates(
     A row an endpoint, time scale and arm: paramcd, clock, arm (name), n (remitted), N (children), median with
     median_lower and median_upper (months; where the log-log band crosses one half; NaN = not reached), month12 with
     month12_lower and month12_upper (cumulative remission at the last visit, %, log-log), last (month in which the last
-    child was seen), final (cumulative remission then, %), note (why nothing can be estimated, else empty). `month12` is
+    child was seen), final (cumulative remission then, %), horizon (month behind which none can begin), note (why
+    nothing can be estimated, else empty). Behind the
+    horizon nothing can begin: `month12` counts what began by then and was confirmed or held by the last visit. It is
     NaN where the last child was at risk before `horizon` without remission, or nobody was seen by then.
 
     Examples
@@ -188,6 +190,7 @@ def estimates(
                         **_by_the_last_visit(steps, horizon(adtte, paramcd)),
                         "last": steps["time"].max(),
                         "final": 100 * steps["estimate"].max(),
+                        "horizon": horizon(adtte, paramcd),
                         "note": _nothing_seen(steps),
                     }
                 )  # fmt: skip

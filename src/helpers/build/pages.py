@@ -472,7 +472,7 @@ OVERVIEW = (
     ("08-operating", "power-by-effect"),
     ("04-analysis-data", "consort"),
     ("10-safety", "terms-figure"),
-    ("05-longitudinal", "upcr-change"),
+    ("05-longitudinal", "upcr-mmrm-means"),
     ("07-time-to-remission", "ttr-confirmed"),
 )
 """The pictures of a scenario's overview: chapter and exhibit; the last one stands for it in the comparison."""
@@ -506,7 +506,7 @@ COMPARED = (
         (
             ("Ever in remission, placebo", "remission.ever.placebo"),
             ("Ever in remission, hUC-MSC", "remission.ever.msc"),
-            ("UPCR ratio at month 12, between arms", "longitudinal.upcr.ratio_month12.between"),
+            ("UPCR over the year, ratio between arms (planned)", "remission.sequence.weighted.estimate"),
             ("eGFR change at month 12, hUC-MSC less placebo", "longitudinal.egfr.change_month12.between"),
         ),
     ),

@@ -126,6 +126,8 @@ def change(
             else "",
         ),
         **common,
+        # of UPCR the adjusted course leads, and this one describes
+        folded=measure.key == "upcr",
     )
     listed = Exhibit(
         f"{measure.key}-change-table",

@@ -7,6 +7,7 @@ scales are analysed on the logarithm and shown as ratios.
 import numpy as np
 import pandas as pd
 
+from helpers.analysis import sequence
 from helpers.analysis.course import Measure
 from helpers.analysis.repeated_measures import AVERAGE
 from helpers.chapters.exhibits import Exhibit, Finding, Result
@@ -26,7 +27,7 @@ from helpers.chapters.longitudinal import (
     source_of,
     with_limits,
 )
-from helpers.chapters.words import NOT_ESTIMABLE, capital, fit_text, rounded
+from helpers.chapters.words import NOT_ESTIMABLE, capital, estimate_text, fit_text, rounded
 from helpers.estimators import reml
 from helpers.estimators.mixed import MixedFit
 from helpers.study.protocol import ARM_KEY, DAYS_PER_YEAR, LAST, VISITS
@@ -96,7 +97,7 @@ def mmrm(
         f"{arms_text(at.loc[LAST])}. {words.between}: {said['month12']}.",
         figure=change_figure(drawn, measure, [no_change(measure)], "adjusted "),
         **common,
-        folded=True,
+        folded=measure.key != "upcr",
     )
     listed = Exhibit(
         f"{measure.key}-mmrm",
@@ -109,6 +110,22 @@ def mmrm(
         folded=True,
     )
     return Finding((figure, listed), said)
+
+
+def planned(tests: pd.DataFrame) -> dict[str, str]:
+    """The planned analysis of UPCR as a number, and its place in the fixed sequence, in words.
+
+    tests: from `sequence.fixed_sequence`.
+    """
+    row = tests.set_index("endpoint").loc[sequence.WEIGHTED]
+    step = f"step {row['step']} of the fixed sequence of tests"
+    if row["may_be_tested"]:
+        place = f"{step}, which {'succeeded' if row['succeeded'] else 'did not succeed'}"
+    else:
+        before = tests.loc[(tests["step"] > 0) & ~tests["succeeded"].astype(bool), "step"].min()
+        place = f"{step}, not tested because step {before} did not succeed: an estimate and no finding"
+    text = estimate_text(row["estimate"], row["lower"], row["upper"], row["note"], 2)
+    return {"weighted": text, "place": place}
 
 
 def month12(values: pd.DataFrame, fit: MixedFit, by_method: pd.DataFrame, measure: Measure) -> Finding:
@@ -138,7 +155,8 @@ def month12(values: pd.DataFrame, fit: MixedFit, by_method: pd.DataFrame, measur
             "text": f"{words.between} (95 % interval)",
             "df_text": "df",
         },
-        population="all randomised with a baseline and, for the mixed model a value at any visit, else at month 12",
+        population="all randomised with a baseline and a value after it: mixed model, at any visit; the other methods, "
+        f"at {LAST.lower()}",
         n=number_of_children(values.dropna(subset="change")),
         method=f"change of {words.scale} from baseline; ANCOVA: "
         f"change = baseline + arm{_strata(values)} by least squares, 95 % t-intervals, HC2: the spread may differ "

@@ -216,8 +216,7 @@ def estimand(number: int) -> Exhibit:
     """One estimand, attribute by attribute."""
     it = estimands.ESTIMANDS[number]
     events = "; ".join(
-        f"{event}: {it.rescue if event.startswith('Rescue') else strategy}"
-        for event, strategy, *_ in estimands.INTERCURRENT_EVENTS
+        f"{event}: {it.strategy(event, strategy)}" for event, strategy, *_ in estimands.INTERCURRENT_EVENTS
     )
     rows = (
         ("Population", it.population),

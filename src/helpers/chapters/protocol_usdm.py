@@ -32,7 +32,6 @@ OUTCOME_OF = {"Remission of haematuria": 1, "Renal function improvement": 2}
 """Estimand -> number of the registered outcome that it answers; proteinuria, 0, where nothing stands."""
 LEVELS = {"primary": "Primary Endpoint", "secondary": "Secondary Endpoint"}
 OBJECTIVES = {"primary": "Trial Primary Objective", "secondary": "Trial Secondary Objective"}
-RESCUE = "Rescue treatment"
 EPOCHS = (
     ("screening", "Screening Epoch"),
     ("treatment", "Treatment Epoch"),
@@ -351,7 +350,7 @@ def _estimand(one: Estimand) -> dict:
     key = _slug(one.name)
     place, events = f"Estimand.{key}", []
     for k, (event, strategy, _, words) in enumerate(INTERCURRENT_EVENTS, 1):
-        mine = one.rescue if event.startswith(RESCUE) else strategy
+        mine = one.strategy(event, strategy)
         events.append(
             {"id": f"IntercurrentEvent.{key}.{k}", "name": f"{one.name}, {k}", "text": event, "description": words
              if mine == strategy else mine, "strategy": mine.partition(":")[0], "instanceType": "IntercurrentEvent"}

@@ -21,7 +21,9 @@ POINTS = "percentage points"
 FROM_FIRST = "events that began on or after the first infusion"
 ONCE = "a child with several events counts once"
 CONVENTIONS = (FROM_FIRST, ONCE, by_arm.ORDER)
-SHARES = "Clopper-Pearson exact 95 % interval for a share of children"
+SHARE = "Clopper-Pearson"
+"""The interval of every share of children here."""
+SHARES = f"{SHARE} exact 95 % interval for a share of children, two-sided"
 DIFFERENCES = f"{safety.DIFFERENCE} 95 % interval for the difference hUC-MSC - placebo; no p-values"
 UNJUDGED = "not judged by the site counts as serious, as related"
 LANES = 80
@@ -71,7 +73,7 @@ def excludes(
     said["least"] = Result("safety.least_n", least["msc_n"].iloc[0] if len(least) else None)
     said["apart"] = _apart(found, least)
     said["seen"] = (
-        _seen(counts, said["upper_one_sided"])
+        _seen(counts, said["upper_one_sided"], said["upper"])
         if received
         else "**No table of adverse events was received: which events the children had is not known, and nothing is "
         "excluded.**"
@@ -89,7 +91,7 @@ def excludes(
             "arm": "Arm",
             "N": "n",
             "upper_one_sided_text": "Rate not excluded by none in n: up to (one-sided 95 %)",
-            "upper_text": "the same, two-sided 95 %",
+            "upper_text": "the same, upper limit of the two-sided 95 % interval",
             **{
                 f"{name}_text": f"Chance to see none at a true rate of {plain(100 * rate)} %"
                 for name, rate in chances.items()
@@ -456,7 +458,7 @@ def _compared(
     if listed:
         cells |= {"interval": _interval, "low": lambda row: row["lower"], "high": lambda row: row["upper"]}
         cells |= {"events": lambda row: row["events"]}
-        heads |= {"interval": "{arm}: 95 % interval, %", "events": "{arm}: events"}
+        heads |= {"interval": f"{{arm}}: two-sided 95 % interval, {SHARE}, %", "events": "{arm}: events"}
     if len(counts):
         data = by_arm.table(counts, labels, cells, head="event")
     else:
@@ -466,7 +468,9 @@ def _compared(
         data[column] = order[column].to_numpy()
     texts = order[["difference", "lower", "upper"]].itertuples(index=False)
     data["difference_text"] = [_difference(*row) for row in texts]
-    columns = by_arm.headings("event", head, heads) | {"difference_text": "Difference (95 % interval)"}
+    columns = by_arm.headings("event", head, heads) | {
+        "difference_text": f"Difference ({safety.DIFFERENCE} 95 % interval)"
+    }
     return Exhibit(
         key,
         title,
@@ -514,19 +518,23 @@ def _apart(found: pd.DataFrame, least: pd.DataFrame) -> str:
     )
 
 
-def _seen(counts: pd.DataFrame, bound: Result | str) -> str:
-    """What the serious events held for caused by an infusion of hUC-MSC exclude, in a sentence."""
+def _seen(counts: pd.DataFrame, bound: Result | str, limit: Result | str) -> str:
+    """What the serious events held for caused by an infusion of hUC-MSC exclude, in a sentence.
+
+    bound, limit: where none has one, the one-sided bound, and the upper limit of the two-sided interval.
+    """
     row = counts[(counts["item"] == "serious_related") & (counts["arm"] == "hUC-MSC")].iloc[0]
     if not row["N"]:
         return "No child was treated with hUC-MSC."
     if not row["n"]:
         return (
             f"Of {row['N']} children on hUC-MSC none had a serious event held for possibly caused by an infusion: a "
-            f"rate above {bound} is excluded, and no lower one."
+            f"rate above {bound} is excluded at one-sided 95 %, and no lower one; two-sided, as in the table of "
+            f"adverse events, a rate above {limit}."
         )
     return (
         f"{row['n']} of {row['N']} children on hUC-MSC had a serious event held for possibly caused by an infusion: "
-        f"its rate lies between {_interval(row)} % (exact 95 % interval)."
+        f"its rate lies between {_interval(row)} % (exact two-sided 95 % interval)."
     )
 
 

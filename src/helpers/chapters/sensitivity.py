@@ -12,6 +12,7 @@ from helpers.analysis import missing_data, open_choices
 from helpers.chapters import by_arm
 from helpers.chapters.exhibits import Exhibit, Finding, Result
 from helpers.chapters.remission import (
+    EXACT,
     INTERVALS,
     POINTS,
     RANDOMISED,
@@ -150,6 +151,7 @@ def handlings(found: pd.DataFrame, fit: MixedFit, adsl: pd.DataFrame, p: Paramet
                 estimate_text(r.estimate, r.lower, r.upper, r.note, d)
                 for r, d in zip(found.itertuples(), digits, strict=True)
             ],
+            "interval": [_kind(row) for row in found.itertuples()],
         }
     )
     said = {}
@@ -168,7 +170,8 @@ def handlings(found: pd.DataFrame, fit: MixedFit, adsl: pd.DataFrame, p: Paramet
     table = Exhibit(
         "remission-missing", "Missing data: every handling beside the main result", frame,
         columns={"outcome": "Outcome", "label": "Handling of missing data", "n": "n placebo v hUC-MSC",
-                 "text": "hUC-MSC against placebo (95 % interval)", "monte_carlo": "Monte Carlo SE"},
+                 "text": "hUC-MSC against placebo (95 % interval)", "interval": "Interval",
+                 "monte_carlo": "Monte Carlo SE"},
         digits={"monte_carlo": 3}, missing="",
         population="confirmed remission: all randomised; UPCR: all randomised with a baseline",
         n=children_text(adsl),
@@ -192,6 +195,18 @@ def _handling(row) -> str:
         return HANDLINGS[row.outcome, row.handling]
     words = f"Multiple imputation, {IMPUTED[row.handling].format(delta=plain(row.delta))}"
     return words if row.outcome == missing_data.REMISSION else f"{words}, ANCOVA at month 12"
+
+
+def _kind(row) -> str:
+    """Which kind of interval a handling has; empty where it has none."""
+    if not np.isfinite(row.lower):
+        return ""
+    imputed = row.handling in IMPUTED
+    if row.outcome == missing_data.REMISSION:
+        return "Lott-Reiter, square-and-add" if imputed else EXACT
+    if imputed:
+        return "t, Rubin's rules"
+    return "t, Kenward-Roger linear" if row.handling == "main" else "t"
 
 
 def _of(x, n) -> str:

@@ -18,12 +18,17 @@ METHODS = {
 }
 
 
+KIND = {"randomisation": "", "strata": "score", "adjusted": "t, jackknife"}
+"""The kind of interval of each."""
+
+
 def supplement(found: pd.DataFrame, p: Parameters) -> Finding:
     """The supplementary rows of the primary comparison. found: from `analysis.supplement.supplement`."""
     frame = found.assign(
         label=found["method"].map(METHODS),
         children=[f"{row.n_placebo} v {row.n_msc}" for row in found.itertuples()],
         text=[_difference(row) for row in found.itertuples()],
+        interval=[KIND[row.method] if np.isfinite(row.lower) else "" for row in found.itertuples()],
         p_text=["" if np.isnan(value) else pvalue_text(value, p.alpha) for value in found["p"]],
     )
     said: dict[str, Result | str] = {}
@@ -44,6 +49,7 @@ def supplement(found: pd.DataFrame, p: Parameters) -> Finding:
             "label": "Method",
             "children": "n placebo v hUC-MSC",
             "text": "Difference (95 % interval)",
+            "interval": "Interval",
             "p_text": "p, unadjusted",
         },
         units={"text": POINTS},

@@ -4,7 +4,8 @@ The log-rank test of confirmed UPCR remission is supportive and the only test; e
 intervals. Frames come from `analysis.time_to_remission` and `analysis.between_visits`.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,10 @@ import pandas as pd
 from helpers import figures
 from helpers.analysis.time_to_remission import GRID
 from helpers.chapters.exhibits import Exhibit, Finding, Result
+from helpers.chapters.held import WHERE, coverage
 from helpers.chapters.remission import confirmation
-from helpers.chapters.words import NOT_ESTIMABLE, capital, percent, pvalue_text, rounded
+from helpers.chapters.words import NOT_ESTIMABLE, capital, percent, plain, pvalue_text, rounded
+from helpers.design import known_confirmation, known_truth
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
 
@@ -52,30 +55,49 @@ CLOCKS = {
 }
 """Column of ADTTE: (before result keys, in words, behind a title)."""
 
+PLANNED = ("AVAL", "ACTMONTH")
+"""Clocks of the plan's risk set; the others censor later, as `CLOCKS` says of them."""
+
 CONTRASTS = {
-    "month12_difference": (f"Difference in cumulative remission at {LAST.lower()}", "percentage points", 1),
+    "month12_difference": ("Difference in cumulative remission {until}", "percentage points", 1),
     "rmst_difference": ("Difference in mean time without remission up to {end}", "months", 2),
     "hazard_ratio": ("Discrete-time hazard ratio (description only)", "", 2),
 }
 """Quantity: (in words, unit, digits shown)."""
 
 
-def risk_set(paramcds: Iterable[str], p: Parameters) -> list[str]:
-    """Conventions of who is at risk of these endpoints, and of how long a remission must hold."""
-    kinds = {paramcd[-1] for paramcd in paramcds}
+def until(paramcd: str, month: float) -> str:
+    """What a curve's end counts: remission by the last visit, begun at the latest in this month where it must hold.
+
+    month: from `time_to_remission.horizon`. By actual days it is the earliest that the visit may take place: the visit
+    is named.
+    """
+    last, kind = LAST.lower(), paramcd[-1]
+    held = {"C": "confirmed by", "A": "confirmed by", "S": "sustained to"}.get(kind)
+    at = min([v.month for v in VISITS if v.month >= month - 1e-6], default=month) if kind == "A" else month
+    if held is None or month <= 0 or _visit_of(at) == last:
+        return f"by {last}"
+    return f"begun by {_visit_of(at)}, {held} {last}"
+
+
+def risk_set(paramcds: Iterable[str], p: Parameters, clocks: Iterable[str] = ("AVAL",)) -> list[str]:
+    """Conventions of who is at risk of these endpoints under these clocks, and of how long a remission must hold."""
+    kinds, asked = {paramcd[-1] for paramcd in paramcds}, set(clocks)
+    planned = bool(asked & set(PLANNED))
+    but = "" if asked <= set(PLANNED) else ", where the row does not say otherwise"
     out = []
     if kinds & set("CA"):
         out.append(confirmation(p))
-        out.append(
-            "at risk of it: at a visit after which it could still be confirmed; then censored at the last such"
-        )
+        if planned:
+            out.append(
+                f"at risk of it{but}: at a visit after which it could still be confirmed; then censored at the last "
+                "such"
+            )
     if "A" in kinds:
         out.append("by actual days: the days between visits as they took place")
     if "S" in kinds:
-        out.append(
-            f"sustained: at every attended visit to the last, at least {p.sustained_visits}; at risk of it where so "
-            "many follow"
-        )
+        follow = f"; at risk of it where so many follow{but}" if planned else ""
+        out.append(f"sustained: at every attended visit to the last, at least {p.sustained_visits}{follow}")
     return out
 
 
@@ -106,7 +128,7 @@ def curve(
             ARM_ORDER, "at risk means just before t", "no band where the curve is 0 or 100 %",
             "a confirmed remission is dated at the visit that confirms it" if clock == "CNFMONTH"
             else "a confirmed or sustained remission is dated at its first visit",
-            *risk_set([paramcd], p),
+            *risk_set([paramcd], p, [clock]),
         ],
         caption=f"{said['words']}{before} Remission found at a visit came at some time since the visit before.".strip(),
         alt=f"Cumulative {words} by arm. Remitted: {shares}. {said['words']}".strip(),
@@ -120,7 +142,7 @@ def curve(
         figure.title,
         f"Kaplan-Meier (lifelines); {method}",
         paramcd,
-        risk_set([paramcd], p),
+        risk_set([paramcd], p, [clock]),
     )
     return Finding((figure, table), said)
 
@@ -146,6 +168,7 @@ def intervals(
         said[name] = Result(f"ttr.{key}.npmle.month12.{name}", 100 * last["estimate"], "%", 1, texts[-1])
         notes += [f"{arm}: {last['note']}."] if last["note"] else []
     said["notes"] = " ".join(notes)
+    said["until"] = until(paramcd, found["time"].iloc[-1])
     common = {
         "caption": said["notes"],
         "method": "nonparametric maximum likelihood of (last attended visit without, visit with] (Turnbull); band: "
@@ -165,7 +188,7 @@ def intervals(
         f"Time to {words}: interval-censored beside Kaplan-Meier",
         found[["arm", "time", "visit", "n", "estimate", "lower", "upper"]],
         alt=f"Cumulative {words}, interval-censored estimates at the visits over the Kaplan-Meier steps. "
-        f"By {found['visit'].iloc[-1].lower()}: {shares}.",
+        f"{capital(said['until'])}: {shares}.",
         figure=_drawn(steps, at_risk, words, points=found),
         results=[said[name] for name in ARM_KEY.values()],
         **common,
@@ -185,7 +208,7 @@ def intervals(
 
 
 def estimates(found: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Finding:
-    """Remitted, median time and cumulative remission at month 12; a column tells the clock where there are several.
+    """Remitted, median time and the curve's end; a column tells the clock where there are several.
 
     found: frame of `time_to_remission.estimates`.
     """
@@ -197,8 +220,10 @@ def estimates(found: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Findin
             "count_text": percent(row["n"], row["N"]),
             "median_text": _median_text(row),
             "month12_text": _month12_text(row),
+            "until": until(row["paramcd"], row["horizon"]),
         }
         rows.append({**row, "endpoint": capital(words), "clock": capital(told), **texts})
+        said[f"{key}_until"] = texts["until"]
         short = f"{prefix}{key}"
         for end, name, value, unit in (
             ("", "median", row["median"], "months"),
@@ -209,14 +234,14 @@ def estimates(found: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Findin
     several = found["clock"].nunique() > 1
     columns = {"endpoint": "Time to"} | ({"clock": "Time scale and censoring"} if several else {})
     columns |= {"arm": "Arm", "count_text": "Remitted n/N", "median_text": "Median (95 % interval)"}
-    columns["month12_text"] = f"Remitted by {LAST.lower()} (95 % interval)"
+    columns |= {"until": "Remission counted", "month12_text": "Remitted by then (95 % interval)"}
     exhibit = Exhibit(
         "ttr-sensitivity" if several else "ttr-estimates",
         "Time to remission: medians and cumulative remission"
         + (" under other ways to date, to count time and to censor" if several else ""),
         pd.DataFrame(rows)[
             ["endpoint", "clock", "arm", "n", "N", "median", "median_lower", "median_upper",
-             "month12", "month12_lower", "month12_upper", "count_text", "median_text", "month12_text"]
+             "month12", "month12_lower", "month12_upper", "count_text", "median_text", "until", "month12_text"]
         ],
         columns=columns,
         units={"median_text": "months", "month12_text": "%"},
@@ -228,9 +253,9 @@ def estimates(found: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Findin
             ARM_ORDER, "a plateau's median is its midpoint",
             "not reached: half of the arm is not estimated to remit in follow-up",
             "Kaplan-Meier lets children who left remit like those who stayed",
-            *risk_set(found["paramcd"], p),
+            *risk_set(found["paramcd"], p, found["clock"]),
         ],
-        results=list(said.values()), folded=True,
+        results=_results(said), folded=True,
     )  # fmt: skip
     return Finding((exhibit,), said)
 
@@ -271,16 +296,29 @@ def logrank(found: pd.DataFrame, p: Parameters) -> Finding:
     return Finding((exhibit,), said)
 
 
-def contrasts(found: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Finding:
-    """hUC-MSC against placebo in time. found: frame of `between_visits.contrasts`."""
+def contrasts(
+    found: pd.DataFrame, adtte: pd.DataFrame, p: Parameters, truth: pd.DataFrame | None = None
+) -> Finding:
+    """hUC-MSC against placebo in time.
+
+    found: frame of `between_visits.contrasts`; truth: frame of `known_truth.latest`, for what the interval of the
+    restricted mean is worth.
+    """
     rows, said = [], {}
     for row in found.to_dict("records"):
         (key, words), (quantity, unit, digits) = ENDPOINTS[row["paramcd"]], CONTRASTS[row["quantity"]]
-        text, quantity = _contrast_text(row, digits), quantity.format(end=_visit_of(row["horizon"]))
+        row["note"] = _note(row["note"])
+        end = until(row["paramcd"], row["horizon"])
+        text, quantity = (
+            _contrast_text(row, digits),
+            quantity.format(end=_visit_of(row["horizon"]), until=end),
+        )
         counts = f"{row['placebo_N']} v {row['msc_N']}"
         rows.append({**row, "endpoint": words, "quantity": quantity, "n": counts, "unit": unit, "text": text})
         name = row["quantity"]
         said[f"{key}_{name}"] = Result(f"ttr.{key}.{name}", row["estimate"], unit, digits, text)
+        said[f"{key}_until"], said[f"{key}_end"] = end, _visit_of(row["horizon"])
+    said["mean"] = " ".join(filter(None, [_alone(found), _price_of_the_mean(truth)]))
     exhibit = Exhibit(
         "ttr-contrasts",
         "Time to remission: hUC-MSC against placebo",
@@ -295,9 +333,52 @@ def contrasts(found: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Findin
                      "a mean time below zero difference is earlier remission on hUC-MSC",
                      "each goes up to the last visit at which its remission may begin and still be seen",
                      *risk_set(found["paramcd"], p)],
-        results=list(said.values()), missing="",
+        caption=said["mean"], results=_results(said), missing="",
     )  # fmt: skip
     return Finding((exhibit,), said)
+
+
+def _results(said: Mapping[str, Result | str]) -> list[Result]:
+    """What of it is a result, and not words."""
+    return [value for value in said.values() if isinstance(value, Result)]
+
+
+def _alone(found: pd.DataFrame) -> str:
+    """Whether the restricted mean of confirmed remission is the one contrast that leaves out no difference."""
+    rows = found[found["paramcd"] == "UPCRC"]
+    none = rows["quantity"].eq("hazard_ratio").astype(float)
+    out = rows.loc[(rows["lower"] > none) | (rows["upper"] < none), "quantity"].tolist()
+    if out != ["rmst_difference"]:
+        return ""
+    return "Of confirmed remission the restricted mean alone has an interval that leaves out no difference."
+
+
+def _price_of_the_mean(truth: pd.DataFrame | None) -> str:
+    """What the normal interval of a restricted mean is worth in small arms, by simulation where that is stored."""
+    unsure = "Its normal interval rests on large arms"
+    held = {} if truth is None else {
+        words: coverage(truth, start) for words, start in (
+            (
+                f"the true mean of one arm, of which {plain(100 * known_confirmation.LEAVE[1])} % leave,",
+                "Mean time without confirmed remission, at risk",
+            ),
+            ("a true difference of two arms", "Restricted mean time, difference"),
+        )
+    }  # fmt: skip
+    told = " and ".join(f"{words} in {share}" for words, share in held.items() if share)
+    if not told:
+        return f"{unsure}: what it holds in small ones is told in {WHERE}."
+    return (
+        f"{unsure}: in simulated trials of {known_truth.SIZES[0]} children an arm it held {told}, where 95 % is "
+        f"promised ({WHERE})."
+    )
+
+
+def _note(note: str) -> str:
+    """A note of the estimators in the chapter's words, its times in months as they are shown everywhere."""
+    note = note.replace("control arm", ARMS[0]).replace("active arm", ARMS[1])
+    note = note.replace("no variation before tau", "no variation until then")
+    return re.sub(r"\d+\.\d+", lambda found: f"{rounded(float(found[0]), 1)} months", note)
 
 
 def _drawn(steps: pd.DataFrame, at_risk: pd.DataFrame, words: str, points: pd.DataFrame | None = None):

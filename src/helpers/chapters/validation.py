@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 
 from helpers.chapters.exhibits import Exhibit, Finding, Result
+from helpers.chapters.time_to_remission import until
 from helpers.chapters.words import NOT_ESTIMABLE, plain, rounded
 from helpers.design import known_truth as truth
 from helpers.design.references import CLOSED, ITERATIVE
+from helpers.study.parameters import Parameters
+from helpers.study.protocol import VISITS
 
 FAILS = "FAILS"
 _NOBODY = {"population": "reference data, none of this trial's children", "n": "as each row says"}
@@ -288,6 +291,7 @@ def known_truth(results: pd.DataFrame, current: bool) -> Finding:
 
     results: frame of `known_truth.latest`; current: whether it belongs to the sources as they are.
     """
+    results = results.assign(method=results["method"].str.replace(_STORED, _named(), regex=False))
     off = results.loc[(results["n"] == 400) & results["outside"], "method"]
     kept = (
         "It was computed with the estimators as they are now."
@@ -336,6 +340,16 @@ def known_truth(results: pd.DataFrame, current: bool) -> Finding:
         folded=True,
     )
     return Finding((exhibit,), said)
+
+
+_STORED = "Confirmed remission by month 12"
+"""What the stored answer calls the end of the curve of confirmed remission."""
+
+
+def _named() -> str:
+    """The same by the name that chapter 07 gives it."""
+    days = max(Parameters().confirm_days, 1)
+    return f"Confirmed remission {until('UPCRC', max(v.month for v in VISITS if VISITS[-1].day - v.day >= days))}"
 
 
 def _excluded(results: pd.DataFrame, n: int) -> str:

@@ -55,19 +55,21 @@ INTERCURRENT_EVENTS = (
     (
         "Rescue treatment (calcineurin inhibitor, steroid, SGLT2 inhibitor, finerenone, endothelin antagonist or "
         "sparsentan, another cell product)",
-        "composite",
+        "composite; UPCR as a number: treatment policy",
         "treatment policy",
-        "No remission after it.",
+        "No remission after it. UPCR as a number counts as observed.",
     ),
     (
         "Death, kidney replacement, consent withdrawn for harm",
-        "composite",
+        "composite; UPCR as a number: while on treatment",
         "none",
-        "No remission after it, and no value of UPCR to count.",
+        "No remission after it. UPCR as a number: the values before it count, and none is given for after it.",
     ),
     ("Infection or fever at a visit", "treatment policy", "visit excluded", "Outcomes count as observed."),
 )
 """(event, strategy, strategy of the supplementary estimand, what that means)."""
+RESCUE, TERMINAL = "Rescue treatment", "Death"
+"""How the events begin whose strategy depends on the estimand."""
 
 MISSING_DATA = (
     "Missed visits, missing collections and drop-out are not intercurrent events: the estimator handles them, "
@@ -79,7 +81,8 @@ MISSING_DATA = (
 class Estimand:
     """The attributes of ICH E9(R1), with what is analysed beside it.
 
-    rescue: the strategy for rescue treatment; the other intercurrent events have one strategy everywhere.
+    rescue, terminal: the strategies for rescue treatment and for death, kidney replacement or consent withdrawn for
+    harm; the other intercurrent events have one strategy everywhere.
     """
 
     name: str
@@ -89,9 +92,15 @@ class Estimand:
     variable: str
     summary: str
     rescue: str
+    terminal: str
     missing: str
     sensitivity: str
     supplementary: str
+
+    def strategy(self, event: str, planned: str) -> str:
+        """This estimand's strategy for an event of `INTERCURRENT_EVENTS`, whose own is `planned`."""
+        own = {RESCUE: self.rescue, TERMINAL: self.terminal}
+        return next((mine for start, mine in own.items() if event.startswith(start)), planned)
 
 
 _TREATMENT = "hUC-MSC + conventional supportive treatment against saline + the same"
@@ -105,6 +114,7 @@ ESTIMANDS = (
         "Confirmed remission by UPCR between week 2 and month 12 (yes or no)",
         "Difference of proportions; Boschloo test, two-sided as twice the smaller one-sided p-value, with the exact interval that inverts it",
         "composite: no remission after it",
+        "composite: no remission after it",
         "Not evaluable (baseline below the threshold) or undetermined = no remission",
         "Observed cases; tipping point over the undetermined children; multiple imputation",
         "Children with an evaluable baseline; per protocol set; rescue and RAS inhibition by the other strategy",
@@ -116,6 +126,7 @@ ESTIMANDS = (
         _TREATMENT,
         "In remission by UPCR at month 12 (yes or no)",
         "Difference of proportions with interval; Boschloo test, only if the two tests before it succeeded",
+        "composite: no remission after it",
         "composite: no remission after it",
         "Not assessed at month 12 = no remission",
         "Observed cases",
@@ -129,6 +140,7 @@ ESTIMANDS = (
         "Months from the planned last infusion to the first visit of a confirmed remission",
         "Cumulative remission by arm (Kaplan-Meier, log-log band); log-rank test, supportive, p-value unadjusted",
         "composite: no remission after it",
+        "composite: no remission after it",
         "At risk at a visit only if one late enough to confirm was attended; censored at the last such visit",
         "Censored at the end of observation; actual days; dated at the confirming visit; interval-censored estimate",
         "First and sustained remission",
@@ -141,8 +153,9 @@ ESTIMANDS = (
         "Time-weighted mean of log UPCR from week 2 to month 12 (trapezoid over the attended visits), baseline excluded",
         "Ratio hUC-MSC / placebo by ANCOVA adjusted for log baseline, tested only if the primary succeeded",
         "treatment policy: values count as observed",
-        "No value after month 6: no answer; visits missed in between are bridged by the trapezoid",
-        "Mixed model for repeated measures, time average",
+        "while on treatment: the mean of the values before it, none being given for after it",
+        "No value after month 6: no answer, also where death or its like is why, as if missing at random; visits missed in between are bridged by the trapezoid",
+        "Mixed model for repeated measures, time average: what absent values, also those after death or its like, would have been (hypothetical), missing at random",
         "Values after rescue taken as missing at random",
     ),
     Estimand(
@@ -153,8 +166,9 @@ ESTIMANDS = (
         "Ratio of UPCR to baseline at the visits",
         "Geometric mean ratio by arm and visit with interval",
         "treatment policy: values count as observed",
+        "while on treatment: the values before it count, none is given for after it",
         "Available values at each visit",
-        "Mixed model for repeated measures",
+        "Mixed model for repeated measures: what absent values, also those after death or its like, would have been (hypothetical), missing at random",
         "Visits with infection or fever excluded",
     ),
     Estimand(
@@ -164,6 +178,7 @@ ESTIMANDS = (
         _TREATMENT,
         "Confirmed red cell count at or below the limit between week 2 and month 12 (yes or no)",
         "Difference of proportions with interval, no p-value",
+        "composite: no remission after it",
         "composite: no remission after it",
         "Undetermined = no remission",
         "Observed cases",
@@ -176,6 +191,7 @@ ESTIMANDS = (
         _TREATMENT,
         "Confirmed rise of eGFR by at least the stated share between week 2 and month 12 (yes or no)",
         "Difference of proportions with interval, no p-value",
+        "composite: no improvement after it",
         "composite: no improvement after it",
         "Undetermined = no improvement",
         "Observed cases; other eGFR equations",
