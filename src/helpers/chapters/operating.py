@@ -307,6 +307,8 @@ def false_claims(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         key: Result(f"operating.false_claims.{key}", at.loc[name, "power"], "%", 1, at.loc[name, "text"])
         for key, name in (("primary", PRIMARY), ("numeric", NUMERIC))
     }
+    exact = at.loc[PRIMARY, "enumerated"]
+    said["exactly"] = f", by enumeration in {exact}" if at.loc[PRIMARY, "null"] and exact != "–" else ""
     biased = [label for label, null in zip(table["label"], frame["null"], strict=True) if not null]
     said["biased"] = (
         f"Where a test is not called a type I error, the treatment that the arms get beside the cells differs: "
