@@ -145,18 +145,20 @@ def test_a_design_that_is_the_plan_is_said_to_be(made):
 
 
 def test_steps_of_an_exact_power_in_words():
+    rises = "By enumeration the primary's power rises with every two children around these sizes."
+
     def said(*powers, sizes=(58, 60, 62)):
         frame = pd.DataFrame({"n": sizes, "arms": "", "power": powers})
         return chapter.near_sizes(frame, P).said["steps"]
 
-    assert said(66.2, 62.4, 67.2) == "It goes in steps: 60 children find less than 58."
+    assert said(66.2, 62.4, 67.2) == "An exact test's power goes in steps: 60 children find less than 58."
     assert (
         said(66.2, 62.4, 61.2)
-        == "It goes in steps: 60 children find less than 58 and 62 children find less than 60."
+        == "An exact test's power goes in steps: 60 children find less than 58 and 62 children find less than 60."
     )
-    assert said(60.0, 62.4, 67.2) == "Among these sizes it rises with every two children."
+    assert said(60.0, 62.4, 67.2) == rises
     # a size further away is another matter
-    assert said(66.2, 62.4, sizes=(42, 58)) == "Among these sizes it rises with every two children."
+    assert said(66.2, 62.4, sizes=(42, 58)) == rises
 
 
 def test_a_gap_that_the_closed_form_explains_is_explained_from_two_errors_on():

@@ -202,10 +202,11 @@ def near_sizes(frame: pd.DataFrame, p: Parameters) -> Finding:
         )
         if less and step == 2
     ]
+    told = [f"{n} children find less than {before}" for before, n in drops]
     said: dict[str, Result | str] = {
-        "steps": f"It goes in steps: {_and([f'{n} children find less than {before}' for before, n in drops])}."
+        "steps": f"An exact test's power goes in steps: {_and(told)}."
         if drops
-        else "Among these sizes it rises with every two children.",
+        else "By enumeration the primary's power rises with every two children around these sizes.",
     }
     exhibit = Exhibit(
         "power-near-size",
@@ -321,8 +322,8 @@ def false_claims(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         "Claims for the cells where they do nothing",
         table,
         columns={
-            "label": "Analysis", "answered": "Trials with an answer", "text": "Claims for the cells", "other":
-            "Claims against them", "enumerated": "For the cells, exactly", "called": "What it is",
+            "label": "Analysis", "answered": "Answered", "text": "Claims for the cells", "enumerated": "Exactly",
+            "other": "Claims against them", "called": "Kind",
         },
         population=POPULATION,
         n=f"{p.n_randomised} children a trial",
@@ -330,8 +331,9 @@ def false_claims(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         conventions=[
             MONTE_CARLO,
             f"half of the two-sided level is {plain(100 * p.alpha / 2)} %",
-            "exactly: by enumeration of all tables with halves of the children in each arm, at the simulated share on "
-            "placebo; what is simulated lies around it by chance",
+            "answered: trials with an answer",
+            "exactly: claims for the cells by enumeration of all tables with halves of the children in each arm, at "
+            "the simulated share on placebo; what is simulated lies around it by chance",
         ],
         results=[value for value in said.values() if isinstance(value, Result)],
     )  # fmt: skip
@@ -533,8 +535,8 @@ def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         "Other designs",
         table,
         columns={
-            "label": "Design", "primary_text": "Power, primary", "gain_text": "Gain", "numeric_text":
-            "Power, log UPCR averaged", "false_text": "Claims without an effect, primary",
+            "label": "Design", "primary_text": "Power, primary", "gain_text": "Gain", "false_text":
+            "Claims, no effect", "numeric_text": "Power, log UPCR averaged",
         },
         units={"gain_text": "points"},
         population=POPULATION,
@@ -543,9 +545,8 @@ def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         conventions=[
             MONTE_CARLO,
             f"assumed effect: UPCR x {plain(p.upcr_effect)}",
-            "gain: 95 % limits as of independent trials (Newcombe); the designs share random numbers, so paired limits "
-            "would be narrower",
-            "claims without an effect: designs whose limits overlap are not told apart",
+            "gain: limits as of independent trials (Newcombe); designs share random numbers: paired ones are narrower",
+            "claims, no effect: of the primary; designs whose limits overlap are not told apart",
             "two samples at a visit average the noise of the visit, not the slow deviation of the child",
         ],
         results=[value for value in said.values() if isinstance(value, Result)],
