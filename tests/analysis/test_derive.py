@@ -477,3 +477,9 @@ def test_no_visit_and_plain_lists_are_answered_too():
     assert derive.last_seen([[0, 1, -1]]).tolist() == [1]
     assert derive.sustained([[0, 1, 1]], 2).tolist() == [1]
     assert derive.confirmed([[0, 1, 1]], [0, 28, 56], 28).tolist() == [[False, True, False]]
+
+
+def test_time_weighted_mean_of_two_days_that_follow_each_other():
+    days = np.array([1.0, 2.0])
+    assert derive.time_weighted(np.array([2.0, 4.0]), days, 0.0) == 3.0
+    assert derive.time_weighted(np.array([2.0, 4.0]), days / 4, 0.0) == 3.0

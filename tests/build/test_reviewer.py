@@ -11,6 +11,7 @@ from helpers.analysis import adam
 from helpers.build import pages, reviewer
 from helpers.build.heads import Head
 from helpers.chapters import contents
+from helpers.chapters import reviewer as words
 from helpers.chapters.contents import CHAPTERS
 from helpers.study.codebook import TABLES
 from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS
@@ -160,3 +161,10 @@ def test_the_first_line_of_a_module_is_read_without_running_it(tmp_path):
         assert reviewer.first_line(path) == wanted
     assert len(reviewer.described(ROOT)) > 100
     assert reviewer.benchmarks(tmp_path) == reviewer.words(tmp_path) == []
+
+
+def test_the_exhibits_that_the_guide_leads_to_are_published():
+    chapters = {chapter.stem for chapter in CHAPTERS}
+    for chapter, key in (words.DIFFERENCES, words.AGREEMENT, words.CHECKS):
+        assert chapter in chapters
+        assert (ROOT / "reports/expected/base/exhibits" / chapter / f"{key}.csv").is_file()

@@ -5,6 +5,8 @@ import io
 import json
 import re
 import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pandas as pd
@@ -139,3 +141,25 @@ def test_the_build_and_the_chapters_mean_the_same_folder_and_pictures():
 def test_the_examples_of_the_docstrings_run():
     assert doctest.testmod(workbook).failed == 0
     assert doctest.testmod(kept).failed == 0
+
+
+@pytest.mark.parametrize(("name", "told"), [("base", {}), ("no-effect", {"scenario": "no-effect"})])
+def test_a_chapter_is_drawn_again_for_its_own_scenario(name, told, tmp_path, monkeypatch):
+    """As the build runs it: the first cell of a notebook says base, any other scenario is told."""
+    asked = []
+    monkeypatch.setattr(
+        takeaway, "execute", lambda source, out, parameters, env: asked.append((source, parameters, env))
+    )
+    data = tmp_path / name
+    data.mkdir()
+    (data / "adsl.csv").write_text("USUBJID\n")
+    edition = SimpleNamespace(name=name, data=data)
+    takeaway.again(
+        edition, SimpleNamespace(stem="06-remission"), tmp_path / "kept" / "06-remission", {"A": "b"}
+    )
+    [(source, parameters, env)] = asked
+    assert source.name == "06-remission.ipynb"
+    assert parameters == told
+    assert env["A"] == "b"
+    assert env[takeaway.VARIABLE] == str(tmp_path / "kept" / "06-remission")
+    assert not Path(env["ALPORT_DATA"]).exists(), "the copy of the tables is gone"

@@ -70,3 +70,16 @@ def test_the_study_has_its_rows(monkeypatch):
     rows = list(study.study(20, 12, np.random.default_rng(3)))
     assert len(rows) == 13
     assert len({row["method"] for row in rows}) == 13
+
+
+def test_what_is_asked_of_each_way_of_counting():
+    names = [row["method"] for row in study.study(20, 8, np.random.default_rng(4))]
+    assert len(names) == len(set(names))
+    for question, ways in (
+        ("Log-rank test", ("naive", "risk set")),
+        ("Mean time without confirmed remission", ("risk set",)),
+        ("Log hazard ratio of confirmed remission", ("risk set",)),
+    ):
+        mine = [name for name in names if name.startswith(question)]
+        assert len(mine) == len(ways), question
+        assert all(study.WAYS[way] in name for way, name in zip(ways, mine, strict=True)), question

@@ -192,3 +192,16 @@ def test_no_arm_is_blamed_that_has_events():
     assert "without events" in discrete_time.discrete_hazard_ratio(y, arm, firth=False).message
     constant = discrete_time.discrete_hazard_ratio([0, 1, 0, 1], [0, 0, 1, 1], [0.1 + 0.2] * 4)
     assert "can't be told apart" in constant.message
+
+
+def test_an_estimate_that_runs_away_is_none_whichever_way_it_runs():
+    """Baseline and arm together tell every event: each arm has some, and the arm's coefficient has no end."""
+    z = np.tile(np.arange(8.0), 2)
+    arm = np.repeat([0, 1], 8)
+    event = (z > 2.5 + 2 * arm).astype(int)
+    for here, sign in ((arm, -1), (1 - arm, 1)):
+        found = discrete_time.discrete_hazard_ratio(event, here, z, firth=False)
+        assert not np.isfinite(found.ratio), sign
+        assert found.message
+        shrunk = discrete_time.discrete_hazard_ratio(event, here, z)
+        assert np.sign(shrunk.log_ratio) == sign
