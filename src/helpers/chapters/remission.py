@@ -11,9 +11,9 @@ import pandas as pd
 from helpers import figures
 from helpers.analysis import remission, sequence
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.held import WHERE, coverage
 from helpers.chapters.words import (
     NOT_ESTIMABLE,
+    VALIDATED,
     children_text,
     estimate_text,
     percent,
@@ -21,7 +21,6 @@ from helpers.chapters.words import (
     pvalue_text,
     rounded,
 )
-from helpers.design import known_truth
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, LAST, VISITS
 
@@ -74,11 +73,19 @@ CONVENTIONS = (
 )
 
 
-def primary(found: pd.DataFrame, p: Parameters, truth: pd.DataFrame | None = None) -> Finding:
+PRICE = (
+    "The exact interval ranks the tables at every difference as the test ranks them at none. So it never contradicts "
+    "the test, and pays with width, most where few children or nearly all have the event: how often it holds a true "
+    f"difference is told in {VALIDATED}."
+)
+"""What the exact interval costs."""
+
+
+def primary(found: pd.DataFrame, p: Parameters) -> Finding:
     """The primary endpoint: n/N, Wilson; difference with the exact interval of the test; Boschloo's two-sided p; the
     approximate interval beside it.
 
-    found: from `remission.primary`; truth: from `held.stored`, for what the exact interval is worth.
+    found: from `remission.primary`.
     """
     frame = worded(found.assign(label=found["set"].map(SETS)))
     frame[["approximate_lower", "approximate_upper"]] = found[["approximate_lower", "approximate_upper"]]
@@ -128,25 +135,10 @@ def primary(found: pd.DataFrame, p: Parameters, truth: pd.DataFrame | None = Non
         f"{plain(p.alpha)}; {INTERVALS}; source ADTTE (UPCRC)",
         conventions=(*CONVENTIONS, confirmation(p)),
         caption=f"{definition(p)} Not evaluable (baseline below {plain(p.remission_threshold)} mg/mg or missing) or "
-        f"undetermined counts as no remission. The supplement has no p-value. {_price_of_exactness(truth)}",
+        f"undetermined counts as no remission. The supplement has no p-value. {PRICE}",
         results=results_in(said),
     )
     return Finding((table,), said)
-
-
-def _price_of_exactness(truth: pd.DataFrame | None) -> str:
-    """What the exact interval costs, and what simulation holds it for where that is stored."""
-    words = (
-        "The exact interval ranks the tables at every difference as the test ranks them at none. So it never "
-        "contradicts the test, and pays with width, most where few children or nearly all have the event"
-    )
-    share = coverage(truth, "Difference, exact, inverting Boschloo's test")
-    if not share:
-        return f'{words} (chapter Validation, "Where programs differ for a reason").'
-    return (
-        f"{words}: in simulated trials of {known_truth.SIZES[0]} children an arm it held a true difference in {share}, "
-        f"where 95 % is promised ({WHERE})."
-    )
 
 
 def confirmation(p: Parameters) -> str:

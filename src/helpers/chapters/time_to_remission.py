@@ -13,10 +13,17 @@ import pandas as pd
 from helpers import figures
 from helpers.analysis.time_to_remission import GRID
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.held import WHERE, coverage
 from helpers.chapters.remission import confirmation
-from helpers.chapters.words import NOT_ESTIMABLE, capital, percent, plain, pvalue_text, rounded
-from helpers.design import known_confirmation, known_truth
+from helpers.chapters.words import (
+    NOT_ESTIMABLE,
+    VALIDATED,
+    capital,
+    percent,
+    pvalue_text,
+    rounded,
+    until,
+    visit_of,
+)
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
 
@@ -64,20 +71,6 @@ CONTRASTS = {
     "hazard_ratio": ("Discrete-time hazard ratio (description only)", "", 2),
 }
 """Quantity: (in words, unit, digits shown)."""
-
-
-def until(paramcd: str, month: float) -> str:
-    """What a curve's end counts: remission by the last visit, begun at the latest in this month where it must hold.
-
-    month: from `time_to_remission.horizon`. By actual days it is the earliest that the visit may take place: the visit
-    is named.
-    """
-    last, kind = LAST.lower(), paramcd[-1]
-    held = {"C": "confirmed by", "A": "confirmed by", "S": "sustained to"}.get(kind)
-    at = min([v.month for v in VISITS if v.month >= month - 1e-6], default=month) if kind == "A" else month
-    if held is None or month <= 0 or _visit_of(at) == last:
-        return f"by {last}"
-    return f"begun by {_visit_of(at)}, {held} {last}"
 
 
 def risk_set(paramcds: Iterable[str], p: Parameters, clocks: Iterable[str] = ("AVAL",)) -> list[str]:
@@ -296,14 +289,8 @@ def logrank(found: pd.DataFrame, p: Parameters) -> Finding:
     return Finding((exhibit,), said)
 
 
-def contrasts(
-    found: pd.DataFrame, adtte: pd.DataFrame, p: Parameters, truth: pd.DataFrame | None = None
-) -> Finding:
-    """hUC-MSC against placebo in time.
-
-    found: frame of `between_visits.contrasts`; truth: frame of `known_truth.latest`, for what the interval of the
-    restricted mean is worth.
-    """
+def contrasts(found: pd.DataFrame, adtte: pd.DataFrame, p: Parameters) -> Finding:
+    """hUC-MSC against placebo in time: frame of `between_visits.contrasts`."""
     rows, said = [], {}
     for row in found.to_dict("records"):
         (key, words), (quantity, unit, digits) = ENDPOINTS[row["paramcd"]], CONTRASTS[row["quantity"]]
@@ -311,14 +298,14 @@ def contrasts(
         end = until(row["paramcd"], row["horizon"])
         text, quantity = (
             _contrast_text(row, digits),
-            quantity.format(end=_visit_of(row["horizon"]), until=end),
+            quantity.format(end=visit_of(row["horizon"]), until=end),
         )
         counts = f"{row['placebo_N']} v {row['msc_N']}"
         rows.append({**row, "endpoint": words, "quantity": quantity, "n": counts, "unit": unit, "text": text})
         name = row["quantity"]
         said[f"{key}_{name}"] = Result(f"ttr.{key}.{name}", row["estimate"], unit, digits, text)
-        said[f"{key}_until"], said[f"{key}_end"] = end, _visit_of(row["horizon"])
-    said["mean"] = " ".join(filter(None, [_alone(found), _price_of_the_mean(truth)]))
+        said[f"{key}_until"], said[f"{key}_end"] = end, visit_of(row["horizon"])
+    said["mean"] = " ".join(filter(None, [_alone(found), UNSURE]))
     exhibit = Exhibit(
         "ttr-contrasts",
         "Time to remission: hUC-MSC against placebo",
@@ -338,6 +325,10 @@ def contrasts(
     return Finding((exhibit,), said)
 
 
+UNSURE = f"The mean's normal interval rests on large arms: how often it holds in small ones is told in {VALIDATED}."
+"""What the interval of the restricted mean is worth."""
+
+
 def _results(said: Mapping[str, Result | str]) -> list[Result]:
     """What of it is a result, and not words."""
     return [value for value in said.values() if isinstance(value, Result)]
@@ -353,27 +344,6 @@ def _alone(found: pd.DataFrame) -> str:
     return "Of confirmed remission the restricted mean alone has an interval that leaves out no difference."
 
 
-def _price_of_the_mean(truth: pd.DataFrame | None) -> str:
-    """What the normal interval of a restricted mean is worth in small arms, by simulation where that is stored."""
-    unsure = "Its normal interval rests on large arms"
-    held = {} if truth is None else {
-        words: coverage(truth, start) for words, start in (
-            (
-                f"the true mean of one arm, of which {plain(100 * known_confirmation.LEAVE[1])} % leave,",
-                "Mean time without confirmed remission, at risk",
-            ),
-            ("a true difference of two arms", "Restricted mean time, difference"),
-        )
-    }  # fmt: skip
-    told = " and ".join(f"{words} in {share}" for words, share in held.items() if share)
-    if not told:
-        return f"{unsure}: what it holds in small ones is told in {WHERE}."
-    return (
-        f"{unsure}: in simulated trials of {known_truth.SIZES[0]} children an arm it held {told}, where 95 % is "
-        f"promised ({WHERE})."
-    )
-
-
 def _note(note: str) -> str:
     """A note of the estimators in the chapter's words, its times in months as they are shown everywhere."""
     note = note.replace("control arm", ARMS[0]).replace("active arm", ARMS[1])
@@ -386,12 +356,6 @@ def _drawn(steps: pd.DataFrame, at_risk: pd.DataFrame, words: str, points: pd.Da
     return figures.cumulative_remission(
         steps, at_risk, grid=GRID[1:], label=f"Cumulative {words}", band=points is None, points=points
     )
-
-
-def _visit_of(month: float) -> str:
-    """Name of the visit at a month, in a sentence; the month itself where no visit stands there."""
-    names = [v.name.lower() for v in VISITS if abs(v.month - month) < 1e-6]
-    return names[0] if names else f"{rounded(month, 1)} months"
 
 
 def _followed(at_risk: pd.DataFrame) -> dict[str, int]:

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.time_to_remission import until
-from helpers.chapters.words import NOT_ESTIMABLE, plain, rounded
+from helpers.chapters.words import NOT_ESTIMABLE, plain, rounded, until
 from helpers.design import known_truth as truth
 from helpers.design.references import CLOSED, ITERATIVE
 from helpers.study.parameters import Parameters

@@ -6,11 +6,12 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
-from helpers.study.protocol import ARMS
+from helpers.study.protocol import ARMS, LAST, VISITS
 from helpers.study.shown import NOT_ESTIMABLE, drawn, grouped, plain, rounded
 
 __all__ = [
     "NOT_ESTIMABLE",
+    "VALIDATED",
     "capital",
     "children_text",
     "drawn",
@@ -21,7 +22,13 @@ __all__ = [
     "plain",
     "pvalue_text",
     "rounded",
+    "until",
+    "visit_of",
 ]  # fmt: skip
+
+
+VALIDATED = 'chapter Validation, "Against a truth that is known"'
+"""Where what an interval is worth in small arms is told."""
 
 
 def pvalue_text(p: float | None, level: float = 0.05) -> str:
@@ -86,3 +93,23 @@ def fit_text(fit) -> str:
     """Covariance structure that a fitted mixed model has, and all that the fit has to say about itself."""
     used = f"Covariance: {fit.structure}." if fit.converged else "The model could not be fitted."
     return f"{used} {capital(fit.message)}." if fit.message else used
+
+
+def until(paramcd: str, month: float) -> str:
+    """What a curve's end counts: remission by the last visit, begun at the latest in this month where it must hold.
+
+    month: from `time_to_remission.horizon`. By actual days it is the earliest that the visit may take place: the visit
+    is named.
+    """
+    last, kind = LAST.lower(), paramcd[-1]
+    held = {"C": "confirmed by", "A": "confirmed by", "S": "sustained to"}.get(kind)
+    at = min([v.month for v in VISITS if v.month >= month - 1e-6], default=month) if kind == "A" else month
+    if held is None or month <= 0 or visit_of(at) == last:
+        return f"by {last}"
+    return f"begun by {visit_of(at)}, {held} {last}"
+
+
+def visit_of(month: float) -> str:
+    """Name of the visit at a month, in a sentence; the month itself where no visit stands there."""
+    names = [v.name.lower() for v in VISITS if abs(v.month - month) < 1e-6]
+    return names[0] if names else f"{rounded(month, 1)} months"

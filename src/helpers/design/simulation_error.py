@@ -170,7 +170,7 @@ def assured(by_effect: pd.DataFrame) -> pd.DataFrame:
     --------
     As notebook 08-operating calls it:
 
-    >>> simulation_error.assured(by_effect)
+    >>> simulation_error.assured(simulation_error.exact_null(by_effect, false_claims))
     """
     low, high = by_effect["power_lower"], by_effect["power_upper"]
     none = by_effect["effect"] == 1
