@@ -112,3 +112,20 @@ def test_the_supplement_leaves_out_what_came_after_rescue(base):
     assert after["note"]
     # the tests count what was observed
     assert steps(everybody).loc["weighted", "p"] == steps(found).loc["weighted", "p"]
+
+
+def test_a_value_of_the_day_of_rescue_comes_after_it(base):
+    """Of a child whose rescue is on a visit's own day: as if the rescue had been the day before, not the day after."""
+    adsl, adlb, primary, _ = base
+    upcr = adlb[(adlb["PARAMCD"] == "PROTCRT") & (adlb["AVISITN"] == VISITS[4].number) & adlb["AVAL"].notna()]
+    child = adsl["USUBJID"].isin(upcr["USUBJID"]).idxmax()
+    visit = adsl.loc[child, "TZERODT"] + pd.Timedelta(VISITS[4].day, "D")
+    none = adsl.assign(RESCDT=pd.NaT)
+    found = []
+    for days in (-1, 0, 1):
+        one = none.copy()
+        one.loc[child, "RESCDT"] = visit + pd.Timedelta(days, "D")
+        row = steps(sequence.fixed_sequence(primary, one, adlb, P)).loc["weighted_after_rescue"]
+        found.append(row["estimate"])
+    assert found[1] == found[0]
+    assert found[1] != found[2]

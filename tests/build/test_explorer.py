@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -155,3 +156,22 @@ def test_it_fits_wide_and_narrow_and_its_inputs_are_labelled(browser, page):
     counts = browser.execute_script(labelled)
     assert len(counts) == 6
     assert min(counts) >= 1
+
+
+def test_a_number_that_is_none_can_not_reach_the_page():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        explorer._data("explorer-grid", {"n": [float("nan")]})
+    assert "<\\/" not in explorer._data("x", ["</script>"])
+    assert explorer._data("x", ["</script>"]).count("</script>") == 1
+
+
+def test_the_page_is_made_once_for_what_it_is_made_from(monkeypatch, tmp_path):
+    asked, module = [], SimpleNamespace(page=lambda: asked.append(1) or f"body {len(asked)}")
+    monkeypatch.setattr(made, "STAGING", tmp_path)
+    monkeypatch.setattr(made, "EXPLORER", "somewhere:page")
+    monkeypatch.setattr(made.importlib, "import_module", lambda name: module)
+    key = ["one"]
+    monkeypatch.setattr(made, "made_from", lambda sources: key[0])
+    assert [made.body(None), made.body(None)] == ["body 1", "body 1"]
+    key[0] = "another"
+    assert made.body(None) == "body 2"

@@ -435,3 +435,18 @@ def test_a_ctrl_c_is_never_forgotten_and_waits_for_what_must_be_whole(monkeypatc
     monkeypatch.setattr(driver, "INTERRUPTED", publishing.INTERRUPTED)
     with pytest.raises(KeyboardInterrupt):
         driver.build([], driver.Workshop())
+
+
+@pytest.mark.parametrize("name", ["REPORTS", "TABLES", "OWN_TABLES", "EXPECTED"])
+def test_what_a_killed_build_left_is_not_put_right_behind_a_link(name, moved, tmp_path):
+    moved(publishing)
+    root = getattr(publishing, name)
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / ".old" / "base").mkdir(parents=True)
+    if root.is_dir():
+        root.rmdir()
+    root.parent.mkdir(parents=True, exist_ok=True)
+    root.symlink_to(elsewhere)
+    with pytest.raises(Problem, match="is a link"):
+        publishing.recover()
+    assert (elsewhere / ".old" / "base").is_dir()

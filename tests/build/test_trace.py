@@ -199,3 +199,14 @@ def test_only_one_thread_parses_at_a_time():
         assert not done.wait(0.05), "it waits for whoever parses"
     other.join()
     assert done.is_set()
+
+
+def test_an_import_sets_the_name_that_it_gives():
+    (one,) = origins._statements(
+        1, "import os.path as where, json\nfrom a import b as c, d".partition("\n")[0]
+    )
+    assert one.sets == {"where", "json"}
+    (other,) = origins._statements(1, "from a import b as c, d")
+    assert other.sets == {"c", "d"}
+    (plain,) = origins._statements(1, "import os.path")
+    assert plain.sets == {"os"}

@@ -310,3 +310,18 @@ def test_a_text_that_fits_is_one_piece_with_its_last_blanks():
         ("AETERM", [whole[:-1]]),
         ("AETERM1", [" y"]),
     ]
+
+
+def test_a_variable_of_one_allowed_value_is_assigned_and_one_that_may_be_empty_is_derived(frames):
+    columns = {}
+    for table in ("adlb", "adtte", "adae"):
+        for one in adam_variables.variables(table, frames[table]):
+            columns[table, one.column.name] = (table, one)
+    said = {name: define.origin(*found)[0] for name, found in columns.items()}
+    single = {
+        name: found[1].column.empty
+        for name, found in columns.items()
+        if found[1].column.values and len(found[1].column.values) == 1 and said[name] != "Predecessor"
+    }
+    assert single
+    assert all(said[name] == ("Derived" if empty else "Assigned") for name, empty in single.items())

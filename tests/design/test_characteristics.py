@@ -307,3 +307,10 @@ def test_what_is_asked_can_be_asked_and_has_the_plan_and_no_effect_among_it():
     assert set(characteristics.FEWER_DAYS) < set(operating.DAYS)
     assert set(characteristics.FULL) == set(characteristics.QUICK) == set(characteristics.PARTS)
     assert all(characteristics.QUICK[part] <= characteristics.FULL[part] for part in characteristics.PARTS)
+
+
+def test_the_quick_answer_asks_the_same_with_fewer_trials(monkeypatch):
+    monkeypatch.setattr(characteristics, "whole", lambda *asked: asked)
+    p = Parameters()
+    assert characteristics.quick(p) == (p, characteristics.QUICK, characteristics.TRUTH["quick"])
+    assert characteristics.compute(p) == (p, characteristics.FULL, characteristics.TRUTH["full"])

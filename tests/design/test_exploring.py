@@ -138,3 +138,9 @@ def test_what_a_person_writes_becomes_a_study():
     ):
         with pytest.raises(Problem, match=told):
             side_by_side.read(text)
+
+
+def test_a_bench_names_its_study_and_not_all_its_children():
+    bench = Bench(Parameters())
+    bench._screened["x"] = ("many", "children")
+    assert "children')" not in repr(bench)

@@ -157,3 +157,9 @@ def test_a_sample_computes_a_part_that_is_not_long_and_compares_it(places, monke
     monkeypatch.setattr(stored, "latest", lambda compute, p: (None, False))
     ((where, *_),) = renewal.sample()
     assert where.startswith("stored toy of ")
+
+
+def test_the_last_of_six_digits_may_differ_and_no_more():
+    near, far = 1.00009, 1.00012
+    assert list(renewal.differences("x", {"a": 1.0}, {"a": near})) == []
+    assert list(renewal.differences("x", {"a": 1.0}, {"a": far})) == [("x a", 1.0, far)]

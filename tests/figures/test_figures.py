@@ -743,3 +743,15 @@ def test_short_names_and_spread():
     out = spread([5.0, 1.0, 5.1], 1.0)
     assert out[1] == 1.0
     assert out[2] - out[0] >= 1.0 - 1e-6
+
+
+def test_a_ratio_lies_on_a_log_axis_with_no_effect_on_the_left():
+    fig = figures.power(POWER, label="UPCR on hUC-MSC / placebo", here=0.65, ratio=True)
+    ax = fig.axes[0]
+    assert ax.get_xscale() == "log"
+    left, right = ax.get_xlim()
+    assert left > right
+    assert (
+        figures.power(POWER.assign(x=POWER["x"] * 100), label="children", here=40).axes[0].get_xscale()
+        == "linear"
+    )

@@ -14,7 +14,18 @@ import small_export
 from pandas.testing import assert_frame_equal
 
 from helpers import DATA, ROOT, Problem
-from helpers.intake import delivery, headers, listing, mapping, propose, sources, template, units, values
+from helpers.intake import (
+    convert,
+    delivery,
+    headers,
+    listing,
+    mapping,
+    propose,
+    sources,
+    template,
+    units,
+    values,
+)
 from helpers.study import kidney
 
 
@@ -355,3 +366,10 @@ def test_a_unit_left_open_is_still_to_be_answered(tmp_path):
     with pytest.raises(Problem) as caught:
         mapping.read(file, tmp_path)
     assert "the unit of height is still to be answered; allowed: cm" in str(caught.value)
+
+
+def test_each_way_to_write_a_dipstick_is_one_of_its_grades():
+    assert {convert.GRADES[text] for text in ("±", "+-", "微量", "trace", "1")} == {1.0}
+    assert {convert.GRADES[text] for text in ("neg", "-", "阴性", "negative", "0")} == {0.0}
+    assert [convert.GRADES["+" * k] for k in (1, 2, 3, 4)] == [2.0, 3.0, 4.0, 5.0]
+    assert set(convert.GRADES.values()) == set(map(float, range(6)))

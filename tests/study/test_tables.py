@@ -370,3 +370,14 @@ def test_what_is_a_query_in_own_tables_stops_only_simulated_ones(folder):
     assert any("disposition.csv row 2, column reason" in line for line in all_faults(folder, own=False))
     with pytest.raises(Problem, match="column reason"):
         tables.read("disposition", folder / "disposition.csv")
+
+
+def test_tables_are_simulated_ones_where_nothing_else_is_said(folder):
+    """What is a question in tables of a real trial is a fault of simulated ones."""
+    rewrite(
+        folder / "disposition.csv",
+        lambda raw: cell("reason", "adverse event", 2)(cell("status", "completed", 2)(raw)),
+    )
+    with pytest.raises(Problem, match=r"why the child left|empty"):
+        tables.read_all(folder, ["disposition"])
+    assert len(tables.read_all(folder, ["disposition"], own=True)["disposition"])
