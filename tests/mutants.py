@@ -376,14 +376,20 @@ def stands_on(asked: str, module: str) -> str:
 
 def askable(module: str, chapters: list[str]) -> list[str]:
     """All who are asked about a module's mutants, in order."""
-    built = [f"builds of {test}" for test in BUILDERS] if room_of(ROOT / module) == "build" else []
-    return [*tests_of(module), *(f"exhibits of {stem}" for stem in chapters), *built]
+    tests = tests_of(module)
+    builds = list(BUILDERS) if room_of(ROOT / module) == "build" else []
+    if builds or not tests:
+        # the build calls some chapters by name: their tests stand with its own
+        mirror = f"tests/build/test_{Path(module).stem}.py"
+        builds += [one for one in dict.fromkeys([*tests, mirror]) if one.startswith("tests/build/")]
+    there = [one for one in dict.fromkeys(builds) if (ROOT / one).is_file()]
+    return [*tests, *(f"exhibits of {stem}" for stem in chapters), *(f"builds of {one}" for one in there)]
 
 
 ASKED: dict[str, list[str]] = {}
 """All who are asked about the mutants of each module."""
 BUILDS = {"built_once", "miniature", "whole_project"}
-"""Fixtures that build a report: of them only the tiny ones are asked, and only about the room `build`, last."""
+"""Fixtures that build a report: their tests are asked about the room `build` alone, last."""
 BUILDERS = ("tests/build/test_driver.py", "tests/build/test_publishing.py")
 TELLTALES = ("test_the_committed_answers_stand_for_the_code_and_scenarios_as_they_are",)
 """Tests that any edit of the code fails, whether it is wrong or right: they notice nothing."""
@@ -400,7 +406,7 @@ class Asked:
         for item in items:
             wanted = set(getattr(item, "fixturenames", ()))
             dear = wanted & BUILDS
-            right = bool(dear) and "whole_project" not in wanted if self.builds else not dear
+            right = bool(dear) if self.builds else not dear
             if right and item.name.split("[")[0] not in TELLTALES:
                 kept.append(item)
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
