@@ -11,12 +11,13 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
 import yaml
 
-from helpers import ROOT
+from helpers import ROOT, Problem
 from helpers.build import package, takeaway, verify, workbook
 
 TOP = "base-package"
@@ -381,3 +382,14 @@ def test_where_no_chromium_is_the_package_says_so(miniature, tmp_path):
     top = unpacked(miniature.folder / "reports/base-package.zip", tmp_path / "out")
     assert takeaway.NO_PDF in (top / "READ-ME-FIRST.md").read_text()
     assert not (top / "reports/base/report.pdf").exists()
+
+
+def test_a_name_that_a_list_of_checksums_can_not_hold_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(package, "sources", lambda made: ({"a\nb.csv": tmp_path, "fine.csv": tmp_path}, []))
+    monkeypatch.setattr(package, "published", lambda folder, name: ({f"{folder.name}.html": tmp_path}, []))
+    monkeypatch.setattr(package, "executed", lambda made: ({}, []))
+    made = SimpleNamespace(name="base", published=package.REPORTS / "tables", head=SimpleNamespace(own=False))
+    with pytest.raises(
+        Problem, match=r"no package: 'a\\nb.csv' can't stand in SHA256SUMS\. .make report SCENARIO=base"
+    ):
+        package.gather(made)

@@ -361,3 +361,13 @@ def test_a_page_that_would_lead_out_is_none_and_the_verdict_stands(apart, tmp_pa
     assert lines[-1] == "same results as published: yes"
     assert "is a link" in lines[-2]
     assert list(outside.iterdir()) == []
+
+
+def test_how_many_digits_are_shown_belongs_to_a_result():
+    one, other = results(1.25), results(1.25)
+    for chapter in other.values():
+        for record in chapter.values():
+            record["digits"] = 3
+    (digits,) = verify.compare_results("base", one, other)
+    assert digits.where.endswith(" digits")
+    assert digits.found == "3"

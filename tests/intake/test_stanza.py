@@ -152,3 +152,14 @@ def test_a_workbook_that_is_shut_is_named_with_its_sheet():
 def test_intake_without_one_folder_says_how_it_is_called(arguments, capsys):
     assert propose.main(arguments) == 2
     assert capsys.readouterr().err == "usage: make intake DATA=folder\n"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".CSV", ".txt"])
+def test_the_columns_of_a_text_file_are_found_in_its_own_encoding_and_with_its_own_delimiter(
+    suffix, tmp_path
+):
+    path = tmp_path / f"labs{suffix}"
+    path.write_bytes("受试者编号;检查日期;肌酐\nA;2025-01-01;40,5\n".encode("gb18030"))
+    found = propose._sheet(path, None)
+    assert (found.encoding, found.delimiter) == ("gb18030", ";")
+    assert list(found.names) == ["受试者编号", "检查日期", "肌酐"]

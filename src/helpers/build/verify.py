@@ -81,10 +81,12 @@ def compare_results(name: str, expected: dict, found: dict) -> list[Difference]:
                 pair = where, _or_none(old, key), _or_none(new, key)
             elif not close(old[key]["value"], new[key]["value"]):
                 pair = where, str(old[key]["value"]), str(new[key]["value"])
-            elif old[key].get("unit") != new[key].get("unit"):
-                pair = f"{where} unit", str(old[key].get("unit")), str(new[key].get("unit"))
             else:
-                continue
+                # how it is shown belongs to a result
+                other = [part for part in ("unit", "digits") if old[key].get(part) != new[key].get(part)]
+                if not other:
+                    continue
+                pair = f"{where} {other[0]}", str(old[key].get(other[0])), str(new[key].get(other[0]))
             out.append(Difference(*pair, name, chapter, "result", key))
     return out
 
