@@ -1,6 +1,6 @@
 """`make compare`: the page's name, what is refused before anything runs, and what is listed."""
 
-from helpers.build import compare, pages
+from helpers.build import compare, pages, publishing
 from helpers.study.files import seal, write
 
 
@@ -31,3 +31,23 @@ def test_all_comparisons_that_are_whole_are_listed_and_escaped(tmp_path):
     assert '<a href="one.html">base v base &lt;x&gt;=1</a>' in index
     assert "two.html" not in index
     assert pages.comparisons_index([]).count(b"<li>") == 0
+
+
+def test_one_comparison_after_another_is_published(moved):
+    """What the first left behind, the record of what was published among it, is no comparison."""
+    moved(compare, publishing)
+    final, stage = (
+        publishing.Folder(compare.REPORTS / compare.TITLE, compare.TITLE),
+        compare.STAGING / compare.TITLE,
+    )
+    for name in ("one", "two"):
+        write(stage / "report" / f"{name}.html", b"page")
+        made = {"a": "base", "b": name, "files": [f"{name}.html"], "results": {}}
+        write(stage / f"{name}.json", seal(made))
+        final.publish(compare.staged(stage))
+    assert sorted(path.name for path in final.final.iterdir()) == [
+        "index.html",
+        "one.html",
+        "results.json",
+        "two.html",
+    ]
