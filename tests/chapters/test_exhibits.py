@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 
 from helpers.chapters import kept
 from helpers.chapters.exhibits import Exhibit, Result, say
-from helpers.chapters.words import NOT_ESTIMABLE, percent, pvalue_text, rounded
+from helpers.chapters.words import NOT_ESTIMABLE, joined, percent, pvalue_text, rounded
 
 
 @pytest.fixture
@@ -246,3 +246,8 @@ def test_say_shows_results_and_records_them(shown):
 def test_say_refuses_a_bare_float():
     with pytest.raises(TypeError, match="give a Result"):
         say("{x}", x=1 / 3)
+
+
+def test_a_list_in_a_sentence():
+    assert [joined(list("abc")[:k]) for k in range(4)] == ["", "a", "a and b", "a, b and c"]
+    assert joined(["a", "b", "c"], "or") == "a, b or c"

@@ -119,7 +119,7 @@ def subgroups(adsl: pd.DataFrame, adtte: pd.DataFrame) -> pd.DataFrame:
     ordered = sorted(known, key=lambda form: (forms.index(form) if form in forms else len(forms), form))
     values = {"SEX": ("M", "F"), "GENOTYPE": ordered, "RASFL": ("Y", "N")}
     rows, seen = [], []
-    known = [bool(arm.seen) for arm in rates.from_adtte(adtte, "UPCRC", True)]
+    assessed = [bool(arm.seen) for arm in rates.from_adtte(adtte, "UPCRC", True)]
     for variable in SUBGROUPS:
         for value in values[variable]:
             part = adtte[adtte["USUBJID"].isin(adsl.loc[adsl[variable] == value, "USUBJID"])]
@@ -127,7 +127,7 @@ def subgroups(adsl: pd.DataFrame, adtte: pd.DataFrame) -> pd.DataFrame:
             seen.append([control.seen, active.seen])
             control, active = (
                 replace(arm, seen=arm.n) if all_of_it else arm
-                for arm, all_of_it in zip((control, active), known, strict=True)
+                for arm, all_of_it in zip((control, active), assessed, strict=True)
             )
             rows.append(({"variable": variable, "value": value}, (control, active)))
     found = rates.table(rows)

@@ -164,9 +164,9 @@ def estimates(
     median_lower and median_upper (months; where the log-log band crosses one half; NaN = not reached), month12 with
     month12_lower and month12_upper (cumulative remission at the last visit, %, log-log), last (month in which the last
     child was seen), final (cumulative remission then, %), horizon (month behind which none can begin), note (why
-    nothing can be estimated, else empty). Behind the
-    horizon nothing can begin: `month12` counts what began by then and was confirmed or held by the last visit. It is
-    NaN where the last child was at risk before `horizon` without remission, or nobody was seen by then.
+    nothing can be estimated, else empty). `month12` counts what began by the horizon and was confirmed or held by the
+    last visit. It is NaN where the last child was at risk before `horizon` without remission, or nobody was seen by
+    then.
 
     Examples
     --------

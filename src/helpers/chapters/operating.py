@@ -11,7 +11,7 @@ import pandas as pd
 
 from helpers import figures
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.words import NOT_ESTIMABLE, capital, grouped, plain, rounded
+from helpers.chapters.words import NOT_ESTIMABLE, capital, grouped, joined, plain, rounded
 from helpers.design.characteristics import ALTERNATIVES, LARGEST, NUMERIC, SIZES, alternative
 from helpers.design.operating import ANALYSES, PRIMARY
 from helpers.study.parameters import Parameters
@@ -81,11 +81,11 @@ def _told(row: Any) -> str:
     if not np.isfinite(row.estimate):
         return NOT_ESTIMABLE
     if row.question == "gain":
-        return _gain_text(row.estimate, row.lower, row.upper)
+        return gain_text(row.estimate, row.lower, row.upper)
     return f"± {rounded(row.estimate)} points"
 
 
-def _gain_text(gain: float, lower: float, upper: float, unit: str = " points") -> str:
+def gain_text(gain: float, lower: float, upper: float, unit: str = " points") -> str:
     """A difference of two powers with its limits: "22 points (19 to 25)"."""
     return f"{rounded(gain)}{unit} ({rounded(lower)} to {rounded(upper)})"
 
@@ -148,7 +148,7 @@ def _better(gain: Any) -> str:
     if gain.lower > 0:
         return "The same urine samples analysed as numbers would do so {gain} more often."
     if gain.upper < 0:
-        less = _gain_text(-gain.estimate, -gain.upper, -gain.lower)
+        less = gain_text(-gain.estimate, -gain.upper, -gain.lower)
         return f"The same urine samples analysed as numbers would do so {less} less often."
     return "The same urine samples analysed as numbers would do so about as often."
 
@@ -204,7 +204,7 @@ def near_sizes(frame: pd.DataFrame, p: Parameters) -> Finding:
     ]
     told = [f"{n} children find less than {before}" for before, n in drops]
     said: dict[str, Result | str] = {
-        "steps": f"An exact test's power goes in steps: {_and(told)}."
+        "steps": f"An exact test's power goes in steps: {joined(told)}."
         if drops
         else "By enumeration the primary's power rises with every two children around these sizes.",
     }
@@ -225,10 +225,6 @@ def near_sizes(frame: pd.DataFrame, p: Parameters) -> Finding:
         ],
     )
     return Finding((exhibit,), said)
-
-
-def _and(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def by_size(frame: pd.DataFrame, needed: pd.DataFrame, trials: int, p: Parameters) -> Finding:
@@ -510,7 +506,7 @@ def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         gain_text=[
             "the plan itself"
             if itself
-            else _gain_text(row.gain, row.gain_lower, row.gain_upper, unit="")
+            else gain_text(row.gain, row.gain_lower, row.gain_upper, unit="")
             if np.isfinite(row.gain_lower)
             else "–"
             for row, itself in zip(frame.itertuples(), same, strict=True)
@@ -526,7 +522,7 @@ def alternatives(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
             best["gain"],
             "points",
             0,
-            text=_gain_text(best["gain"], best["gain_lower"], best["gain_upper"]),
+            text=gain_text(best["gain"], best["gain_lower"], best["gain_upper"]),
         ),
         "power": Result("operating.alternatives.power", best["primary"], "%", 0),
     }

@@ -3,15 +3,13 @@
 Frames of `design.characteristics` and `design.prospects` in, exhibits and what may be said of them out.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from helpers import figures
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.operating import MONTE_CARLO, POPULATION, SIDES, percent_text
-from helpers.chapters.words import capital, grouped, plain, rounded
+from helpers.chapters.operating import MONTE_CARLO, POPULATION, SIDES, gain_text, percent_text
+from helpers.chapters.words import capital, grouped, joined, plain, rounded
 from helpers.design import prospects
 from helpers.design.operating import ANALYSES, PRIMARY
 from helpers.design.prospects import NUMERIC
@@ -245,10 +243,6 @@ def hurts(frame: pd.DataFrame, brief: pd.DataFrame, trials: int, p: Parameters) 
     return Finding((exhibit,), said)
 
 
-def _points(gain: float, lower: float, upper: float) -> str:
-    return f"{rounded(gain)} ({rounded(lower)} to {rounded(upper)})"
-
-
 def fairness(frame: pd.DataFrame, gains: pd.DataFrame, trials: int, p: Parameters) -> Finding:
     """Whether the comparison hangs on the effect's shape: `characteristics.fairness`, `simulation_error.worlds`."""
     rows = []
@@ -259,16 +253,14 @@ def fairness(frame: pd.DataFrame, gains: pd.DataFrame, trials: int, p: Parameter
             row |= {key: one.power, f"{key}_text": percent_text(one.power, one.power_lower, one.power_upper)}
         rows.append(row)
     limits = [tuple(row) for row in gains[["gain", "gain_lower", "gain_upper"]].to_numpy()]
-    table = pd.DataFrame(rows).assign(gain_text=[_points(*row) for row in limits])
+    table = pd.DataFrame(rows).assign(gain_text=[gain_text(*row, unit="") for row in limits])
     gain = gains["gain"]
     said: dict[str, Result | str] = {
         "wins": Result("operating.fairness.numeric_finds_more", int((gain > 0).sum())),
         "of": Result("operating.fairness.worlds", len(table)),
         "sure": Result("operating.fairness.beyond_error", int((gains["gain_lower"] > 0).sum())),
         **{
-            name: Result(
-                f"operating.fairness.{key}", float(gain[at]), "points", 0, f"{_points(*limits[at])} points"
-            )
+            name: Result(f"operating.fairness.{key}", float(gain[at]), "points", 0, gain_text(*limits[at]))
             for name, key, at in (
                 ("least", "least_gain", gain.idxmin()),
                 ("most", "largest_gain", gain.idxmax()),
@@ -426,11 +418,7 @@ def _within(up_to: int, of: int) -> str:
 
 def _listed(limits: pd.DataFrame) -> str:
     parts = [f"{r.events} {_within(r.up_to, r.of)}" for r in limits.itertuples()]
-    return _joined(parts)
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}"
+    return joined(parts, "or")
 
 
 def assured(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
@@ -451,7 +439,7 @@ def assured(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
     )
     even = frame[(frame["prior"] == "even") & (frame["analysis"] == PRIMARY)].iloc[0]
     said: dict[str, Result | str] = {
-        name: Result(f"operating.assurance.{name}", even[name], "%", 0) for name in ("largest",)
+        "largest": Result("operating.assurance.largest", even["largest"], "%", 0)
     }
     for name in ("success", "true"):
         limits = (even[f"{name}_lower"], even[f"{name}_upper"])

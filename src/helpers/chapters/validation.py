@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.words import NOT_ESTIMABLE, plain, rounded, until
+from helpers.chapters.words import NOT_ESTIMABLE, joined, plain, rounded, until
 from helpers.design import known_truth as truth
 from helpers.design.references import CLOSED, ITERATIVE
 from helpers.study.parameters import Parameters
@@ -367,7 +367,7 @@ def _excluded(results: pd.DataFrame, n: int) -> str:
         if len(wrong)
         else "none is shown to fail what it promises"
     )
-    kept_ = f" Doubtful by their own 95 % Monte Carlo interval: {'; '.join(perhaps)}." if perhaps else ""
+    doubts = f" Doubtful by their own 95 % Monte Carlo interval: {'; '.join(perhaps)}." if perhaps else ""
     kept = f" Cautious: {'; '.join(cautious)}." if len(cautious) else ""
     clauses = {
         "bias": f"a bias above {rounded(limits['bias'], 2)} standard deviations of the estimate",
@@ -375,9 +375,8 @@ def _excluded(results: pd.DataFrame, n: int) -> str:
         "type1": f"a type I error above {rounded(limits['type1'], 1)} %",
     }
     said = [words for name, words in clauses.items() if np.isfinite(limits[name])]
-    both = " and ".join([", ".join(said[:-1]), said[-1]]) if len(said) > 1 else "".join(said)
-    rest = f" For all others the Monte Carlo intervals (95 %) exclude {both}, and nothing smaller."
-    told = f"{kept_}{kept}{rest if said else ''}"
+    rest = f" For all others the Monte Carlo intervals (95 %) exclude {joined(said)}, and nothing smaller."
+    told = f"{doubts}{kept}{rest if said else ''}"
     return f"At {n} children an arm, beyond three Monte Carlo standard errors, {found}.{told}"
 
 

@@ -1,6 +1,7 @@
 """How numbers are put in words, for every chapter. The one rounding is `study.shown`."""
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = [
     "estimate_text",
     "fit_text",
     "grouped",
+    "joined",
     "percent",
     "plain",
     "pvalue_text",
@@ -93,6 +95,11 @@ def fit_text(fit) -> str:
     """Covariance structure that a fitted mixed model has, and all that the fit has to say about itself."""
     used = f"Covariance: {fit.structure}." if fit.converged else "The model could not be fitted."
     return f"{used} {capital(fit.message)}." if fit.message else used
+
+
+def joined(parts: Sequence[str], last: str = "and") -> str:
+    """A list in a sentence: "a", "a and b", "a, b and c"; nothing for none."""
+    return f" {last} ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def until(paramcd: str, month: float) -> str:
