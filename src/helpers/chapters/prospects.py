@@ -260,7 +260,13 @@ def fairness(frame: pd.DataFrame, gains: pd.DataFrame, trials: int, p: Parameter
         "of": Result("operating.fairness.worlds", len(table)),
         "sure": Result("operating.fairness.beyond_error", int((gains["gain_lower"] > 0).sum())),
         **{
-            name: Result(f"operating.fairness.{key}", float(gain[at]), "points", 0, gain_text(*limits[at]))
+            name: Result(
+                f"operating.fairness.{key}",
+                float(gain[at]),
+                "points",
+                0,
+                f"{gain_text(*limits[at], unit='')} points",
+            )
             for name, key, at in (
                 ("least", "least_gain", gain.idxmin()),
                 ("most", "largest_gain", gain.idxmax()),
