@@ -37,10 +37,16 @@ def test_another_example_is_another_trial_of_the_same_move(hand):
 
 def test_what_can_not_be_says_so_and_keeps_the_last(hand):
     picture = hand.shown.value
+    hand.controls["dropout"].max = 2.0
+    hand.controls["dropout"].value = 1.5
+    assert "dropout: found" in hand.words.value
+    assert hand.shown.value == picture
+
+
+def test_an_odd_number_of_children_is_asked_as_the_next_even_one(hand):
     hand.controls["n_randomised"].max = 41
     hand.controls["n_randomised"].value = 41
-    assert "size 41" in hand.words.value
-    assert hand.shown.value == picture
+    assert "here 42 in place of 41" in hand.words.value
 
 
 def test_two_pins_are_laid_side_by_side_by_the_one_compare(hand, monkeypatch):

@@ -7,7 +7,7 @@ scenario's own values, and for the sliders.
 import pandas as pd
 
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.operating import MONTE_CARLO, POPULATION, SIDES, percent_text
+from helpers.chapters.operating import MONTE_CARLO, POPULATION, SIDES, even_text, percent_text
 from helpers.chapters.words import capital, grouped, plain, rounded
 from helpers.design.exploring import STEP, Move
 from helpers.design.operating import ANALYSES, PRIMARY
@@ -49,6 +49,9 @@ def at_hand(move: Move) -> Finding:
         assert row.what == REMISSION[key]
         said[name] = Result(f"explore.remission.{name}", row.value, "%", 1, row.text)
     primary = table.iloc[len(ARMS) + move.power["analysis"].tolist().index(PRIMARY)]
+    said["even"] = even_text(move.planned, move.p)
+    if said["even"]:
+        said["even"] += " So the first of these trials is not the cohort that the other chapters tell of."
     said["power"] = Result("explore.power", primary["value"], "%", 1, primary["text"])
     exhibit = Exhibit(
         "at-hand",
@@ -124,5 +127,5 @@ def spoken(move: Move) -> str:
     return capital(
         f"{said['children']} children, UPCR x {said['effect']}: the primary test finds the effect in "
         f"{said['power']} of {said['trials']} trials; {said['placebo']} of children on placebo count "
-        f"as in confirmed remission, {said['msc']} on hUC-MSC."
+        f"as in confirmed remission, {said['msc']} on hUC-MSC.{said['even']}"
     )

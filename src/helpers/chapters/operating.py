@@ -12,6 +12,7 @@ import pandas as pd
 from helpers import figures
 from helpers.chapters.exhibits import Exhibit, Finding, Result
 from helpers.chapters.words import NOT_ESTIMABLE, capital, grouped, joined, plain, rounded
+from helpers.design.asked_plan import FEWEST
 from helpers.design.characteristics import ALTERNATIVES, LARGEST, NUMERIC, SIZES, alternative
 from helpers.design.operating import ANALYSES, PRIMARY
 from helpers.study.parameters import Parameters
@@ -88,6 +89,19 @@ def _told(row: Any) -> str:
 def gain_text(gain: float, lower: float, upper: float, unit: str = " points") -> str:
     """A difference of two powers with its limits: "22 points (19 to 25)"."""
     return f"{rounded(gain)}{unit} ({rounded(lower)} to {rounded(upper)})"
+
+
+def even_text(planned: int, p: Parameters) -> str:
+    """That many trials are asked of another number of children than is planned; empty where they are not.
+
+    It begins with a space, to follow a sentence.
+    """
+    if p.n_randomised == planned:
+        return ""
+    return (
+        f" Many trials are asked of an even number of children, at least {FEWEST}: here {p.n_randomised} in place of "
+        f"{planned}."
+    )
 
 
 def brief(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:

@@ -7,7 +7,7 @@ clearest differences first, then the courses.
 import pandas as pd
 
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.operating import POPULATION, SIDES
+from helpers.chapters.operating import POPULATION, SIDES, even_text
 from helpers.chapters.words import capital, drawn, grouped, rounded
 from helpers.design.operating import ANALYSES, PRIMARY
 from helpers.design.side_by_side import LETTERS, Comparison
@@ -63,6 +63,12 @@ def _children(pair: Comparison) -> str:
     return f"{sizes[0]} children a trial" if len(set(sizes)) == 1 else f"children a trial: {', '.join(told)}"
 
 
+def _even(pair: Comparison) -> list[str]:
+    """What the settings whose number of children could not be asked were asked with."""
+    texts = [even_text(move.planned, move.p) for move in (pair.a, pair.b)]
+    return [f"{letter}:{text}" for letter, text in zip(LETTERS, texts, strict=True) if text]
+
+
 def _method(pair: Comparison) -> str:
     counts = sorted({len(move.trials.arm) for move in (pair.a, pair.b)})
     return (
@@ -93,6 +99,7 @@ def assumptions(pair: Comparison) -> Exhibit:
         },
         population="parameters in force",
         n=f"{len(table)} that differ",
+        caption=" ".join(_even(pair)),
     )
 
 

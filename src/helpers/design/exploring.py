@@ -20,13 +20,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from helpers.design import operating
+from helpers.design import asked_plan, operating
 from helpers.design.trials import DAYS, EVENTS, Trials
 from helpers.estimators import proportions
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, months
 from helpers.study.recording import plain
-from helpers.study.scenario import validate
 from helpers.trial import conduct
 from helpers.trial.simulate import Streams
 
@@ -93,12 +92,14 @@ def knobs(p: Parameters) -> tuple[Knob, ...]:
 class Move:
     """What the plan shows under settings. p: all parameters; power: the frame of `operating.run`; trials: as it asked.
 
+    planned: children of the settings, where p has those that were asked (`asked_plan`).
     Frames: power (a row an analysis), counts, by_arm, spread, curves, example(k), children(k).
     """
 
     p: Parameters
     power: pd.DataFrame
     trials: Trials
+    planned: int
 
     @cached_property
     def counts(self) -> pd.DataFrame:
@@ -262,11 +263,8 @@ class Bench:
         return self.study if isinstance(self.study, Parameters) else self.study.parameters
 
     def settings(self, **values: Any) -> Parameters:
-        """The study's parameters with settings changed; raises Problem with all that is wrong with them."""
-        if not values:
-            return self.p
-        asked = validate({**plain(self.p), **values}, "the bench")
-        return self.p.model_copy(update={name: getattr(asked, name) for name in values})
+        """The study's parameters with settings changed, as `asked_plan.of` asks them; raises Problem as it does."""
+        return asked_plan.of(self.p, **values)
 
     def move(self, **values: Any) -> Move:
         """What the plan shows with settings changed, any parameters by their names.
@@ -289,7 +287,8 @@ class Bench:
         """
         p = self.settings(**values)
         power = operating.run(p, self.trials, analyses=ASKED)
-        return Move(p, power, operating.followed(p, *self._children(p)))
+        planned = values.get("n_randomised", self.p.n_randomised)
+        return Move(p, power, operating.followed(p, *self._children(p)), planned)
 
     def prepare(self) -> None:
         """Tabulate the exact test for all sizes in hand, which costs the first trial of a size up to half a second."""
