@@ -64,6 +64,16 @@ def test_precision_by_hand(answer):
     hits = (found.p <= 0.05) & (found.estimate > 0)
     assert row["exaggeration"] == pytest.approx(found.estimate[hits].mean() / row["truth"], rel=1e-4)
     assert row["width"] == pytest.approx((found.upper - found.lower).mean(), rel=1e-4)
+    assert row["width_se"] == pytest.approx((found.upper - found.lower).std(ddof=1) / FEW**0.5, rel=1e-4)
+    relative = [
+        found.estimate[hits].std(ddof=1) / hits.sum() ** 0.5 / found.estimate[hits].mean(),
+        row["truth_se"] / row["truth"],
+    ]
+    assert row["exaggeration_se"] == pytest.approx(row["exaggeration"] * np.hypot(*relative), rel=1e-3)
+    brief = characteristics.answer_in_brief(answer, P).set_index("question").loc["half_width"]
+    assert [brief["lower"], brief["upper"]] == pytest.approx(
+        [50 * (row["width"] + side * 1.959964 * row["width_se"]) for side in (-1, 1)]
+    )
     none = characteristics.precision(answer).query("effect == 1")
     assert none["exaggeration"].isna().all()
 
@@ -314,3 +324,14 @@ def test_the_quick_answer_asks_the_same_with_fewer_trials(monkeypatch):
     p = Parameters()
     assert characteristics.quick(p) == (p, characteristics.QUICK, characteristics.TRUTH["quick"])
     assert characteristics.compute(p) == (p, characteristics.FULL, characteristics.TRUTH["full"])
+
+
+def test_what_is_exact_takes_the_arms_that_are_allocated(answer):
+    plan = Parameters(allocation="2:1")
+    assert characteristics.safety(P)["n"].unique().tolist() == [20]
+    assert characteristics.safety(plan)["n"].unique().tolist() == [27]
+    assert prospects.boundary(plan)["of"].unique().tolist() == [27]
+    frame = characteristics.false_claims(answer, plan).set_index("analysis")
+    share = characteristics.readings(answer).set_index("reading").loc["as planned", "placebo"] / 100
+    exact = planning.exact_power((share, share), (13, 27)).above
+    assert frame.loc["confirmed", "exact"] == pytest.approx(100 * exact)

@@ -307,6 +307,11 @@ def test_counts_limits_and_means_by_hand():
     row = operating.summary("confirmed", found, 0.05)
     assert (row["trials"], row["answered"], row["favour"], row["against"]) == (4, 3, 1, 1)
     assert (row["mean"], row["width"], row["significant"]) == pytest.approx((0.0, 0.4, 0.3))
+    assert (row["sd"], row["width_sd"]) == pytest.approx((np.std([0.3, -0.4, 0.1], ddof=1), 0.0))
+    assert np.isnan(row["significant_sd"]), "one trial has no spread"
+    errors = operating.error(pd.DataFrame([row]), "mean")
+    assert errors.tolist() == pytest.approx([np.std([0.3, -0.4, 0.1], ddof=1) / np.sqrt(3)])
+    assert operating.error(pd.DataFrame([row]), "significant").isna().all()
     other = operating.summary("ancova average", found, 0.05)
     assert (other["favour"], other["significant"]) == (1, pytest.approx(-0.4)), (
         "a lower UPCR speaks for the cells"

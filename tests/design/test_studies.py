@@ -92,7 +92,8 @@ def test_the_table_is_what_operating_says_of_the_same_trials(at_once, tmp_path):
             assert found.loc[key, name] == pytest.approx(row[name], rel=1e-5), (key, name)
         lower, upper = proportions.wilson(int(row["favour"]), int(row["trials"]))
         assert found.loc[key, "mcse"] == pytest.approx(100 * (upper - lower) / 2 / 1.959964, rel=1e-5)
-        assert found.loc[key, "mean_se"] == pytest.approx(row["sd"] / row["answered"] ** 0.5, rel=1e-5)
+        for name, (sd, count) in operating.MOMENTS.items():
+            assert found.loc[key, f"{name}_se"] == pytest.approx(row[sd] / row[count] ** 0.5, rel=1e-5)
 
 
 def test_blocks_pooled_are_their_trials_together():

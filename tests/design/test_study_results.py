@@ -51,7 +51,7 @@ def by_formula(
                     **world.values, "question": "all", "n": n, "analysis": analysis, "trials": 1024, "answered": 1024,
                     "favour": round(10.24 * power), "against": 3, "power": power, "mcse": 1.2,
                     "power_lower": power - 2.4, "power_upper": power + 2.4, "mean": 0.1, "mean_se": 0.01, "sd": 0.3,
-                    "width": 1.0, "significant": 0.4,
+                    "width": 1.0, "width_se": 0.01, "significant": 0.4, "significant_se": 0.02,
                 })  # fmt: skip
     frame = pd.DataFrame(rows)[[*study.parameters, *studies.COLUMNS]]
     studies.publish(study, frame)

@@ -69,6 +69,31 @@ def test_random_slope_is_that_of_each_trial(seed):
     )
 
 
+@pytest.mark.parametrize("broken", [0, 5, 7])
+def test_a_matrix_that_stops_the_algebra_of_a_stack_costs_no_other_trial_its_answer(monkeypatch, broken):
+    """NumPy raises for a whole stack: the trial is left to `mixed`, the others are what they were."""
+    y, base, arm = drawn(3)
+    years, mark = DAYS / 365, np.nanmax(np.abs(y[broken]))
+    wanted = [*batched_mixed.mmrm(y, base, arm, DAYS, WEIGHTS), batched_mixed.random_slope(y, years, arm)]
+    patterns, coordinates, seen = batched_mixed._patterns, batched_mixed.slopes.coordinates, []
+
+    def raising(function):
+        def act(values, *others):
+            seen.append(len(values))
+            if (np.nanmax(np.abs(values), axis=(1, 2)) == mark).any():
+                raise np.linalg.LinAlgError("Matrix is not positive definite")
+            return function(values, *others)
+
+        return act
+
+    monkeypatch.setattr(batched_mixed, "_patterns", raising(patterns))
+    monkeypatch.setattr(batched_mixed.slopes, "coordinates", raising(coordinates))
+    found = [*batched_mixed.mmrm(y, base, arm, DAYS, WEIGHTS), batched_mixed.random_slope(y, years, arm)]
+    assert 1 in seen
+    for one, other in zip(found, wanted, strict=True):
+        alike(one, np.array([getattr(other, name) for name in NAMES]))
+
+
 def test_most_trials_are_fitted_together(monkeypatch):
     """The plain fit is not left to `mixed`: only the odd trials are."""
     asked = []

@@ -83,7 +83,9 @@ def _told(row: Any) -> str:
         return NOT_ESTIMABLE
     if row.question == "gain":
         return gain_text(row.estimate, row.lower, row.upper)
-    return f"± {rounded(row.estimate)} points"
+    if not np.isfinite(row.lower):
+        return f"± {rounded(row.estimate, 1)} points"
+    return f"± {rounded(row.estimate, 1)} points ({rounded(row.lower, 1)} to {rounded(row.upper, 1)})"
 
 
 def gain_text(gain: float, lower: float, upper: float, unit: str = " points") -> str:
@@ -342,8 +344,8 @@ def false_claims(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
             MONTE_CARLO,
             f"half of the two-sided level is {plain(100 * p.alpha / 2)} %",
             "answered: trials with an answer",
-            "exactly: claims for the cells by enumeration of all tables with halves of the children in each arm, at "
-            "the simulated share on placebo; what is simulated lies around it by chance",
+            "exactly: claims for the cells by enumeration of all tables with the children of each arm as they are "
+            "allocated, at the simulated share on placebo; what is simulated lies around it by chance",
         ],
         results=[value for value in said.values() if isinstance(value, Result)],
     )  # fmt: skip
@@ -382,11 +384,13 @@ def precision(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
                 "interval": _interval(row.analysis),
                 "truth_text": _with_error(scale * row.truth, scale * row.truth_se, digits),
                 "bias_text": _with_error(scale * row.bias, scale * row.bias_se, digits),
-                "width_text": rounded(scale * row.width, digits) if row.with_interval else "no interval",
+                "width_text": _with_error(scale * row.width, scale * row.width_se, digits)
+                if row.with_interval
+                else "no interval",
                 "coverage_text": percent_text(row.coverage, row.coverage_lower, row.coverage_upper)
                 if row.with_interval
                 else "no interval",
-                "exaggeration_text": rounded(row.exaggeration, 2),
+                "exaggeration_text": _with_error(row.exaggeration, row.exaggeration_se, 2),
             }
         )
     table = pd.concat([frame.reset_index(drop=True), pd.DataFrame(shown)], axis=1)
@@ -397,7 +401,9 @@ def precision(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
             "operating.precision.bias", 100 * at["bias"], "points", 1, f"{at['bias_text']} points"
         ),
         "coverage": Result("operating.precision.coverage", at["coverage"], "%", 1, at["coverage_text"]),
-        "exaggeration": Result("operating.precision.exaggeration", at["exaggeration"], "", 2),
+        "exaggeration": Result(
+            "operating.precision.exaggeration", at["exaggeration"], "", 2, at["exaggeration_text"]
+        ),
         "width": Result("operating.precision.width", 100 * at["width"], "points", 0),
     }
     exhibit = Exhibit(
@@ -407,8 +413,9 @@ def precision(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         folded=True,
         columns={
             "label": "Analysis", "unit": "Scale", "truth_text": "Truth (± MCSE)", "bias_text": "Bias (± MCSE)",
-            "interval": "Interval", "with_interval": "Trials with one", "width_text": "Mean width of the 95 % interval",
-            "coverage_text": "Coverage", "exaggeration_text": "Exaggeration where significant",
+            "interval": "Interval", "with_interval": "Trials with one",
+            "width_text": "Mean width of the 95 % interval (± MCSE)", "coverage_text": "Coverage",
+            "exaggeration_text": "Exaggeration where significant (± MCSE)",
         },
         population=POPULATION,
         n=f"{p.n_randomised} children a trial",
@@ -579,7 +586,7 @@ def safety(frame: pd.DataFrame, p: Parameters) -> Finding:
         columns={"rate": "True rate a child", "chance_of_one": "Seen in at least one child"},
         units={"rate": "%", "chance_of_one": "%"},
         digits={"rate": 0, "chance_of_one": 0},
-        population="children on hUC-MSC, half of the randomised",
+        population=f"children on hUC-MSC of {p.n_randomised} randomised, allocated {p.allocation}",
         n=int(first["n"]),
         method="1 - (1 - rate)^n, exactly",
         conventions=["no event in n leaves a rate up to 1 - 0.05^(1/n) possible (95 %, one-sided)"],

@@ -49,7 +49,7 @@ def rows(p: Parameters, trials: int, children: int) -> Iterator[Row]:
     whole = operating.answers(complete, trials, analyses=[AVERAGE, LAST], effects=effects)
     shares, events = _counted(p, trials, effects)
     known = _closed(p, children, effects)
-    n, arms = p.n_randomised, _arms(p)
+    n, arms = p.n_randomised, operating.arms(p, p.n_randomised)
     for effect in effects:
 
         def power(name: str, exact: float, seen: Asked, words: str = "", effect: float = effect) -> Row:
@@ -88,13 +88,6 @@ def _row(question: str, effect: float, simulated: float, se: float, exact: float
         "question": question, "effect": effect, "simulated": float(simulated), "se": float(se), "exact": float(exact),
         "unit": unit,
     }  # fmt: skip
-
-
-def _arms(p: Parameters) -> tuple[int, int]:
-    """Children of the arms as the allocation ratio gives them."""
-    control, active = p.ratio
-    placebo = round(p.n_randomised * control / (control + active))
-    return placebo, p.n_randomised - placebo
 
 
 def _counted(

@@ -400,9 +400,9 @@ def children_needed(answer: dict[str, Any]) -> pd.DataFrame:
 def precision(answer: dict[str, Any]) -> pd.DataFrame:
     """Truth, bias, coverage, width and exaggeration by effect and analysis.
 
-    Columns of `operating.run`, and truth with its se, bias with bias_se, coverage with its limits (%), with_interval
-    (trials with an interval) and exaggeration (type M: mean estimate of the trials significant in favour over the
-    truth; NaN without an effect, or without such a trial).
+    Columns of `operating.run`, and truth with its se, bias with bias_se, width_se, coverage with its limits (%),
+    with_interval (trials with an interval) and exaggeration with exaggeration_se (type M: mean estimate of the trials
+    significant in favour over the truth; NaN without an effect, or without such a trial). All se are Monte Carlo.
 
     Examples
     --------
@@ -417,8 +417,12 @@ def precision(answer: dict[str, Any]) -> pd.DataFrame:
     out["bias_se"] = np.hypot(
         out["sd"] / np.sqrt(out["with_interval"].where(out["with_interval"] > 0)), out["truth_se"]
     )
+    out["width_se"] = operating.error(out, "width")
     real = (out["effect"] != 1) & (out["favour"] > 0)
-    return out.assign(exaggeration=(out["significant"].astype(float) / out["truth"]).where(real))
+    out["exaggeration"] = (out["significant"].astype(float) / out["truth"]).where(real)
+    # of a ratio of two independent means, by the delta method
+    apart = np.hypot(operating.error(out, "significant"), out["exaggeration"] * out["truth_se"])
+    return out.assign(exaggeration_se=(apart / out["truth"].abs()).where(real))
 
 
 def false_claims(answer: dict[str, Any], p: Parameters) -> pd.DataFrame:
@@ -443,11 +447,8 @@ def false_claims(answer: dict[str, Any], p: Parameters) -> pd.DataFrame:
             exact.append(np.nan)
             continue
         share = shares(answer)[analysis.event]
-        half = int(row.n) // 2
-        exact.append(
-            100
-            * planning.exact_power((share, share), (half, int(row.n) - half), p.alpha, analysis.exact).above
-        )
+        arms = operating.arms(p, int(row.n))
+        exact.append(100 * planning.exact_power((share, share), arms, p.alpha, analysis.exact).above)
     null = (out["truth"] - 0.0).abs() <= 3 * out["truth_se"]
     return out.assign(null=null, exact=exact)
 
@@ -517,7 +518,7 @@ def alternatives(answer: dict[str, Any]) -> pd.DataFrame:
 def safety(p: Parameters) -> pd.DataFrame:
     """What this many treated children can show of an adverse event, exactly: a row a true rate.
 
-    rate (%), n (children on hUC-MSC, half of the randomised), chance_of_one (%: at least one event), none_excludes (%:
+    rate (%), n (children on hUC-MSC, as they are allocated), chance_of_one (%: at least one event), none_excludes (%:
     the rate that zero events in n leave possible, upper limit of 95 % one-sided).
 
     Examples
@@ -526,7 +527,7 @@ def safety(p: Parameters) -> pd.DataFrame:
 
     >>> safety = characteristics.safety(p)
     """
-    n = p.n_randomised // 2
+    n = operating.arms(p, p.n_randomised)[1]
     excluded = 100 * (1 - 0.05 ** (1 / n)) if n else np.nan
     rows = [(100 * r, n, 100 * (1 - (1 - r) ** n), excluded) for r in RATES]
     return pd.DataFrame(rows, columns=["rate", "n", "chance_of_one", "none_excludes"])
@@ -641,7 +642,8 @@ def answer_in_brief(answer: dict[str, Any], p: Parameters) -> pd.DataFrame:
         row = here[(here["analysis"] == name) & (here["effect"] == effect)].iloc[0]
         rows.append((question, row["power"], row["power_lower"], row["power_upper"], "%", monte_carlo))
     row = here[(here["analysis"] == PRIMARY) & (here["effect"] == p.upcr_effect)].iloc[0]
-    rows.append(("half_width", 100 * row["width"] / 2, np.nan, np.nan, "points", ""))
+    half, se, z = 100 * row["width"] / 2, 100 * row["width_se"] / 2, stats.norm.ppf(0.975)
+    rows.append(("half_width", half, half - z * se, half + z * se, "points", monte_carlo))
     for name, key in ((PRIMARY, "needed"), (NUMERIC, "needed_numeric")):
         for one in need[need["analysis"] == name].itertuples():
             rows.append(

@@ -268,6 +268,16 @@ def of_effect(effect: float) -> dict[str, float]:
     return {"upcr_effect": effect} | ({"upcr_effect_sd": 0.0} if effect == 1 else {})
 
 
+def arms(p: Parameters, children: int) -> tuple[int, int]:
+    """Children on placebo and on hUC-MSC of so many randomised, as the allocation ratio gives them.
+
+    >>> arms(Parameters(), 40), arms(Parameters(allocation="2:1"), 40)
+    ((20, 20), (13, 27))
+    """
+    placebo = round(children * p.ratio[0] / sum(p.ratio))
+    return placebo, children - placebo
+
+
 class HasParameters(Protocol):
     """A study as `load` gives it: what matters here are its parameters."""
 
@@ -310,8 +320,10 @@ def run(
         favour, against : trials significant in favour of the cells, and against them
         power, power_lower, power_upper : favour / trials with Wilson's 95 % limits, in percent: the Monte Carlo error
         mean, sd : of the estimates, on the analysis's scale
-        width : mean width of the 95 % interval
-        significant : mean estimate of the trials significant in favour
+        width, width_sd : of the widths of the 95 % intervals
+        significant, significant_sd : of the estimates of the trials significant in favour
+
+        sd / sqrt(answered), width_sd / sqrt(answered), significant_sd / sqrt(favour) are Monte Carlo errors.
 
     Raises
     ------
@@ -443,21 +455,37 @@ def favours(name: str, found: Answers, alpha: float) -> NDArray:
 def summary(name: str, found: Answers, alpha: float) -> dict[str, Any]:
     """Counts and means over the trials of an analysis: what `run` gives of them, without limits."""
     side, there = favours(name, found, alpha), np.isfinite(found.p)
-    estimate, width = found.estimate[there], (found.upper - found.lower)[there]
-
-    def mean(values: NDArray) -> float:
-        return float(values.mean()) if values.size and np.isfinite(values).any() else np.nan
-
     return {
         "trials": len(side),
         "answered": int(there.sum()),
         "favour": int((side > 0).sum()),
         "against": int((side < 0).sum()),
-        "mean": mean(estimate),
-        "sd": float(estimate.std(ddof=1)) if estimate.size > 1 else np.nan,
-        "width": mean(width),
-        "significant": mean(found.estimate[side > 0]),
+        **_moments("mean", found.estimate[there]),
+        **_moments("width", (found.upper - found.lower)[there]),
+        **_moments("significant", found.estimate[side > 0]),
     }
+
+
+MOMENTS = {
+    "mean": ("sd", "answered"),
+    "width": ("width_sd", "answered"),
+    "significant": ("significant_sd", "favour"),
+}
+"""Mean in a `summary` -> its standard deviation over trials, and the count of these trials."""
+
+
+def _moments(name: str, values: NDArray) -> dict[str, float]:
+    """One of `MOMENTS` and its standard deviation; NaN where there is none."""
+    return {
+        name: float(values.mean()) if values.size and np.isfinite(values).any() else np.nan,
+        MOMENTS[name][0]: float(values.std(ddof=1)) if values.size > 1 else np.nan,
+    }
+
+
+def error(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Monte Carlo standard error of one of `MOMENTS`, row by row of a frame of `summary`s; NaN below two trials."""
+    sd, count = MOMENTS[name]
+    return frame[sd].astype(float) / np.sqrt(frame[count].where(frame[count] > 1))
 
 
 def measured(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:

@@ -189,7 +189,7 @@ class Pieces:
 def pooled(parts: Sequence[Iterable[Row]]) -> list[Row]:
     """The rows of several blocks of one world as those of all their trials together, in the order of the blocks.
 
-    Counts add up; means are weighted with the trials behind them; the standard deviation is that of all estimates
+    Counts add up; means are weighted with the trials behind them; standard deviations are those of all of them
     (Chan, Golub and LeVeque 1983).
     """
     by_question: dict[tuple[int, str], list[Row]] = {}
@@ -207,20 +207,16 @@ def _pooled(some: list[Row]) -> Row:
         use = weights > 0
         return float((column(name)[use] * weights[use]).sum() / weights[use].sum()) if use.any() else np.nan
 
-    answered = column("answered")
-    centre, out = mean("mean", answered), {name: int(column(name).sum()) for name in COUNTS}
-    use = answered > 0
-    # a block with one answer has no spread of its own
-    within = np.where(answered > 1, np.nan_to_num(column("sd")) ** 2 * (answered - 1), 0.0)
-    between = answered * (np.nan_to_num(column("mean")) - centre) ** 2
-    total = float((within + between)[use].sum())
-    return {
-        **out,
-        "mean": centre,
-        "sd": float(np.sqrt(total / (answered.sum() - 1))) if answered.sum() > 1 else np.nan,
-        "width": mean("width", answered),
-        "significant": mean("significant", column("favour")),
-    }
+    out: Row = {name: int(column(name).sum()) for name in COUNTS}
+    for name, (sd, count) in operating.MOMENTS.items():
+        n = column(count)
+        centre, use = mean(name, n), n > 0
+        # a block with one answer has no spread of its own
+        within = np.where(n > 1, np.nan_to_num(column(sd)) ** 2 * (n - 1), 0.0)
+        between = n * (np.nan_to_num(column(name)) - centre) ** 2
+        total = float((within + between)[use].sum())
+        out |= {name: centre, sd: float(np.sqrt(total / (n.sum() - 1))) if n.sum() > 1 else np.nan}
+    return out
 
 
 COUNTS = ("trials", "answered", "favour", "against")

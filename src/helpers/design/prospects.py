@@ -215,14 +215,7 @@ def looks(p: Parameters, shares: dict[str, tuple[float, float]]) -> pd.DataFrame
     shares: "assumed" and "none" -> true shares in confirmed remission, placebo and hUC-MSC. A row each: world, placebo,
     msc (%), early, late, either, futile, lost (%): see `planning.Look`; children: of the arms at the look and the end.
     """
-    half = p.n_randomised // 2
-    control, active = p.ratio
-
-    def arms(n: int) -> tuple[int, int]:
-        placebo = round(n * control / (control + active))
-        return placebo, n - placebo
-
-    first, whole = arms(half), arms(p.n_randomised)
+    first, whole = (operating.arms(p, n) for n in (p.n_randomised // 2, p.n_randomised))
     rows = []
     for world, x in shares.items():
         row: Row = {
@@ -264,7 +257,7 @@ def boundary(p: Parameters) -> pd.DataFrame:
 
     >>> prospects.boundary(p)
     """
-    rate, n = tolerated(p), max(p.n_randomised * p.ratio[1] // sum(p.ratio), 1)
+    rate, n = tolerated(p), max(operating.arms(p, p.n_randomised)[1], 1)
     if not 0 < rate < 1:
         return pd.DataFrame(columns=["events", "up_to", "of"])
     limits = planning.stopping_boundary(rate, n).events
@@ -285,7 +278,7 @@ def stopping(p: Parameters) -> pd.DataFrame:
 
     >>> prospects.stopping(p)
     """
-    rate, n = tolerated(p), max(p.n_randomised * p.ratio[1] // sum(p.ratio), 1)
+    rate, n = tolerated(p), max(operating.arms(p, p.n_randomised)[1], 1)
     if not 0 < rate < 1:
         return pd.DataFrame(columns=["rate", "times", "stops"])
     found = planning.stopping_boundary(rate, n)

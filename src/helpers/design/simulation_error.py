@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from helpers.design import prospects
+from helpers.design import operating, prospects
 from helpers.design.operating import PRIMARY
 from helpers.estimators import planning, proportions
 from helpers.study.parameters import Parameters
@@ -126,12 +126,11 @@ def near_sizes(p: Parameters, placebo: float, msc: float, sizes: tuple[int, ...]
     >>> near_sizes(Parameters(), 0.15, 0.4, (40,))["n"].tolist()
     [38, 40, 42]
     """
-    control, active = p.ratio
     rows = []
     for n in sorted({n + more for n in sizes for more in (-2, 0, 2) if n + more >= 4}):
-        first = round(n * control / (control + active))
-        power = planning.exact_power((placebo, msc), (first, n - first), p.alpha).above
-        rows.append((n, f"{first} v {n - first}", 100 * power))
+        first, second = operating.arms(p, n)
+        power = planning.exact_power((placebo, msc), (first, second), p.alpha).above
+        rows.append((n, f"{first} v {second}", 100 * power))
     return pd.DataFrame(rows, columns=["n", "arms", "power"])
 
 

@@ -280,7 +280,8 @@ def table(study: Study, there: Pieces) -> pd.DataFrame:
     grid = pd.DataFrame([world.values for world in study.worlds])
     frame = grid.iloc[frame["world"]].reset_index(drop=True).join(frame)
     frame["mcse"] = (frame["power_upper"] - frame["power_lower"]) / (2 * Z)
-    frame["mean_se"] = frame["sd"] / frame["answered"].where(frame["answered"] > 1) ** 0.5
+    for name in operating.MOMENTS:
+        frame[f"{name}_se"] = operating.error(frame, name)
     frame = frame[[*study.parameters, *COLUMNS]]
     numbers = frame.select_dtypes("float").columns
     return frame.assign(**{name: frame[name].map(_six) for name in numbers})
@@ -288,7 +289,7 @@ def table(study: Study, there: Pieces) -> pd.DataFrame:
 
 COLUMNS = (
     "question", "n", "analysis", "trials", "answered", "favour", "against", "power", "mcse", "power_lower",
-    "power_upper", "mean", "mean_se", "sd", "width", "significant",
+    "power_upper", "mean", "mean_se", "sd", "width", "width_se", "significant", "significant_se",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ Sources: Jennrich & Schluchter (1986), Biometrics 42:805-820 (patterns, scoring)
 53:983-997; Fai & Cornelius (1996), J Stat Comput Simul 54:363-378.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -95,28 +96,29 @@ def mmrm(
         raise ValueError(f"{values.shape[2]} visits need {values.shape[2]} weights, got shape {wanted.shape}")
     found = np.full((len(wanted), 4, len(values)), np.nan)
     others = None if covariates is None else np.asarray(covariates, float)
-    alone = [] if others is None else list(range(len(values)))
-    for start in range(0, len(values) if others is None else 0, TOGETHER):
-        rows = np.arange(start, min(start + TOGETHER, len(values)))
+    told = np.zeros(len(values), bool)
+
+    def ask(rows: NDArray) -> None:
         data, good = _patterns(values[rows], before[rows], active[rows])
-        alone += rows[~good].tolist()
         rows = rows[good]
         if not rows.size:
-            continue
+            return
         with np.errstate(all="ignore"):
             sigma, inverse, fitted = _climb(data)
-            alone += rows[~fitted].tolist()
             if not fitted.any():
-                continue
+                return
             sure = data.take(fitted)
             estimate, se, df, answered = _contrasts(sure, sigma[fitted], inverse[fitted], wanted)
-        alone += rows[fitted][~answered].tolist()
-        told = rows[fitted][answered]
+        here = rows[fitted][answered]
         for k in range(len(wanted)):
             e, s, f = estimate[answered, k], se[answered, k], df[answered, k]
             half = stats.t.isf((1 - level) / 2, f) * s
-            found[k][:, told] = e, e - half, e + half, 2 * stats.t.sf(np.abs(e / s), f)
-    for t in alone:
+            found[k][:, here] = e, e - half, e + half, 2 * stats.t.sf(np.abs(e / s), f)
+        told[here] = True
+
+    for start in range(0, len(values) if others is None else 0, TOGETHER):
+        _in_halves(ask, np.arange(start, min(start + TOGETHER, len(values))))
+    for t in np.flatnonzero(~told):
         differ = None if others is None else others[t][:, np.ptp(others[t], axis=0) > 0]
         # a trial whose children are all alike has nothing to adjust for
         further = differ if differ is not None and differ.shape[1] else None
@@ -172,26 +174,39 @@ def random_slope(y: ArrayLike, times: ArrayLike, arm: ArrayLike, level: float = 
     arguments.check_level(level)
     found = np.full((4, len(values)), np.nan)
     at = np.asarray(times, float)
-    plain = _plain_slopes(values, at, active)
-    alone = np.flatnonzero(~plain)
-    rows = np.flatnonzero(plain)
-    if rows.size:
+    told = np.zeros(len(values), bool)
+
+    def ask(rows: NDArray) -> None:
         with np.errstate(all="ignore"):
             data = slopes.coordinates(values[rows], at, active[rows])
             theta, clear = slopes.maximise(data, _slope_start(data, values[rows], at))
             inside = clear & _inside(theta, at)
-            alone = np.concatenate([alone, rows[~inside]])
-            rows = rows[inside]
-            if rows.size:
+            here = rows[inside]
+            if here.size:
                 estimate, se, df = slopes.difference(data.take(inside), theta[inside])
                 half = stats.t.isf((1 - level) / 2, df) * se
                 p = 2 * stats.t.sf(np.abs(estimate / se), df)
-                found[:, rows] = estimate, estimate - half, estimate + half, p
-    for t in alone:
+                found[:, here] = estimate, estimate - half, estimate + half, p
+        told[here] = True
+
+    _in_halves(ask, np.flatnonzero(_plain_slopes(values, at, active)))
+    for t in np.flatnonzero(~told):
         fit = mixed.random_slope(values[t], at, active[t])
         one = fit.contrast({"time x arm": 1}, level, se="asymptotic")
         found[:, t] = one.estimate, one.lower, one.upper, one.p
     return Answers(*found)
+
+
+def _in_halves(ask: Callable[[NDArray], None], rows: NDArray) -> None:
+    """Ask a stack of trials; where a matrix of one stops the algebra of all, halve until that one is left out."""
+    if not rows.size:
+        return
+    try:
+        ask(rows)
+    except np.linalg.LinAlgError:
+        if rows.size > 1:
+            _in_halves(ask, rows[: rows.size // 2])
+            _in_halves(ask, rows[rows.size // 2 :])
 
 
 def _plain_slopes(y: NDArray, times: NDArray, arm: NDArray) -> NDArray:
