@@ -354,3 +354,19 @@ def test_every_function_that_a_notebook_calls_says_what_comes_back_and_how_it_is
         if stem:
             shown = [n for n in ast.walk(ast.parse("\n".join(example))) if isinstance(n, ast.Call)]
             assert ast.unparse(shown[0]) in every[stem[1]][module, name], (module, name)
+
+
+def test_a_parameter_is_told_in_the_same_words_in_every_first_cell():
+    told = {}
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            if "parameters" in cell["metadata"].get("tags", []):
+                for line in "".join(cell["source"]).splitlines():
+                    name, _, words = line.partition(" = None  # ")
+                    if words:
+                        told.setdefault(name, set()).add(words)
+    assert {name: words for name, words in told.items() if len(words) > 1} == {}
+    units = {name: Parameters.model_fields[name].json_schema_extra["unit"] for name in told}
+    wrong = [n for n, unit in units.items() if unit and not next(iter(told[n])).startswith(unit)]
+    assert len(told) > 30
+    assert wrong == []

@@ -336,6 +336,19 @@ def test_the_overview_of_a_scenario_shows_chapters_pictures_and_what_is_known():
     assert 'id="pictures"' not in pages.scenario_index("worse", "A.", CHAPTERS, "k", {}).decode()
 
 
+def test_the_exact_chance_of_a_claim_stands_before_the_simulated_one():
+    """Chapter 08 leads with the enumeration where there is one."""
+    simulated = {"operating.brief.false_claim": {"shown": "1.0 % (0.6 to 1.5)"}}
+    exact = {"operating.brief.false_claim_exact": {"shown": "1.5 %"}}
+    for results, told in ((simulated, "1.0 % (0.6 to 1.5)"), (simulated | exact, "1.5 %")):
+        known = {"08-operating": {"results": results, "exhibits": {}}}
+        one = {"about": "A.", "records": known, "parameters": {}}
+        text = pages.comparison({"base": one, "other": one}).decode()
+        cell = next(line for line in text.splitlines() if 'data-label="Claims for cells' in line)
+        assert f">{told}</a></td>" in cell
+        assert "1.0 %" not in text or told.startswith("1.0")
+
+
 def test_the_comparison_has_a_column_a_scenario_and_what_differs():
     parameters = {"dropout": 0.1, "alpha": 0.05, "block_sizes": [4, 6], "rules": ["a"]}
     other = parameters | {"dropout": 0.2, "block_sizes": [2]}

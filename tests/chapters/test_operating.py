@@ -188,3 +188,20 @@ def test_each_interval_has_its_name(made):
     assert told["ancova average"] == "t"
     assert told["cumulative"] == "Greenwood, normal"
     assert set(told.index) == set(operating.DEFAULT)
+
+
+def test_settings_that_are_not_stored_say_how_many_trials_they_were_asked():
+    assert chapter.fewer_text(characteristics.FULL) == ""
+    told = chapter.fewer_text(characteristics.QUICK)
+    assert "1,000 trials were asked where stored ones have 2,000" in told
+    assert told.startswith(" ")
+
+
+@pytest.mark.parametrize(
+    ("lower", "words"), [(29.31, "± 29.5 points (29.3 to 29.6)"), (np.nan, "± 29.5 points")]
+)
+def test_half_a_width_is_told_with_its_error(lower, words):
+    row = pd.Series(
+        {"question": "half_width", "estimate": 29.46, "lower": lower, "upper": 29.61, "unit": "points"}
+    )
+    assert chapter._told(row) == words

@@ -477,6 +477,8 @@ OVERVIEW = (
 )
 """The pictures of a scenario's overview: chapter and exhibit; the last one stands for it in the comparison."""
 
+FALSE_CLAIM = ("operating.brief.false_claim_exact", "operating.brief.false_claim")
+"""The chance of a claim for cells that do nothing: by enumeration where there is one, as chapter 08 leads with it."""
 COMPARED = (
     (
         "What the design can show, over many trials",
@@ -485,7 +487,7 @@ COMPARED = (
         (
             ("Speaks for the cells, primary", "operating.brief.power"),
             ("The same by log UPCR averaged", "operating.brief.power_numeric"),
-            ("Claims for cells that do nothing", "operating.brief.false_claim"),
+            ("Claims for cells that do nothing", FALSE_CLAIM),
             ("Children for 80 %, primary", "operating.brief.needed_80"),
         ),
     ),
@@ -526,11 +528,15 @@ COMPARED = (
 
 
 def _shown(records: dict[str, dict], folder: str = "", tail: str = ""):
-    """A function from a result's key to its shown text, which leads to its chapter's page below `folder`."""
+    """A function from a result's key to its shown text, which leads to its chapter's page below `folder`.
+
+    Of several keys the first that is reported.
+    """
     known = {key: (stem, one) for stem, record in records.items() for key, one in record["results"].items()}
 
-    def shown(key: str) -> str:
-        if key not in known:
+    def shown(*keys: str) -> str:
+        key = next((one for one in keys if one in known), "")
+        if not key:
             return "not reported"
         stem, one = known[key]
         return Markup(keyed.number(escape(one["shown"]), key, f"{folder}{stem}{tail}.html"))
@@ -626,7 +632,10 @@ def comparison(scenarios: dict[str, dict]) -> bytes:
             title,
             notes,
             [label for label, _ in columns],
-            [(name, [(label, get(key)) for label, key in columns]) for name, get in shown.items()],
+            [
+                (name, [(label, get(*((key,) if isinstance(key, str) else key))) for label, key in columns])
+                for name, get in shown.items()
+            ],
         )
         for title, notes, columns in COMPARED
     ]

@@ -13,7 +13,7 @@ from helpers import figures
 from helpers.chapters.exhibits import Exhibit, Finding, Result
 from helpers.chapters.words import NOT_ESTIMABLE, capital, grouped, joined, plain, rounded
 from helpers.design.asked_plan import FEWEST
-from helpers.design.characteristics import ALTERNATIVES, LARGEST, NUMERIC, SIZES, alternative
+from helpers.design.characteristics import ALTERNATIVES, FULL, LARGEST, NUMERIC, SIZES, alternative
 from helpers.design.operating import ANALYSES, PRIMARY
 from helpers.study.parameters import Parameters
 
@@ -103,6 +103,19 @@ def even_text(planned: int, p: Parameters) -> str:
     return (
         f" Many trials are asked of an even number of children, at least {FEWEST}: here {p.n_randomised} in place of "
         f"{planned}."
+    )
+
+
+def fewer_text(trials: dict[str, int]) -> str:
+    """That fewer trials were asked than of stored settings, for `say`; empty where they are as many.
+
+    trials: those of the answer. It begins with a space, to follow a sentence.
+    """
+    if all(trials[name] >= count for name, count in FULL.items()):
+        return ""
+    return (
+        f" No answer is stored for these settings: {grouped(trials['precision'])} trials were asked where stored "
+        f"ones have {grouped(FULL['precision'])}, and the intervals are wider."
     )
 
 
@@ -344,8 +357,8 @@ def false_claims(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
             MONTE_CARLO,
             f"half of the two-sided level is {plain(100 * p.alpha / 2)} %",
             "answered: trials with an answer",
-            "exactly: claims for the cells by enumeration of all tables with the children of each arm as they are "
-            "allocated, at the simulated share on placebo; what is simulated lies around it by chance",
+            "exactly: by enumeration of all tables at the simulated share on placebo, arms as allocated; what is "
+            "simulated lies around it by chance",
         ],
         results=[value for value in said.values() if isinstance(value, Result)],
     )  # fmt: skip
@@ -602,7 +615,7 @@ def side_by_side(frame: pd.DataFrame) -> Exhibit:
         "Two studies of the same questions",
         frame,
         population=POPULATION,
-        n="as asked",
+        n="the same children a trial in both, but where the number itself is changed",
         method="the same questions asked twice; differences in points, second minus first",
         conventions=["SE: as of independent trials, an upper bound where both used the same children"],
         folded=True,

@@ -33,7 +33,7 @@ MEASURES = {
 }
 KINDS = {
     "confirmed": "Confirmed",
-    "sustained": "Sustained to the last visit",
+    "sustained": "Sustained to the last visit attended",
     "ever": "Ever, at any visit",
     remission.AT_LAST: f"At {LAST.lower()}",
 }
