@@ -78,7 +78,7 @@ intake: .venv/.ready ## propose how to read own tables: make intake DATA=folder 
 template: .venv/.ready ## an Excel workbook to enter a trial's tables in: reports/template.xlsx
 	@$(RUN) -m helpers.intake.template
 
-renew-studies: .venv/.ready ## renew stored answers about many trials and the study planning (20 minutes, resumable)
+renew-studies: .venv/.ready ## renew stored answers about many trials (10 minutes) and the study planning (12), resumable
 	@$(RUN) -m helpers.design.renewal characteristics
 	@$(MAKE) study STUDY=planning
 
