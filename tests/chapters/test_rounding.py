@@ -247,3 +247,29 @@ def test_an_alternative_text_shows_a_half_as_a_table_does():
     nothing = pd.DataFrame(columns=["curve", "kind", "percentile", "value", "low", "high", "source"])
     alt = model.curves(nothing, medians).alt
     assert "simulated median 18.8, published 18.8 (NH13)" in alt
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "null", "text"),
+    [
+        (-0.015, 1, 0, "-0.02"), (0.004, 1, 0, "0.004"), (0.0, 1, 0, "0.0"), (1e-17, 1, 0, "0.0"), (-0.25, 1, 0, "-0.3"),
+        (1.004, 2, 1, "1.004"), (0.9996, 2, 1, "0.9996"), (1.0, 2, 1, "1.00"), (1.04, 2, 1, "1.04"),
+    ],
+)  # fmt: skip
+def test_a_limit_never_prints_as_no_effect_unless_it_is_none(value, digits, null, text):
+    assert words.limit_text(value, digits, null) == text
+
+
+@given(st.floats(-100, 100, allow_nan=False), st.sampled_from([(1, 0), (2, 1)]))
+def test_a_printed_limit_stands_on_its_side_of_no_effect(value, how):
+    digits, null = how
+    text = words.limit_text(value, digits, null)
+    if abs(value - null) >= words.NOISE:
+        assert np.sign(float(text) - null) == np.sign(value - null)
+    assert abs(float(text) - value) <= 0.5 * 10**-digits + 1e-9
+
+
+def test_an_estimate_tells_its_limits_beside_no_effect_where_it_compares_arms():
+    assert words.estimate_text(28.46, -0.015, 53.8, "", 1, 0) == "28.5 (-0.02 to 53.8)"
+    assert words.estimate_text(28.46, -0.015, 53.8, "", 1) == "28.5 (0.0 to 53.8)"
+    assert words.estimate_text(0.7, 0.4, 1.003, "", 2, 1) == "0.70 (0.40 to 1.003)"

@@ -124,7 +124,7 @@ def planned(tests: pd.DataFrame) -> dict[str, str]:
     else:
         before = tests.loc[(tests["step"] > 0) & ~tests["succeeded"].astype(bool), "step"].min()
         place = f"{step}, not tested because step {before} did not succeed: an estimate and no finding"
-    text = estimate_text(row["estimate"], row["lower"], row["upper"], row["note"], 2)
+    text = estimate_text(row["estimate"], row["lower"], row["upper"], row["note"], 2, 1)
     return {"weighted": text, "place": place}
 
 

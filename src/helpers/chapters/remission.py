@@ -16,6 +16,7 @@ from helpers.chapters.words import (
     VALIDATED,
     children_text,
     estimate_text,
+    limit_text,
     percent,
     plain,
     pvalue_text,
@@ -92,7 +93,7 @@ def primary(found: pd.DataFrame, p: Parameters) -> Finding:
     frame["approximate_text"] = [
         NOT_ESTIMABLE
         if row.note
-        else f"{rounded(row.approximate_lower, 1)} to {rounded(row.approximate_upper, 1)}"
+        else f"{limit_text(row.approximate_lower, 1, 0)} to {limit_text(row.approximate_upper, 1, 0)}"
         for row in frame.itertuples()
     ]
     tested = found["set"] == remission.SETS[0]
@@ -155,7 +156,9 @@ def fixed_sequence(found: pd.DataFrame, adsl: pd.DataFrame, p: Parameters) -> Fi
     frame["n"] = [f"{a} v {b}" for a, b in zip(found["placebo_N"], found["msc_N"], strict=True)]
     for k, row in enumerate(found.to_dict("records")):
         ratio = row["endpoint"] in (sequence.WEIGHTED, sequence.HC2, sequence.AFTER_RESCUE)
-        text = estimate_text(row["estimate"], row["lower"], row["upper"], row["note"], 2 if ratio else 1)
+        text = estimate_text(
+            row["estimate"], row["lower"], row["upper"], row["note"], *((2, 1) if ratio else (1, 0))
+        )
         frame.loc[k, "text"] = text if ratio else f"{text} {POINTS}"
         frame.loc[k, "interval"] = KIND[row["endpoint"]] if np.isfinite(row["lower"]) else ""
         key = f"remission.sequence.{row['endpoint']}"
@@ -445,7 +448,7 @@ def _share_texts(x, n, share, lower, upper, note) -> tuple[str, str]:
 def _difference_text(difference, lower, upper, note) -> str:
     if note:
         return f"{NOT_ESTIMABLE}: {note}"
-    return f"{rounded(difference, 1)} ({rounded(lower, 1)} to {rounded(upper, 1)})"
+    return f"{rounded(difference, 1)} ({limit_text(lower, 1, 0)} to {limit_text(upper, 1, 0)})"
 
 
 def _drawn(frame: pd.DataFrame) -> pd.DataFrame:

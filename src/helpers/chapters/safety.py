@@ -12,7 +12,7 @@ from helpers import figures
 from helpers.analysis import laboratory_safety, safety
 from helpers.chapters import by_arm
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.words import NOT_ESTIMABLE, capital, percent, plain, rounded
+from helpers.chapters.words import NOT_ESTIMABLE, capital, limit_text, percent, plain, rounded
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS
 
@@ -547,7 +547,7 @@ def _interval(row: Mapping) -> str:
 def _difference(difference: float, lower: float, upper: float) -> str:
     if difference != difference:
         return NOT_ESTIMABLE
-    return f"{rounded(difference, 1)} ({rounded(lower, 1)} to {rounded(upper, 1)})"
+    return f"{rounded(difference, 1)} ({limit_text(lower, 1, 0)} to {limit_text(upper, 1, 0)})"
 
 
 def _rate(n: int, years: float, rate: float, lower: float, upper: float) -> str:
@@ -561,8 +561,8 @@ def _ratio(ratio: float, lower: float, upper: float) -> str:
     if lower != lower:
         return NOT_ESTIMABLE
     if upper == float("inf"):
-        return f"no bound above (at least {rounded(lower, 2)})"
-    return f"{rounded(ratio, 2)} ({rounded(lower, 2)} to {rounded(upper, 2)})"
+        return f"no bound above (at least {limit_text(lower, 2, 1)})"
+    return f"{rounded(ratio, 2)} ({limit_text(lower, 2, 1)} to {limit_text(upper, 2, 1)})"
 
 
 def _no_event(counts: pd.DataFrame) -> str:

@@ -140,7 +140,8 @@ def handlings(found: pd.DataFrame, fit: MixedFit, adsl: pd.DataFrame, p: Paramet
     found: from `missing_data.handlings`; fit: the mixed model that it was given.
     """
     main = found["outcome"] == missing_data.REMISSION
-    digits = [1 if one else 2 for one in main]
+    # points of percent about 0, or a ratio about 1
+    hows = [(1, 0) if one else (2, 1) for one in main]
     frame = pd.DataFrame(
         {
             "outcome": found["outcome"].map(OUTCOMES),
@@ -148,8 +149,8 @@ def handlings(found: pd.DataFrame, fit: MixedFit, adsl: pd.DataFrame, p: Paramet
             "n": [f"{_of(r.placebo_n, r.placebo_N)} v {_of(r.msc_n, r.msc_N)}" for r in found.itertuples()],
             **found[["estimate", "lower", "upper", "monte_carlo"]],
             "text": [
-                estimate_text(r.estimate, r.lower, r.upper, r.note, d)
-                for r, d in zip(found.itertuples(), digits, strict=True)
+                estimate_text(r.estimate, r.lower, r.upper, r.note, *how)
+                for r, how in zip(found.itertuples(), hows, strict=True)
             ],
             "interval": [_kind(row) for row in found.itertuples()],
         }
@@ -158,7 +159,7 @@ def handlings(found: pd.DataFrame, fit: MixedFit, adsl: pd.DataFrame, p: Paramet
     for k, row in frame.iterrows():
         key, unit = ("primary", POINTS) if main[k] else ("upcr", "")
         name = f"remission.missing.{key}_{k}"
-        said[f"row{k}"] = Result(name, row["estimate"], unit, digits[k], row["text"])
+        said[f"row{k}"] = Result(name, row["estimate"], unit, hows[k][0], row["text"])
     spread = found.loc[main, "estimate"].dropna()
     said["words"] = (
         f"Over all of them the difference of confirmed remission lies between {rounded(spread.min(), 1)} and "

@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers.chapters.exhibits import Exhibit, Finding, Result
 from helpers.chapters.remission import CONVENTIONS, POINTS, confirmation, results_in
-from helpers.chapters.words import NOT_ESTIMABLE, capital, pvalue_text, rounded
+from helpers.chapters.words import NOT_ESTIMABLE, capital, limit_text, pvalue_text, rounded
 from helpers.study.parameters import Parameters
 
 METHODS = {
@@ -72,4 +72,6 @@ def _difference(row) -> str:
     if not np.isfinite(row.estimate):
         return f"{NOT_ESTIMABLE}: {row.note}"
     text = rounded(row.estimate, 1)
-    return f"{text} ({rounded(row.lower, 1)} to {rounded(row.upper, 1)})" if np.isfinite(row.lower) else text
+    if not np.isfinite(row.lower):
+        return text
+    return f"{text} ({limit_text(row.lower, 1, 0)} to {limit_text(row.upper, 1, 0)})"

@@ -44,16 +44,34 @@ def pvalue_text(p: float | None, level: float = 0.05) -> str:
         return NOT_ESTIMABLE
     if not 0 <= p <= 1:
         raise ValueError(f"a p-value lies between 0 and 1, found {p!r}")
-    limit = Decimal(repr(float(level)))
-    exact, least = Decimal(repr(float(p))), min(limit, Decimal("0.001"))
-    if exact < least:
+    least = min(Decimal(repr(float(level))), Decimal("0.001"))
+    if Decimal(repr(float(p))) < least:
         return f"<{least:f}"
-    digits = 3
-    # ends: with all its digits the text is p
-    while _side(Decimal(rounded(p, digits)), limit) != _side(exact, limit):
-        digits += 1
-    text = rounded(p, digits)
+    text = _on_its_side(p, 3, level)
     return ">0.999" if p < 1 and Decimal(text) == 1 else text
+
+
+def _on_its_side(value: float, digits: int, mark: float) -> str:
+    """Rounded, with as many digits as it takes to stand on its side of the mark."""
+    exact, limit = Decimal(repr(float(value))), Decimal(repr(float(mark)))
+    # ends: with all its digits the text is the value
+    while _side(Decimal(rounded(value, digits)), limit) != _side(exact, limit):
+        digits += 1
+    return rounded(value, digits)
+
+
+NOISE = 1e-9
+"""A limit that lies no further from no effect than this lies at it, but for rounding errors."""
+
+
+def limit_text(value: float, digits: int, null: float) -> str:
+    """A limit of an interval, which never prints as no effect unless it is none: -0.015 is "-0.02" at one digit.
+
+    So a reader sees on which side of it the interval ends, as the test does.
+    """
+    if not math.isfinite(value) or abs(value - null) < NOISE:
+        return rounded(value, digits)
+    return _on_its_side(value, digits, null)
 
 
 def _side(value: Decimal, level: Decimal) -> int:
@@ -71,13 +89,19 @@ def percent(n: int, N: int, digits: int = 1) -> str:
     return f"{n}/{N} ({rounded(100 * n / N, digits)} %)"
 
 
-def estimate_text(estimate: float, lower: float, upper: float, note: str, digits: int) -> str:
-    """An estimate with its interval, or the words for what is missing of it."""
+def estimate_text(
+    estimate: float, lower: float, upper: float, note: str, digits: int, null: float | None = None
+) -> str:
+    """An estimate with its interval, or the words for what is missing of it.
+
+    null: the estimate without an effect, of one that compares the arms: see `limit_text`.
+    """
     if not np.isfinite(estimate):
         return f"{NOT_ESTIMABLE} ({note})" if note else NOT_ESTIMABLE
     if not (np.isfinite(lower) and np.isfinite(upper)):
         return f"{rounded(estimate, digits)} (no interval: {note})"
-    return f"{rounded(estimate, digits)} ({rounded(lower, digits)} to {rounded(upper, digits)})"
+    ends = [rounded(v, digits) if null is None else limit_text(v, digits, null) for v in (lower, upper)]
+    return f"{rounded(estimate, digits)} ({ends[0]} to {ends[1]})"
 
 
 def children_text(adsl: pd.DataFrame, only=None) -> str:
