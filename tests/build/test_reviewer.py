@@ -95,6 +95,10 @@ def test_each_exhibit_is_linked_with_its_functions_and_each_file_with_its_digest
     assert "06-remission.html#exhibit-t" in said
     assert "helpers.x.y (src/x.py:3)" in said
     assert said.count("Table 6.1") == 2, "as an exhibit and at its convention"
+    (conventions,) = [one for one in numbers["parts"] if isinstance(one, dict) and "Convention" in texts(one)]
+    ((what, where),) = conventions["rows"]
+    assert texts(what) == [HOSTILE]
+    assert "Table 6.1" in texts(where)
     (files,) = [one for one in sections(report) if one["heading"] == "Files"]
     (table,) = [part for part in files["parts"] if isinstance(part, dict)]
     assert len(table["rows"]) == 6

@@ -559,3 +559,21 @@ def test_ugly_data_are_drawn(monkeypatch, name):
     for exhibit in everything(*analysed(UGLY[name]()))[0].values():
         if exhibit.figure is not None:
             assert exhibit.png().startswith(b"\x89PNG")
+
+
+def test_the_words_of_a_forest_count_the_intervals_with_no_difference_in_them():
+    """Limits beside zero and at it."""
+    limits = [(0.5, 30.0), (0.0, 30.0), (-30.0, -0.5), (-30.0, 0.0), (-30.0, 0.5), (-0.5, 30.0)]
+    rows = [
+        {
+            "label": f"row {k}", "difference": (lower + upper) / 2, "lower": lower, "upper": upper, "note": "",
+            **{f"{arm}{end}": value for arm in ARM_KEY.values() for end, value in
+               (("_n", 5), ("_N", 20), ("", 25.0), ("_lower", 11.2), ("_upper", 46.9), ("_note", ""))},
+        }
+        for k, (lower, upper) in enumerate(limits)
+    ]  # fmt: skip
+    names = [f"remission.r{k}" for k in range(len(rows))]
+    notes = {"population": "all", "n": "40", "method": "counted"}
+    found = chapter.table_and_forest("t", "T", (), pd.DataFrame(rows), names, "Row", **notes)
+    (forest,) = [one for one in found.exhibits if one.figure is not None]
+    assert "4 of 6 intervals contain zero" in forest.alt
