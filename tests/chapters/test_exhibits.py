@@ -232,9 +232,9 @@ def test_a_report_gets_a_drawing_where_it_is_smaller_than_the_picture(shown, mon
         assert ("svg" in about["exhibit"]) == drawn
         if drawn:
             assert about["exhibit"]["svg"].encode() == kept.svg(figure)
-    drawn = kept.svg(Figure(figsize=(1, 1)))
-    assert kept.drawing(Figure(figsize=(1, 1)), drawn) == "", "no fewer bytes"
-    assert kept.drawing(Figure(figsize=(1, 1)), drawn + b" ").encode() == drawn
+    drawn = kept.svg(plt.figure())
+    assert kept.drawing(plt.figure(), drawn) == "", "no fewer bytes"
+    assert kept.drawing(plt.figure(), drawn + b" ").encode() == drawn
 
 
 def test_say_shows_results_and_records_them(shown):
