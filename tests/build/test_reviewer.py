@@ -172,3 +172,14 @@ def test_the_exhibits_that_the_guide_leads_to_are_published():
     for chapter, key in (words.DIFFERENCES, words.AGREEMENT, words.CHECKS):
         assert chapter in chapters
         assert (ROOT / "reports/expected/base/exhibits" / chapter / f"{key}.csv").is_file()
+
+
+def test_tables_are_counted_by_rows_and_children(tmp_path):
+    for name, text in (
+        ("adlb.csv", "USUBJID,AVAL\n01,1\n01,2\n02,3\n"),
+        ("codes.csv", "code\na\nb\n"),
+        ("adlb.xpt", "not a CSV"),
+    ):
+        (tmp_path / name).write_text(text)
+    data = [(path.name, path) for path in sorted(tmp_path.iterdir())]
+    assert dict(reviewer.counted(data)) == {"adlb": (3, 2), "codes": (2, 0)}
