@@ -114,3 +114,14 @@ def test_without_noise_nothing_moves(monkeypatch):
     assert all(
         row["any visit"] == 0 for row in rows if row["noise"] == "as assumed" and row["definition"] == "fall"
     )
+
+
+def test_each_part_holds_its_own_answer(monkeypatch):
+    for name, few in (("BATCHES", 2), ("STABLE", 2_000)):
+        assert getattr(selection, name) > few
+        monkeypatch.setattr(selection, name, few)
+    rows = selection.part(PLAN, "stable")["stable"]
+    assert {row["definition"] for row in rows} == set(selection.DEFINITIONS)
+    found = selection.part(PLAN, "selection")["selection"]
+    assert all(len(value) in (1, 3) for value in found.values())
+    assert any("month 12" in key for key in found)
