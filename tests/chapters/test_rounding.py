@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import ROOT, figures
-from helpers.chapters import model, validation, words
+from helpers.chapters import longitudinal, model, time_to_remission, validation, words
 from helpers.chapters.exhibits import Exhibit, Result, say
 from helpers.figures import house_style
+from helpers.study.protocol import ARMS
 from helpers.study.shown import NOT_ESTIMABLE, drawn, grouped, plain, rounded
 
 HALVES = [
@@ -274,3 +275,18 @@ def test_an_estimate_tells_its_limits_beside_no_effect_where_it_compares_arms():
     assert words.estimate_text(28.46, -0.015, 53.8, "", 1, 0) == "28.5 (-0.02 to 53.8)"
     assert words.estimate_text(28.46, -0.015, 53.8, "", 1) == "28.5 (0.0 to 53.8)"
     assert words.estimate_text(0.7, 0.4, 1.003, "", 2, 1) == "0.70 (0.40 to 1.003)"
+
+
+def test_comparisons_by_visit_and_in_time_end_on_their_side_too():
+    by_arm = pd.DataFrame([{"arm": arm, "visit": "Month 12", "n": 20, "estimate": 0.7, "lower": 0.4, "upper": 1.004,
+                            "note": ""} for arm in ARMS])  # fmt: skip
+    between = by_arm.iloc[:1].assign(month=12.0)
+    table = longitudinal.by_visit(by_arm, between, 2, 1)
+    assert table["between_text"].tolist() == ["0.70 (0.40 to 1.004)"]
+    assert table["msc_text"].tolist() == ["0.70 (0.40 to 1.00)"], "a course compares no arms"
+    for quantity, limits, text in (
+        ("hazard_ratio", (1.002, 3.0), "2.00 (1.002 to 3.00)"),
+        ("rmst_difference", (-3.0, -0.002), "2.00 (-3.00 to -0.002)"),
+    ):
+        row = {"quantity": quantity, "estimate": 2.0, "lower": limits[0], "upper": limits[1], "note": ""}
+        assert time_to_remission._contrast_text(row, 2) == text

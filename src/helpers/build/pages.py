@@ -482,8 +482,8 @@ FALSE_CLAIM = ("operating.brief.false_claim_exact", "operating.brief.false_claim
 COMPARED = (
     (
         "What the design can show, over many trials",
-        "simulated trials of all randomised children; in brackets the 95 % Monte Carlo interval; assumed effect and "
-        "level as each scenario has them",
+        "simulated trials of all randomised children; in brackets the 95 % Monte Carlo interval; claims without "
+        "brackets are exact, by enumeration; assumed effect and level as each scenario has them",
         (
             ("Speaks for the cells, primary", "operating.brief.power"),
             ("The same by log UPCR averaged", "operating.brief.power_numeric"),
@@ -681,7 +681,7 @@ def _plain(value: object) -> str:
 
 WAYS = (
     (
-        "For who treats such children",
+        "For those who treat such children",
         (
             ("06-remission", "does protein in the urine remit"),
             ("10-safety", "what so few children can tell of safety"),
@@ -689,7 +689,7 @@ WAYS = (
         ),
     ),
     (
-        "For who plans or reviews",
+        "For those who plan or review",
         (
             ("00-plan", "the plan and every assumption"),
             ("08-operating", "what the design can show"),

@@ -88,7 +88,7 @@ def change(
     that all lie below quantification stand in the table and are not drawn.
     """
     words = change_words(measure)
-    table = by_visit(changes, contrasts, words.digits)
+    table = by_visit(changes, contrasts, words.digits, measure.unchanged)
     last = table.iloc[-1]
     what = "ratio" if measure.ratio else "change"
     said = {}
@@ -259,8 +259,11 @@ def _empty_visits(levels: pd.DataFrame, measure: Measure) -> str:
     return f"No child has a value at {', '.join(empty)}." if empty else ""
 
 
-def by_visit(by_arm: pd.DataFrame, contrasts: pd.DataFrame, digits: int) -> pd.DataFrame:
-    """Estimates by arm and contrasts as one row a visit, in the order of `contrasts`, each with its text."""
+def by_visit(by_arm: pd.DataFrame, contrasts: pd.DataFrame, digits: int, null: float) -> pd.DataFrame:
+    """Estimates by arm and contrasts as one row a visit, in the order of `contrasts`, each with its text.
+
+    null: a contrast of arms that do not differ.
+    """
     limits = ["estimate", "lower", "upper"]
     table = contrasts[["visit", "month"]].copy()
     for arm, key in ARM_KEY.items():
@@ -271,7 +274,7 @@ def by_visit(by_arm: pd.DataFrame, contrasts: pd.DataFrame, digits: int) -> pd.D
     table[["between", "between_lower", "between_upper"]] = contrasts[limits]
     if "df" in contrasts:
         table["df"] = contrasts["df"]
-    return table.assign(between_text=estimate_texts(contrasts, digits))
+    return table.assign(between_text=estimate_texts(contrasts, digits, null))
 
 
 def no_change(measure: Measure) -> tuple[float, str]:
@@ -306,9 +309,9 @@ def with_limits(
     }
 
 
-def estimate_texts(frame: pd.DataFrame, digits: int) -> list[str]:
-    """Each row's estimate with its interval in words."""
-    return [estimate_text(r.estimate, r.lower, r.upper, r.note, digits) for r in frame.itertuples()]
+def estimate_texts(frame: pd.DataFrame, digits: int, null: float | None = None) -> list[str]:
+    """Each row's estimate with its interval in words; null as of `estimate_text`."""
+    return [estimate_text(r.estimate, r.lower, r.upper, r.note, digits, null) for r in frame.itertuples()]
 
 
 def arms_text(row: pd.Series) -> str:

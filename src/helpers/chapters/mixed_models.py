@@ -50,13 +50,13 @@ def mmrm(
     values: from `course.tidy`; fit, means, contrasts: from `repeated_measures`. Ratios also stand as percent change.
     """
     words = change_words(measure)
-    table = by_visit(means, contrasts, words.digits)
+    table = by_visit(means, contrasts, words.digits, measure.unchanged)
     table["df_text"] = _df_texts(contrasts)
     columns = words.headings("{arm}, adjusted (95 % interval)") | {"df_text": "df"}
     units = words.units()
     if measure.ratio:
         as_percent = 100 * (contrasts[["estimate", "lower", "upper"]] - 1)
-        table["percent_text"] = estimate_texts(as_percent.assign(note=contrasts["note"]), 0)
+        table["percent_text"] = estimate_texts(as_percent.assign(note=contrasts["note"]), 0, 0)
         columns["percent_text"], units["percent_text"] = "The same as percent (95 % interval)", "%"
     fallback = fit.converged and fit.structure != reml.UNSTRUCTURED
     said = {
@@ -135,7 +135,7 @@ def month12(values: pd.DataFrame, fit: MixedFit, by_method: pd.DataFrame, measur
     """
     words = change_words(measure)
     shown = by_method.set_index("method").assign(
-        text=estimate_texts(by_method, words.digits), df_text=_df_texts(by_method)
+        text=estimate_texts(by_method, words.digits, measure.unchanged), df_text=_df_texts(by_method)
     )
     shown["n"] = [f"{row.n_placebo} v {row.n_msc}" for row in by_method.itertuples()]
     shown.loc["welch", "df_text"] = ""
@@ -185,7 +185,7 @@ def slopes(values: pd.DataFrame, fit: MixedFit, by_arm: pd.DataFrame, measure: M
     values: from `course.tidy`; fit, by_arm: from `repeated_measures.random_slope` and `repeated_measures.slopes`.
     """
     unit = f"{measure.unit} a year"
-    table = by_arm.drop(columns="note").assign(text=estimate_texts(by_arm, 2), df_text=_df_texts(by_arm))
+    table = by_arm.drop(columns="note").assign(text=estimate_texts(by_arm, 2, 0), df_text=_df_texts(by_arm))
     table["n"] = table["n"].astype(object)  # whole numbers in the CSV, empty where missing
     said = {"fit": fit_text(fit)}
     for row in table.itertuples():

@@ -18,6 +18,7 @@ from helpers.chapters.words import (
     NOT_ESTIMABLE,
     VALIDATED,
     capital,
+    limit_text,
     percent,
     pvalue_text,
     rounded,
@@ -461,5 +462,6 @@ def _contrast_text(row: dict, digits: int) -> str:
         return f"{NOT_ESTIMABLE}: {row['note']}" if row["note"] else NOT_ESTIMABLE
     if np.isnan(lower) or np.isnan(upper):
         return f"{rounded(estimate, digits)} (no interval)"
-    high = rounded(upper, digits) if np.isfinite(upper) and upper < 1e6 else "no upper limit"
-    return f"{rounded(estimate, digits)} ({rounded(lower, digits)} to {high})"
+    null = 1 if row["quantity"] == "hazard_ratio" else 0
+    high = limit_text(upper, digits, null) if np.isfinite(upper) and upper < 1e6 else "no upper limit"
+    return f"{rounded(estimate, digits)} ({limit_text(lower, digits, null)} to {high})"
