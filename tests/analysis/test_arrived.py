@@ -109,5 +109,20 @@ def test_the_controls_alone_are_followed_unless_arms_are_unknown():
     assert math.isnan(alone.at["Week 2", "low"])
     assert math.isnan(both.at["Month 12", "ratio"])
     left = observed.left(adsl)
+    assert left["followed"] == 0
     assert (left["n"], left["N"], left["share"]) == (1, 2, 0.5)
     assert (left["low"], left["high"]) == (pytest.approx(0.0126, abs=1e-4), pytest.approx(0.9874, abs=1e-4))
+
+
+def test_who_is_still_followed_has_not_left_and_may_yet():
+    """By hand: one of four left when three were followed, one of two when two were: 1 - 2/3 * 1/2."""
+    start = pd.Timestamp("2025-01-01")
+    adsl = pd.DataFrame({"RANDDT": start, "EOSDT": start + pd.to_timedelta([30, 60, 90, 100], "D")})
+    status = ["ONGOING", "DISCONTINUED", "DISCONTINUED", "ONGOING"]
+    found = observed.left(adsl.assign(EOSSTT=status))
+    assert (found["n"], found["N"], found["followed"]) == (2, 4, 2)
+    assert found["share"] == pytest.approx(1 - 2 / 3 * 1 / 2)
+    assert found["low"] < found["share"] < found["high"]
+    nobody = observed.left(adsl.assign(EOSSTT="ONGOING"))
+    assert (nobody["n"], nobody["share"]) == (0, 0.0)
+    assert math.isnan(nobody["low"])

@@ -83,6 +83,15 @@ def test_disposition_by_hand():
     assert cell(found, "moved away", "hUC-MSC", "n", "N") == [0, 2]
 
 
+def test_who_is_still_followed_has_not_left():
+    status = ADSL["EOSSTT"].mask(ADSL["USUBJID"] == "m1", "ONGOING")
+    found = baseline.disposition(ADSL.assign(EOSSTT=status))
+    assert cell(found, "ongoing", "hUC-MSC", "n", "N") == [1, 2]
+    assert cell(found, "ongoing", "Placebo", "n", "N") == [0, 3]
+    assert cell(found, "left", "hUC-MSC", "n", "N") == [1, 2]
+    assert cell(found, "completed", "hUC-MSC", "n", "N") == [0, 2]
+
+
 def test_months_are_counted_from_the_planned_last_infusion():
     found = baseline.disposition(ADSL)
     expected = [days / 30.4375 for days in (30, 365, 371)]

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from helpers.analysis import flow
-from helpers.chapters import analysis_data
+from helpers.chapters import analysis_data, consort
+from helpers.figures import consort_chart
 from helpers.study import eligibility
 from helpers.study.eligibility import IDS
 from helpers.study.parameters import Parameters
@@ -190,6 +191,24 @@ def test_the_arms_boxes_by_hand():
         ("analysed", "hUC-MSC", "evaluable", 1),
         ("analysed", "hUC-MSC", "not evaluable", 1),
     ]
+
+
+def test_who_is_still_followed_has_a_box_of_their_own():
+    five = adie_of({name: {} for name in ADSL["USUBJID"]})
+    followed = (ADSL["TRT01P"] == "Placebo") & (ADSL["EOSSTT"] == "DISCONTINUED")
+    status = ADSL["EOSSTT"].mask(followed, "ONGOING")
+    found = flow.consort(five, ADSL.assign(EOSSTT=status, DCSREAS=ADSL["DCSREAS"].mask(followed)))
+    box = found[found["reason"].isna()].set_index(["box", "arm"])["children"]
+    assert (box["ongoing", "Placebo"], box["discontinued", "Placebo"], box["analysed", "Placebo"]) == (
+        2,
+        0,
+        3,
+    )
+    assert box["discontinued", "hUC-MSC"] == 2
+    assert ("ongoing", "hUC-MSC") not in box.index
+    made = consort.boxes(found, {})
+    assert made["ongoing_Placebo"] == ("Still followed", 2, [])
+    assert consort_chart.consort(made).axes
 
 
 @pytest.mark.parametrize("with_adsl", [False, True])

@@ -63,21 +63,26 @@ def test_disposition_names_every_reason_once():
     end = pd.DataFrame(
         {
             "child": ["p1", "p2", "p3", "m1", "m2"],
-            "completed": [True, False, False, False, False],
+            "status": ["completed", "left", "left", "left", "ongoing"],
             "reason": [None, "moved away", "adverse event", "moved away", None],
         }
     )
-    found = summaries.disposition(end["child"], end["completed"], end["reason"], ARM)
+    found = summaries.disposition(end["child"], end["status"], end["reason"], ARM)
     assert rows(found, "n", "N") == [
         ["completed", "Placebo", 1, 3],
         ["completed", "hUC-MSC", 0, 2],
         ["left", "Placebo", 2, 3],
-        ["left", "hUC-MSC", 2, 2],
+        ["left", "hUC-MSC", 1, 2],
+        ["ongoing", "Placebo", 0, 3],
+        ["ongoing", "hUC-MSC", 1, 2],
         ["adverse event", "Placebo", 1, 3],
         ["adverse event", "hUC-MSC", 0, 2],
         ["moved away", "Placebo", 1, 3],
         ["moved away", "hUC-MSC", 1, 2],
     ]
+    ended = end[end["status"] != "ongoing"]
+    found = summaries.disposition(ended["child"], ended["status"], ended["reason"], ARM)
+    assert "ongoing" not in set(found["item"]), "no row for what no child is"
 
 
 @pytest.mark.parametrize("function", [summaries.children, summaries.quartiles])

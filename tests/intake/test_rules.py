@@ -97,7 +97,7 @@ def test_an_unscheduled_sample_fills_the_visit_whose_window_holds_it_and_no_othe
 def test_a_child_without_an_end_is_still_followed(made):
     end = made.tables["disposition"]
     here = end.loc[row(end, usubjid=C)]
-    assert (here["status"], here["reason"]) == ("left", None)
+    assert (here["status"], here["reason"]) == ("ongoing", None)
     assert here["date"] == made.tables["visits"].loc[made.tables["visits"]["usubjid"] == C, "date"].max()
     assert any(RULES["still followed"] in note for note in made.notes)
 
@@ -339,7 +339,7 @@ def test_a_running_trial_without_list_visits_or_ends_comes_in_and_derives(tmp_pa
     known = made.tables["randomisation"]["usubjid"]
     labs = clean["labs"][(clean["labs"]["date"] <= cut) & clean["labs"]["usubjid"].isin(known)]
     pd.testing.assert_frame_equal(made.tables["labs"], labs.reset_index(drop=True))
-    assert (made.tables["disposition"]["status"] == "left").all()
+    assert (made.tables["disposition"]["status"] == "ongoing").all()
     assert any("Nothing was sent of visits, disposition" in note for note in made.notes)
     derived = adam.Adam(adam.Raw(**made.tables), P, own=True)
     assert len(derived.adtte())
@@ -416,6 +416,32 @@ def test_a_visit_sent_twice_keeps_the_nearer_day():
     assert log.all_queries()["row"].tolist() == [99]
 
 
+def test_who_is_sent_as_still_followed_is_no_drop_out(tmp_path):
+    """In the codebook's word and in an export's; visits after the last contact are nobody's drop-out."""
+
+    def change(tables):
+        end, visits = tables["disposition"], tables["visits"]
+        for child, word in ((A, "ongoing"), (B, "Still followed")):
+            end.loc[row(end, usubjid=child), ["status", "reason"]] = [word, None]
+        later = (visits["usubjid"] == A) & (visits["visit_no"] > 8)
+        last = visits.loc[row(visits, usubjid=A, visit_no=8), "date"]
+        end.loc[row(end, usubjid=A), "date"] = last
+        tables["visits"] = visits[~later].reset_index(drop=True)
+        labs = tables["labs"]
+        gone = (labs["usubjid"] == A) & (labs["visit_no"] > 8)
+        tables["labs"] = labs[~gone].reset_index(drop=True)
+
+    made = small_export.read(tmp_path, change)
+    here = made.tables["disposition"].set_index("usubjid")
+    assert here.loc[[A, B], "status"].tolist() == ["ongoing", "ongoing"]
+    visits = made.tables["visits"]
+    later = visits[(visits["usubjid"] == A) & (visits["visit_no"] > 8)]
+    assert len(later)
+    assert (later["attended"] == "no").all()
+    assert later["reason"].isna().all()
+    assert not (made.queries["code"] == "disposition.reason").any()
+
+
 def test_a_failed_screening_is_no_end_whichever_column_says_so(tmp_path):
     def no_reason(tables):
         end = tables["disposition"].drop(columns="reason")
@@ -428,7 +454,7 @@ def test_a_failed_screening_is_no_end_whichever_column_says_so(tmp_path):
     assert here.loc[A, ["status", "reason"]].tolist() == ["left", None]
     # who is not at the end is still followed: all but one
     followed = here[here.index != A]
-    assert (followed["status"] == "left").all()
+    assert (followed["status"] == "ongoing").all()
     assert followed["reason"].isna().all()
     seen = made.tables["visits"].groupby("usubjid")["date"].max()
     assert followed["date"].tolist() == seen[followed.index].tolist()
@@ -438,7 +464,9 @@ def test_ends_without_any_status_are_asked_for_by_name(tmp_path):
     def change(tables):
         tables["disposition"] = tables["disposition"].drop(columns="status")
 
-    with pytest.raises(Problem, match=r"disposition\.csv has nothing for status \(completed or left\)"):
+    with pytest.raises(
+        Problem, match=r"disposition\.csv has nothing for status \(completed or left or ongoing\)"
+    ):
         small_export.read(tmp_path, change)
 
 

@@ -58,6 +58,9 @@ ENDPOINTS = {
 }
 """Endpoint: (in words, PARAMCD it is judged on by default)."""
 
+END_OF_STUDY = {"completed": "COMPLETED", "left": "DISCONTINUED", "ongoing": "ONGOING"}
+"""Status of a child in `disposition`: EOSSTT."""
+
 LIMIT_FLAG = np.array([None, "H", "Y"], object)
 """LOQFL by -1 below quantification, 0 quantified, 1 above it."""
 
@@ -355,7 +358,7 @@ class Adam:
                 "RASCHDT": self._dates(self.ras_change),
                 "RASSTDT": self._dates(self.ras_stop),
                 "NOREMDT": self._dates(self.none_after),
-                "EOSSTT": np.where(end["status"] == "completed", "COMPLETED", "DISCONTINUED").astype(object),
+                "EOSSTT": end["status"].map(END_OF_STUDY).to_numpy(object),
                 "DCSREAS": end["reason"].to_numpy(object),
                 "EOSDT": end["date"].to_numpy(),
             }

@@ -7,7 +7,7 @@ chance.
 
 import pandas as pd
 
-from helpers.analysis import summaries
+from helpers.analysis import adam, summaries
 from helpers.study.estimands import ANALYSIS_SETS
 from helpers.study.protocol import months
 
@@ -41,8 +41,8 @@ def sets(adsl: pd.DataFrame) -> pd.DataFrame:
 def disposition(adsl: pd.DataFrame) -> pd.DataFrame:
     """How the trial ended, by arm: `item arm n N`, and quartiles of the months observed.
 
-    Items: completed, left, every reason for leaving in alphabetical order, and months_observed, from the
-    planned last infusion to last contact.
+    Items: completed, left, ongoing (still followed) where there are any, every reason for leaving by alphabet, and
+    months_observed, from the planned last infusion to last contact.
 
     Examples
     --------
@@ -51,9 +51,10 @@ def disposition(adsl: pd.DataFrame) -> pd.DataFrame:
     >>> disposition = baseline.disposition(adsl)
     """
     arm = allocated(adsl)
-    ended = summaries.disposition(adsl["USUBJID"], adsl["EOSSTT"] == "COMPLETED", adsl["DCSREAS"], arm)
+    ended = {code: word for word, code in adam.END_OF_STUDY.items()}
+    found = summaries.disposition(adsl["USUBJID"], adsl["EOSSTT"].map(ended), adsl["DCSREAS"], arm)
     observed = pd.Series(months((adsl["EOSDT"] - adsl["TZERODT"]).dt.days), index=adsl["USUBJID"])
-    return pd.concat([ended, summaries.quartiles("months_observed", observed, arm)], ignore_index=True)
+    return pd.concat([found, summaries.quartiles("months_observed", observed, arm)], ignore_index=True)
 
 
 def characteristics(adsl: pd.DataFrame, adlb: pd.DataFrame) -> pd.DataFrame:

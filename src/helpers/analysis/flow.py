@@ -143,8 +143,8 @@ def consort(adie: pd.DataFrame, adsl: pd.DataFrame | None = None) -> pd.DataFram
     One row a box, and after all boxes one row a reason within a box:
 
     - `box`: screened, screen_failure, pending, eligible; with ADSL not_needed (eligible, not randomised, where there
-      are any), randomised, and in each arm allocated, treated (any infusion), discontinued (before month 12), analysed
-      (for the primary endpoint: all randomised)
+      are any), randomised, and in each arm allocated, treated (any infusion), discontinued (before month 12), ongoing
+      (still followed, where there are any), analysed (for the primary endpoint: all randomised)
     - `arm`: arm of an arm's box, else None
     - `reason`: None for the box itself. In screen_failure and pending the id of a criterion, most frequent first (a
       child may have several; `SAME_FACT` is counted once); in eligible, with ADSL, "failed" and "unknown": children who
@@ -188,10 +188,12 @@ def consort(adie: pd.DataFrame, adsl: pd.DataFrame | None = None) -> pd.DataFram
             mine = adsl[adsl["TRT01P"] == arm]
             evaluable = int((mine["UPCRFL"] == "Y").sum())
             left = mine.loc[mine["EOSSTT"] == "DISCONTINUED", "DCSREAS"].fillna("no reason")
+            followed = int((mine["EOSSTT"] == "ONGOING").sum())
             boxes += [
                 ("allocated", arm, None, len(mine)),
                 ("treated", arm, None, int((mine["SAFFL"] == "Y").sum())),
                 ("discontinued", arm, None, len(left)),
+                *[("ongoing", arm, None, followed)] * bool(followed),
                 ("analysed", arm, None, len(mine)),
             ]
             reasons += [

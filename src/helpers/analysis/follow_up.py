@@ -98,7 +98,7 @@ def lanes(raw: Raw) -> pd.DataFrame:
     """The time each child was in the trial, in the order of randomisation.
 
     One row a child: `child`, `arm`; `start` (randomisation) and `end` (last contact) in months; `reason`
-    for leaving, None for who completed month 12.
+    for leaving, None for who completed month 12 or is still followed.
 
     Examples
     --------
@@ -222,7 +222,7 @@ def attendance(raw: Raw) -> pd.DataFrame:
 def disposition(raw: Raw) -> pd.DataFrame:
     """How the trial ended for the children, by arm: `item arm n N`.
 
-    Items: completed, left, then every recorded reason for leaving in alphabetical order.
+    Items: completed, left, ongoing where there are any, then every recorded reason for leaving in alphabetical order.
 
     Examples
     --------
@@ -231,7 +231,7 @@ def disposition(raw: Raw) -> pd.DataFrame:
     >>> disposition = follow_up.disposition(raw)
     """
     end = raw.disposition
-    return summaries.disposition(end["usubjid"], end["status"] == "completed", end["reason"], arm_of(raw))
+    return summaries.disposition(end["usubjid"], end["status"], end["reason"], arm_of(raw))
 
 
 def adverse_events(raw: Raw) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from helpers.estimators import proportions
+from helpers.estimators import proportions, survival
 from helpers.study.protocol import ARMS, VISITS
 
 
@@ -27,11 +27,31 @@ def noise(adlb: pd.DataFrame) -> dict[str, float]:
 
 
 def left(adsl: pd.DataFrame) -> dict[str, float]:
-    """Children who left before month 12: `n`, `N`, `share` and its exact 95 % interval (Clopper-Pearson)."""
-    n, total = int((adsl["EOSSTT"] == "DISCONTINUED").sum()), len(adsl)
-    low, high = proportions.clopper_pearson(n, total) if total else (np.nan, np.nan)
-    share = n / total if total else np.nan
-    return {"n": n, "N": total, "share": share, "low": float(low), "high": float(high)}
+    """Children who left before month 12, and the share that leaves: of who is still followed nobody knows yet.
+
+    Returns `n` (left), `N`, `followed` (still), `share`, `low`, `high` (95 %). With nobody still followed the share is
+    n/N with its exact interval (Clopper-Pearson); else one minus the Kaplan-Meier estimate of staying from
+    randomisation on, with its log-log interval, which has none before the first child left.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2025-01-01"] * 4)
+    >>> ends = days + pd.to_timedelta([30, 60, 90, 400], "D")
+    >>> status = ["ONGOING", "DISCONTINUED", "ONGOING", "COMPLETED"]
+    >>> adsl = pd.DataFrame({"RANDDT": days, "EOSDT": ends, "EOSSTT": status})
+    >>> [round(left(adsl)[name], 3) for name in ("n", "N", "followed", "share")]
+    [1, 4, 2, 0.333]
+    """
+    gone = adsl["EOSSTT"] == "DISCONTINUED"
+    n, total, followed = int(gone.sum()), len(adsl), int((adsl["EOSSTT"] == "ONGOING").sum())
+    if followed:
+        days = (adsl["EOSDT"] - adsl["RANDDT"]).dt.days
+        last = survival.kaplan_meier(days, gone.astype(int)).iloc[-1]
+        share, low, high = (1 - float(last[name]) for name in ("survival", "upper", "lower"))
+    else:
+        low, high = proportions.clopper_pearson(n, total) if total else (np.nan, np.nan)
+        share = n / total if total else np.nan
+    return {"n": n, "N": total, "followed": followed, "share": share, "low": float(low), "high": float(high)}
 
 
 def course(adsl: pd.DataFrame, adlb: pd.DataFrame, pooled: bool) -> pd.DataFrame:

@@ -30,7 +30,7 @@ KINDS = {"confirmed": "C", "sustained": "S", "ever": "F"}
 """How a remission counts over the year: last letter of its PARAMCD."""
 AT_LAST = "month12"
 """Beside them: in remission at the last visit."""
-STATES = ("complete", "partial", "none", "not attended", "after drop-out")
+STATES = ("complete", "partial", "none", "not attended", "after drop-out", "not yet due")
 """What a visit of an evaluable child can be."""
 EVER = "ever"
 """The row of `by_visit` for any visit."""
@@ -182,7 +182,8 @@ def each_child(adsl: pd.DataFrame, adlb: pd.DataFrame) -> pd.DataFrame:
     """State of UPCR remission of every randomised child at every visit, none after rescue.
 
     A row a child and visit, children in the order of ADSL: child, arm, visit, state. States: complete, partial, none,
-    not attended (no sample), after drop-out (the visit was due after the child left), not evaluable (UPCRFL).
+    not attended (no sample), after drop-out (the visit was due after the child left), not yet due (after the last
+    contact of a child who is still followed), not evaluable (UPCRFL).
 
     Examples
     --------
@@ -193,8 +194,10 @@ def each_child(adsl: pd.DataFrame, adlb: pd.DataFrame) -> pd.DataFrame:
     words = categories(adsl, adlb, "PROTCRT")
     end = adsl["EOSDT"].to_numpy("datetime64[D]")[:, None]
     due = adsl["TZERODT"].to_numpy("datetime64[D]")[:, None] + adam.DAYS.astype("timedelta64[D]")
-    left = (adsl["EOSSTT"] == "DISCONTINUED").to_numpy()[:, None] & (due > end)
-    words = np.where(pd.isna(words), np.where(left, "after drop-out", "not attended"), words)
+    status, later = adsl["EOSSTT"].to_numpy(object)[:, None], due > end
+    why = np.where(later & (status == "DISCONTINUED"), "after drop-out", "not attended").astype(object)
+    why = np.where(later & (status == "ONGOING"), "not yet due", why)
+    words = np.where(pd.isna(words), why, words)
     words = np.where((adsl["UPCRFL"] != "Y").to_numpy()[:, None], "not evaluable", words)
     times = len(VISITS)
     return pd.DataFrame(
@@ -211,7 +214,7 @@ def state_counts(states: pd.DataFrame) -> pd.DataFrame:
     """How many of the children's visits were in each state, those of children not evaluable left out.
 
     states: from `each_child`. A row a state: state, n. The states are `STATES`, then seen (with an answer) and in
-    remission (of these).
+    remission (of these). "not yet due" stands only where there is one.
 
     Examples
     --------
@@ -219,7 +222,8 @@ def state_counts(states: pd.DataFrame) -> pd.DataFrame:
 
     >>> counts = remission.state_counts(states)
     """
-    n = states["state"].value_counts().reindex(list(STATES), fill_value=0)
+    found = states["state"].value_counts()
+    n = found.reindex([one for one in STATES if one in found or one != "not yet due"], fill_value=0)
     good = int(n[["complete", "partial"]].sum())
     rows = [*n.items(), ("seen", good + int(n["none"])), ("in remission", good)]
     return pd.DataFrame(rows, columns=["state", "n"])

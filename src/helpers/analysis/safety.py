@@ -89,8 +89,8 @@ def exposure(adsl: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     """Who was exposed and for how long, by treatment received: `item arm n N`, some with quartiles or years.
 
     Items: infusions_2, infusions_1 (children with so many); months, from the first infusion to the last contact, with
-    quartiles; years, the child-years of the arm in `years`; left (before month 12), left_event (for an adverse event),
-    died (a fatal event).
+    quartiles; years, the child-years of the arm in `years`; left (before month 12), ongoing (still followed, where
+    there are any), left_event (for an adverse event), died (a fatal event).
 
     Examples
     --------
@@ -100,6 +100,7 @@ def exposure(adsl: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     """
     arm, child = received(adsl), adsl.set_index("USUBJID")
     days = _days(adsl)
+    followed = child.index[child["EOSSTT"] == "ONGOING"]
     parts = [summaries.children(f"infusions_{n}", child.index[child["NINFUS"] == n], arm) for n in (2, 1)]
     parts += [summaries.quartiles("months", pd.Series(months(days), index=arm.index), arm)]
     years = summaries.children("years", arm.index, arm)
@@ -108,6 +109,7 @@ def exposure(adsl: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     ]
     parts += [
         summaries.children("left", child.index[child["EOSSTT"] == "DISCONTINUED"], arm),
+        *[summaries.children("ongoing", followed, arm)] * bool(len(followed)),
         summaries.children("left_event", child.index[child["DCSREAS"] == "adverse event"], arm),
         summaries.children("died", events.loc[events["severity"] == "fatal", "child"], arm),
     ]

@@ -95,19 +95,20 @@ def events(child: pd.Series, kinds: Mapping[str, ArrayLike], arm: pd.Series) -> 
     return pd.concat(parts, ignore_index=True)
 
 
-def disposition(child: pd.Series, completed: pd.Series, reason: pd.Series, arm: pd.Series) -> pd.DataFrame:
-    """How a trial ended for its children: completed, left, and each reason for leaving in alphabetical order.
+def disposition(child: pd.Series, status: pd.Series, reason: pd.Series, arm: pd.Series) -> pd.DataFrame:
+    """How a trial ended for its children: completed, left, still followed, and each reason for leaving by alphabet.
 
     Parameters
     ----------
-    child, completed, reason : one row a child: identifier, whether they stayed to the end, why they left
-        (None or NaN: completed, or not recorded)
+    child, status, reason : one row a child: identifier, how it ended ("completed", "left" or "ongoing"), why they left
+        (None or NaN: they did not, or not recorded)
     arm : arm by child
 
     Returns
     -------
-    DataFrame `item arm n N`, items "completed", "left", then the reasons.
+    DataFrame `item arm n N`, items "completed", "left", "ongoing" where there are any, then the reasons.
     """
-    parts = [children("completed", child[completed], arm), children("left", child[~completed], arm)]
+    ends = ["completed", "left"] + ["ongoing"] * bool((status == "ongoing").any())
+    parts = [children(end, child[status == end], arm) for end in ends]
     parts += [children(why, child[reason == why], arm) for why in sorted(reason.dropna().unique())]
     return pd.concat(parts, ignore_index=True)

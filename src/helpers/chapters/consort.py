@@ -14,6 +14,7 @@ LABELS = {
     "allocated": "Allocated to {arm}",
     "treated": "Any infusion",
     "discontinued": "Left before month 12",
+    "ongoing": "Still followed",
     "analysed": "Analysed for the primary endpoint",
 }
 """Box: its label."""

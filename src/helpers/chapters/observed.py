@@ -3,8 +3,10 @@
 For a simulated study there is nothing to set beside its assumptions, and nothing is shown.
 """
 
+import numpy as np
+
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.words import percent, plain, rounded
+from helpers.chapters.words import grouped, percent, plain, rounded
 from helpers.design import scenario_trial
 from helpers.intake.studies import OwnStudy
 from helpers.study.scenario import Study
@@ -25,19 +27,28 @@ def beside(study: Study) -> Finding:
     quantities, course = scenario_trial.beside(adsl, adlb, study.parameters, study.blinded)
     whom = "all arms pooled: the trial is blinded" if study.blinded else "children on placebo"
     left = quantities.iloc[1]
-    counted = (f"{plain(quantities['n'].iloc[0])} pairs of visits", percent(int(left["x"]), int(left["n"])))
+    followed = int(left["followed"])
+    gone = percent(int(left["x"]), int(left["n"]))
+    counted = (f"{plain(quantities['n'].iloc[0])} pairs of visits", f"{gone} so far" if followed else gone)
     limits = f"{rounded(left['low'], 2)} to {rounded(left['high'], 2)}"
+    how = "Exact 95 % interval of the observed drop-out"
+    if followed:
+        how = (
+            f"{grouped(followed)} children are still followed: the observed drop-out is the Kaplan-Meier estimate up "
+            "to the last contact; its 95 % interval (log-log)"
+        )
+        limits = limits if np.isfinite(left["low"]) else "can't be told while nobody has left"
     first = Exhibit(
         "observed-quantities",
         "Observed beside assumed: noise and drop-out",
-        quantities.assign(of=counted),
+        quantities.drop(columns="followed").assign(of=counted),
         population="all randomised",
         n=len(adsl),
         method="the same functions on the received tables and on the trial that the scenario simulates",
         columns={"quantity": "Quantity", "observed": "Observed", "simulated": "Simulated trial",
                  "assumed": "Assumed in the register", "of": "Observed in"},
         digits={"observed": 3, "simulated": 3, "assumed": 3},
-        caption=f"Exact 95 % interval of the observed drop-out: {limits}. The assumed noise is that of one visit at a "
+        caption=f"{how}: {limits}. The assumed noise is that of one visit at a "
         f"UPCR of {plain(study.parameters.upcr_noise_at)} mg/mg; wander from visit to visit adds to the "
         "observed and simulated ones alike.",
         results=[

@@ -230,7 +230,9 @@ def undetermined(children: pd.DataFrame, primary: pd.DataFrame, p: Parameters) -
     last = children["last"].fillna("none after baseline")
     frame = children[["arm", "child", "last", "missing", "remission"]].assign(
         last=last.where(children["evaluable"].astype(bool), last + "; no baseline UPCR"),
-        end=gone.mask(children["status"] == "COMPLETED", "completed"),
+        end=gone.mask(children["status"] == "COMPLETED", "completed").mask(
+            children["status"] == "ONGOING", "still followed"
+        ),
     )
     row, said, shares = primary.iloc[0], {}, []
     for key in ARM_KEY.values():

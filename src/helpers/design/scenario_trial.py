@@ -44,8 +44,9 @@ def beside(
     """What a trial's own data show of noise, drop-out and the controls, beside a simulated trial and the register.
 
     pooled: over all arms, for as long as they are unknown. Returns (one row a quantity, noise then drop-out:
-    `quantity observed low high x n simulated assumed`, low and high NaN for the noise, x of n children left; one row a
-    visit: `analysis.observed.course` of both, the simulated one's columns with "_simulated" after their names).
+    `quantity observed low high x n followed simulated assumed`, low and high NaN for the noise, x of n children left
+    and so many still followed; one row a visit: `analysis.observed.course` of both, the simulated one's columns with
+    "_simulated" after their names).
     """
     other = analysed(p)
     noise, gone = observed.noise(adlb), observed.left(adsl)
@@ -64,11 +65,12 @@ def beside(
             "high": gone["high"],
             "x": gone["n"],
             "n": gone["N"],
+            "followed": gone["followed"],
             "simulated": observed.left(other[0])["share"],
             "assumed": p.dropout,
         },
     ]
-    columns = ["quantity", "observed", "low", "high", "x", "n", "simulated", "assumed"]
+    columns = ["quantity", "observed", "low", "high", "x", "n", "followed", "simulated", "assumed"]
     course = observed.course(adsl, adlb, pooled).merge(
         observed.course(*other, pooled), on="visit", suffixes=("", "_simulated")
     )

@@ -21,13 +21,14 @@ from helpers.figures.house_style import (
 from helpers.study.shown import grouped
 
 STAGES = (("screened", ("screen_failure", "pending")), ("eligible", ("not_needed",)), ("randomised", ()))
-ARM_ROWS = ("allocated", "treated", "discontinued", "analysed")
+ARM_ROWS = ("allocated", "treated", "discontinued", "ongoing", "analysed")
 # the four stages of the CONSORT 2010 flow diagram, each with its rows of boxes
 ENROLMENT = "Enrolment"
 STAGE_OF = {
     "allocated": "Allocation",
     "treated": "Allocation",
     "discontinued": "Follow-up",
+    "ongoing": "Follow-up",
     "analysed": "Analysis",
 }
 STRIPE = 0.3
@@ -156,7 +157,7 @@ def consort(boxes, *, arms=ARMS):
 
     boxes: name -> (label, n, reasons); reasons are lines of text or (text, n). Names: screened,
     screen_failure, pending, not_needed (eligible, but not needed), eligible, randomised, and for each arm
-    allocated_<arm>, treated_<arm>, discontinued_<arm>, analysed_<arm>; those given are drawn. Raises
+    allocated_<arm>, treated_<arm>, discontinued_<arm>, ongoing_<arm>, analysed_<arm>; those given are drawn. Raises
     ValueError that names the boxes where the counts don't add up (screened = screen_failure + pending +
     eligible, eligible = not_needed + randomised, randomised = the allocated; no box or reason above the one
     it comes from).

@@ -47,12 +47,13 @@ TILE = {
     "none": (PALE, "", ""),
     "not attended": ("white", "", "x"),
     "after drop-out": ("white", "", ""),
+    "not yet due": ("white", "", "_"),
     "not evaluable": ("white", "", "."),
 }
 TILE_NAMES = {
     "complete": "complete remission", "partial": "partial remission", "none": "no remission",
     "not attended": "not attended, or no sample", "after drop-out": "after drop-out",
-    "not evaluable": "not evaluable",
+    "not yet due": "not yet due", "not evaluable": "not evaluable",
 }  # fmt: skip
 
 
@@ -61,8 +62,8 @@ def tiles(states, *, visits, order, arm_of):
     """Remission state by child (rows) and visit (columns), arms side by side.
 
     states: frame with one row a child (index) and one column a visit, or tidy with columns child, visit,
-    state; words complete, partial, none, not attended, after drop-out, not evaluable; NaN is not attended;
-    other words raise ValueError. visits: columns to draw, in order; order: children from the top; arm_of:
+    state; words complete, partial, none, not attended, after drop-out, not yet due, not evaluable; NaN is not
+    attended; other words raise ValueError. visits: columns to draw, in order; order: children from the top; arm_of:
     child -> arm.
     """
     states = pd.DataFrame(states)

@@ -33,7 +33,7 @@ ENDS = {
 }  # fmt: skip
 """Reasons for the end of a trial in CDISC's terms (codelist NCOMPLT), as the codebook's."""
 
-FINISHED = ("completed", "complete", "screen failure")
+FINISHED = ("completed", "complete", "screen failure", "ongoing", "still followed", "in follow-up")
 """CDISC's terms that are no reason for leaving."""
 
 
@@ -191,7 +191,8 @@ class Converter:
             return texts.to_numpy(object)
         if self.table == "disposition" and column.name == "status":
             coding = {
-                "ongoing": "",
+                "still followed": "ongoing",
+                "in follow-up": "ongoing",
                 "screen failure": "",
                 "discontinued": "left",
                 "withdrawn": "left",

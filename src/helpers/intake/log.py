@@ -44,7 +44,8 @@ RULES = {
     "planned row": "A planned visit or infusion without a row counts as not attended or not given.",
     "screening is visit 0": "What was measured at screening stands as visit 0 of the laboratory where it has none.",
     "still followed": "A child without an end of the trial is still followed: its last contact is the last day on "
-    "which anything is known of it, and the tables hold it as one who has not completed, without a reason.",
+    "which anything is known of it. Its visits to come are not known yet, and count nowhere as missed or as drop-out; "
+    "where a definite answer needs them, as in the primary endpoint, it counts as one without remission so far.",
     "partial day, same criteria": "A partial day of screening is taken as the first possible one where every possible "
     "day gives the same answer to all criteria and nothing else is computed from it; else it is unknown.",
     "partial birth": "A birth known to the month counts as its 15th where every day of the month gives the same answer "

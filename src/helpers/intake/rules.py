@@ -386,9 +386,9 @@ def ends(frame: pd.DataFrame, days: Calendar, seen: pd.DataFrame, log: Log) -> p
     known = seen[seen["usubjid"].isin(days.ids)].groupby("usubjid")["day"].max().reindex(days.ids)
     known = known.fillna(days.randomised).to_numpy("datetime64[ns]")
     out = frame.set_index("usubjid").reindex(days.ids).reset_index(names="usubjid")
-    open_ = out["status"].isna()
+    out["status"] = out["status"].fillna("ongoing")
+    open_ = out["status"] == "ongoing"
     log.touch("still followed", int(open_.sum()))
-    out.loc[open_, "status"] = "left"
     lacking = out["date"].isna()
     out["date"] = out["date"].where(~lacking, known)
     log.ask("disposition.day", "disposition", out[lacking & ~open_], "date", "the last contact",

@@ -343,7 +343,11 @@ TABLES = {
         ("usubjid",),
         (
             CHILD,
-            _text("status", "completed month 12 or left before", ("completed", "left")),
+            _text(
+                "status",
+                "completed month 12, left before, or still followed when the tables were made",
+                ("completed", "left", "ongoing"),
+            ),
             _text(
                 "reason",
                 "why left",
@@ -401,7 +405,9 @@ TABLES = {
                 "harm",
                 empty=True,
             ),
-            _text("EOSSTT", "end of study", ("COMPLETED", "DISCONTINUED")),
+            _text(
+                "EOSSTT", "end of study; ONGOING: still followed", ("COMPLETED", "DISCONTINUED", "ONGOING")
+            ),
             _text("DCSREAS", "reason for leaving", empty=True),
             _date("EOSDT", "last contact"),
         ),

@@ -215,12 +215,17 @@ def _fatal(events: pd.DataFrame, disposition: pd.DataFrame) -> pd.DataFrame:
     last = disposition.drop_duplicates("usubjid").set_index("usubjid")
     deaths = events[(events["severity"] == "fatal") & events["usubjid"].isin(last.index)]
     contact, status = deaths["usubjid"].map(last["date"]), deaths["usubjid"].map(last["status"])
-    stayed, other_day = status == "completed", deaths["end_date"] != contact
+    stayed, other_day = status != "left", deaths["end_date"] != contact
     days = [
         f"the day of death and last contact, {word(day)} in disposition.csv" for day in contact[other_day]
     ]
     return together(
-        faults("events", deaths[stayed], "severity", "not fatal: disposition.csv says completed"),
+        faults(
+            "events",
+            deaths[stayed],
+            "severity",
+            [f"not fatal: disposition.csv says {word(s)}" for s in status[stayed]],
+        ),
         faults("events", deaths[other_day], "end_date", days),
     )
 
@@ -236,8 +241,10 @@ def _late_contact(disposition: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFra
 
 def _gone(visits: pd.DataFrame, disposition: pd.DataFrame) -> pd.DataFrame:
     both = beside(visits, disposition, CHILD, "status")
-    rows = both[(both["reason"] == "left the trial") & (both["status_there"] == "completed")]
-    return faults("visits", rows, "reason", "missed: disposition.csv says completed")
+    rows = both[(both["reason"] == "left the trial") & both["status_there"].isin(("completed", "ongoing"))]
+    return faults(
+        "visits", rows, "reason", [f"missed: disposition.csv says {word(s)}" for s in rows["status_there"]]
+    )
 
 
 FOLLOWED = ("infusions", "visits", "labs", "events", "treatments", "disposition")
@@ -267,7 +274,7 @@ BETWEEN = (
     Check("visits.baseline", ("visits", "infusions"), "The baseline visit is not after the first infusion", _baseline_visit),
     Check("visits.sampled", ("visits", "labs"), "An attended visit has laboratory values", _sampled),
     Check("visits.measured", ("visits", "labs"), "A visit with laboratory values has height and weight", _measured),
-    Check("visits.left", ("visits", "disposition"), "Whoever completed the trial left no visit out as one who left", _gone),
+    Check("visits.left", ("visits", "disposition"), "Whoever completed the trial or is followed left no visit out as one who left", _gone),
     Check("labs.attended", ("labs", "visits"), "Samples belong to attended visits", _sample_attended),
     Check("labs.day", ("labs", "visits"), "A sample is of the day of its visit", _sample_day),
     Check("labs.filtration", ("labs", "screening"), "Serum values and height give an eGFR that can be", _filtration),

@@ -13,6 +13,7 @@ import pandas as pd
 FATAL, QUERY = "fatal", "query"
 
 COLUMNS = ("table", "row", "column", "found", "expected", "usubjid")
+_NOTHING = pd.DataFrame(columns=COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ def faults(
     rows: a part of the table with its index; further columns don't matter. expected and found are texts, one
     for all rows or one each.
     """
+    if rows.empty:
+        # most checks find nothing, and a frame of texts costs a hundred times as much as this one
+        return _NOTHING.copy()
     child = next((name for name in ("usubjid", "USUBJID") if name in rows), None)
     return pd.DataFrame(
         {
@@ -99,4 +103,4 @@ def beside(frame: pd.DataFrame, other: pd.DataFrame, on: list[str], *columns: st
 def together(*parts: pd.DataFrame) -> pd.DataFrame:
     """All findings of a check in one frame."""
     some = [part for part in parts if len(part)]
-    return pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=COLUMNS)
+    return pd.concat(some, ignore_index=True) if some else _NOTHING.copy()

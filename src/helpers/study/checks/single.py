@@ -44,7 +44,8 @@ def _values(name: str, frame: pd.DataFrame) -> pd.DataFrame:
             wrong |= there & (values % 1 != 0)
         elif column.kind == "number":
             wrong |= np.isinf(values)
-        parts.append(faults(name, frame[wrong], column.name, column.allowed))
+        if wrong.any():
+            parts.append(faults(name, frame[wrong], column.name, column.allowed))
     return together(*parts)
 
 
