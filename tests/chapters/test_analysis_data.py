@@ -151,3 +151,13 @@ def test_exposure(small):
     words = chapter.exposure(nobody, small.study.parameters).data.set_index("item")
     assert words.loc["Million cells per kg and infusion, median (range)", "hUC-MSC"] == "no infusion"
     assert words.loc["Days between the infusions, median (range)", "Placebo"] == "no child"
+
+
+def test_children_who_are_still_followed_have_a_row_and_a_box(small):
+    status = small.adsl["EOSSTT"].mask(small.adsl["TRT01P"] == "Placebo", "ONGOING")
+    adsl = small.adsl.assign(EOSSTT=status, DCSREAS=small.adsl["DCSREAS"].mask(status == "ONGOING"))
+    data = chapter.disposition(baseline.disposition(adsl)).data.set_index("item")
+    n = int((status == "ONGOING").sum())
+    assert data.loc["Still followed", "Placebo"] == f"{n}/{n} (100.0 %)"
+    assert data.loc["Still followed", "hUC-MSC"].startswith("0/")
+    assert data.loc["Left before", "Placebo"].startswith("0/")

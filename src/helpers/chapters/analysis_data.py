@@ -133,7 +133,7 @@ def disposition(summary: pd.DataFrame) -> Exhibit:
     labels |= {
         "completed": "Completed month 12",
         "left": "Left before",
-        "ongoing": "Still followed",
+        **by_arm.still_followed(summary),
         "months_observed": ("Months observed, median (range)", by_arm.spread(1)),
     }
     return Exhibit(

@@ -46,6 +46,11 @@ def spread(digits: int, nobody: Callable[[str], str] = lambda arm: "no child") -
     return cell
 
 
+def still_followed(frame: pd.DataFrame) -> dict[str, str]:
+    """The label of children who are still followed, of whom there are none once a trial has ended."""
+    return {"ongoing": "Still followed"} if "ongoing" in set(frame["item"]) else {}
+
+
 def table(
     frame: pd.DataFrame,
     rows: Mapping[str, tuple[str, Cell]] | Mapping[str, str],

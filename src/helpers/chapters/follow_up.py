@@ -149,7 +149,7 @@ def attendance(counts: pd.DataFrame) -> Exhibit:
 def disposition(counts: pd.DataFrame) -> Exhibit:
     """Completed, or left and why, by arm."""
     labels = {item: f"  {item}" for item in counts["item"]}
-    labels |= {"completed": "Completed month 12", "left": "Left before", "ongoing": "Still followed"}
+    labels |= {"completed": "Completed month 12", "left": "Left before", **by_arm.still_followed(counts)}
     return _children("disposition", "How the trial ended for the children, by arm", "Outcome", counts, labels)
 
 

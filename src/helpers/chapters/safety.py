@@ -111,7 +111,7 @@ def exposure(found: pd.DataFrame) -> Finding:
         "months": ("Months from the first infusion to the last contact, median (range)", by_arm.spread(1)),
         "years": ("Child-years at risk", lambda row: rounded(row["years"], 1)),
         "left": "Left before month 12",
-        "ongoing": "Still followed",
+        **by_arm.still_followed(found),
         "left_event": "Left because of an adverse event",
         "died": "Died",
     }
