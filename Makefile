@@ -9,6 +9,7 @@ SHELL := /bin/sh
 export SCENARIO ?= base
 export SET ?=
 export SHARD ?=
+TESTS ?=
 export RESULT ?=
 # own data: a folder, which is only read, and a file that says how; who signs the plan, and when
 export DATA ?=
@@ -82,14 +83,14 @@ renew-studies: .venv/.ready ## renew stored answers about many trials (10 minute
 	@$(RUN) -m helpers.design.renewal characteristics
 	@$(MAKE) study STUDY=planning
 
-test: .venv/.ready ## check format, lint and types, and run the tests on two cores (a few minutes)
+test: .venv/.ready ## check format, lint and types, and run the tests on two cores (five minutes)
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest -p no:nbval -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-slow: .venv/.ready ## run the tests that take longer (an hour; SHARD=3/8 runs one of eight parts)
-	@$(RUN) -m pytest -p no:nbval -n 2 --dist loadfile --no-loadscope-reorder -m slow
+test-slow: .venv/.ready ## run the tests that take longer (an hour; SHARD=3/8 runs one of eight parts, TESTS="a b" these files)
+	@$(RUN) -m pytest -p no:nbval -n 2 --dist loadfile --no-loadscope-reorder -m slow $(TESTS)
 
 test-search: .venv/.ready ## look for new counterexamples: the property tests on examples drawn anew
 	@$(RUN) -m pytest -p no:nbval -n 2 --dist loadfile -m hypothesis --hypothesis-profile search

@@ -3,13 +3,14 @@
     python tests/in_process.py [STEM ...] [--scenario NAME]
 
 runs chapters on a copy of the scenario's tables and prints every exhibit and result that differs from the
-published ones in reports/expected.
+published ones in reports/expected, and every table and sentence that differs from the committed notebook's.
 """
 
 import argparse
 import ast
 import contextlib
 import io
+import itertools
 import json
 import os
 import shutil
@@ -18,8 +19,8 @@ import tempfile
 from pathlib import Path
 
 
-def shown(stem: str, **parameters) -> tuple[dict[str, str], dict[str, dict], dict]:
-    """(CSV text of each exhibit, record of each named result, the names at the end) of a chapter.
+def outputs(stem: str, **parameters) -> tuple[list[tuple[dict, dict]], dict]:
+    """(Data and metadata of each exhibit and sentence, the names at the end) of a chapter.
 
     `parameters` are set below the first cell, as Papermill would.
     """
@@ -28,12 +29,12 @@ def shown(stem: str, **parameters) -> tuple[dict[str, str], dict[str, dict], dic
     from helpers import ROOT
     from helpers.chapters import exhibits
 
-    outputs = []
+    made = []
     InteractiveShell.instance()
 
     def display(value, metadata=None, **_):
         if metadata is not None:
-            outputs.append(metadata)
+            made.append((value, metadata))
         else:
             value._ipython_display_()
 
@@ -64,12 +65,42 @@ def shown(stem: str, **parameters) -> tuple[dict[str, str], dict[str, dict], dic
         quiet.__exit__(None, None, None)
         exhibits.display = before
         os.chdir(place)
-    tables = {record["exhibit"]["key"]: record["exhibit"]["csv"] for record in outputs if "exhibit" in record}
-    results = {}
-    for record in outputs:
+    return made, names
+
+
+def recorded(made: list[tuple[dict, dict]]) -> tuple[dict[str, str], dict[str, dict]]:
+    """CSV text of each exhibit and record of each named result among outputs."""
+    tables, results = {}, {}
+    for _, record in made:
+        if "exhibit" in record:
+            tables[record["exhibit"]["key"]] = record["exhibit"]["csv"]
         for result in [*record.get("results", []), *record.get("exhibit", {}).get("results", [])]:
             results[result["key"]] = result
-    return tables, results, names
+    return tables, results
+
+
+def shown(stem: str, **parameters) -> tuple[dict[str, str], dict[str, dict], dict]:
+    """(CSV text of each exhibit, record of each named result, the names at the end) of a chapter."""
+    made, names = outputs(stem, **parameters)
+    return *recorded(made), names
+
+
+def words(made: list[tuple[dict, dict]]) -> list[str]:
+    """The tables and sentences among outputs, as a reader sees them."""
+    return [data.get("text/markdown") or data["text/html"] for data, _ in made if "image/png" not in data]
+
+
+def committed(stem: str) -> list[tuple[dict, dict]]:
+    """The outputs that the committed notebook holds, but for those of cells of plain pandas."""
+    from helpers import ROOT
+
+    found = []
+    for cell in json.loads((ROOT / "notebooks" / f"{stem}.ipynb").read_text("utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            if output["output_type"] == "display_data" and set(output["metadata"]) - {"image/png"}:
+                data = {kind: "".join(text) for kind, text in output["data"].items()}
+                found.append((data, output["metadata"]))
+    return found
 
 
 def differences(stem: str, scenario: str) -> list:
@@ -78,7 +109,8 @@ def differences(stem: str, scenario: str) -> list:
     from helpers.build.verify import Difference, compare_results, compare_tables
 
     expected = ROOT / "reports" / "expected" / scenario
-    tables, results, _ = shown(stem, scenario=scenario)
+    made, _ = outputs(stem, scenario=scenario)
+    tables, results = recorded(made)
     known = json.loads((expected / "results.json").read_text("utf-8")).get(stem, {})
     out = compare_results(scenario, {stem: known}, {stem: results})
     old = {path.stem: path.read_text("utf-8") for path in (expected / "exhibits" / stem).glob("*.csv")}
@@ -88,6 +120,9 @@ def differences(stem: str, scenario: str) -> list:
         else:
             pair = ("a table", "none") if key in old else ("none", "a table")
             out.append(Difference(f"{stem} {key}", *pair))
+    if scenario == "base":
+        pairs = itertools.zip_longest(words(committed(stem)), words(made), fillvalue="nothing")
+        out += [Difference(f"notebooks/{stem}.ipynb", *pair) for pair in pairs if pair[0] != pair[1]]
     return out
 
 

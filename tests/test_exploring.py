@@ -109,6 +109,7 @@ def test_every_chapter_runs_with_each_parameter_of_its_first_cell_and_with_other
     assert wrong(found) == []
 
 
+@pytest.mark.slow
 def test_only_what_a_change_touches_is_made_anew(clone):
     """A definition of remission touches no simulated child; another rate of drop-out leaves the clinic alone."""
     ask = "from helpers.study.scenario import load\nstudy = load('base', {})\nlen(study.read('adsl'))\nprint(study)"
@@ -130,6 +131,7 @@ def test_only_what_a_change_touches_is_made_anew(clone):
     assert "remission_fall" not in known[0]["made_from"]["parameters"]
 
 
+@pytest.mark.slow
 def test_tables_that_code_has_outlived_are_made_anew_and_edited_ones_are_kept(tmp_path):
     clone = Clone(tmp_path / "p")
     ask = (

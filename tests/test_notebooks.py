@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 
+import in_process
 import pytest
+from conftest import Whole
 
 from helpers import ROOT
 from helpers.build import verify
@@ -54,8 +56,32 @@ def test_notebooks_narrate_and_helpers_compute(path):
     assert "Synthetic data" in first
 
 
-def test_the_base_scenario_shows_what_is_published(whole_project):
-    """Every named result and the data of every exhibit: swapped sexes in a figure, a count from the wrong set."""
+def test_the_base_scenario_shows_what_is_published():
+    """Every named result, the data of every exhibit, every table and sentence, by the chapters' own cells.
+
+    Swapped sexes in a figure or a count from the wrong set are seen here. One process for all chapters, not a kernel
+    for each: `make verify` and the slow tests have them run as a report has.
+    """
+    command = [sys.executable, "tests/in_process.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    told = done.stdout.splitlines()
+    assert told == [f"{chapter.stem}: 0 differences" for chapter in CHAPTERS]
+
+
+def test_the_committed_notebooks_hold_every_result_and_exhibit_that_is_published():
+    expected = ROOT / "reports" / "expected" / "base"
+    assert len(list((expected / "exhibits").rglob("*.csv"))) > 100
+    known = json.loads((expected / "results.json").read_text("utf-8"))
+    for path in NOTEBOOKS:
+        tables, results = in_process.recorded(in_process.committed(path.stem))
+        folder = expected / "exhibits" / path.stem
+        assert set(tables) == {one.stem for one in folder.glob("*.csv")}, path.stem
+        assert set(results) == set(known.get(path.stem, {})), path.stem
+
+
+@pytest.mark.slow
+def test_a_report_of_the_base_scenario_shows_what_is_published(whole_project):
     expected, found = ROOT / "reports" / "expected" / "base", whole_project.folder / "reports" / "base"
     old, new = (json.loads((place / "results.json").read_text("utf-8")) for place in (expected, found))
     differences = verify.compare_results("base", old, new)
@@ -78,6 +104,7 @@ def shown(path) -> list[list]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_the_committed_notebooks_show_what_the_build_shows(whole_project, path):
     executed = shown(whole_project.folder / ".cache" / "build" / "base" / "chapters" / path.name)
@@ -90,7 +117,13 @@ def test_the_committed_notebooks_show_what_the_build_shows(whole_project, path):
 NO_KERNEL = ("Address already in use", "Kernel died before replying", "Kernel didn't respond")
 """nbval's kernels talk over ports, which another program can take: the machine's fault, and no difference."""
 QUICK = ("00-plan",)
-"""By nbval each time; all others by the slow tests, since the build's own run of them is compared above."""
+"""By nbval each time; all others by the slow tests, since their cells' run in one process is compared above."""
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory) -> Whole:
+    """The project as a clone has it: nothing was built."""
+    return Whole(tmp_path_factory.mktemp("nbval") / "a project")
 
 
 @pytest.mark.parametrize(
@@ -98,19 +131,19 @@ QUICK = ("00-plan",)
     [p if p.stem in QUICK else pytest.param(p, marks=pytest.mark.slow) for p in NOTEBOOKS],
     ids=lambda p: p.stem,
 )
-def test_nbval_gives_the_same_outputs_again(whole_project, path):
+def test_nbval_gives_the_same_outputs_again(copy, path):
     """In a copy of the project; pictures aren't compared, metadata neither."""
     environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONHASHSEED": "0"}
     environment |= {
-        "PYTHONPATH": str(whole_project.folder / "src"),
-        "IPYTHONDIR": str(whole_project.folder / ".ipython"),
+        "PYTHONPATH": str(copy.folder / "src"),
+        "IPYTHONDIR": str(copy.folder / ".ipython"),
     }
     command = [sys.executable, "-m", "pytest", "--nbval", "-p", "no:randomly", "-p", "no:cacheprovider", "-q"]
     command += ["--nbval-kernel-startup-timeout=600", "--rootdir", ".", "-c", os.devnull]
     for _ in range(3):
         done = subprocess.run(
             [*command, f"notebooks/{path.name}"],
-            cwd=whole_project.folder, env=environment, capture_output=True, text=True, timeout=3600,
+            cwd=copy.folder, env=environment, capture_output=True, text=True, timeout=3600,
         )  # fmt: skip
         if not any(words in done.stdout for words in NO_KERNEL):
             break

@@ -1,5 +1,13 @@
 """`make compare`: the page's name, what is refused before anything runs, and what is listed."""
 
+import re
+import subprocess
+import sys
+
+import pytest
+from chromium import sized
+from conftest import Whole
+
 from helpers.build import compare, pages, publishing
 from helpers.study.files import seal, write
 
@@ -51,3 +59,22 @@ def test_one_comparison_after_another_is_published(moved):
         "results.json",
         "two.html",
     ]
+
+
+@pytest.mark.slow
+def test_lines_of_a_comparison_are_drawings_and_its_page_fits(tmp_path, browser):
+    project = Whole(tmp_path / "p")
+    _, values = project.command(WORKERS="1", OPENBLAS_NUM_THREADS="1")
+    command = [sys.executable, "-m", "helpers.build.compare", "base", "base n_randomised=20"]
+    done = subprocess.run(
+        command, env=values, cwd=project.folder, capture_output=True, text=True, timeout=1800
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = project.folder / "reports" / "compare"
+    (page,) = [one for one in folder.glob("*.html") if one.name != "index.html"]
+    shown = re.findall(r'<img src="([^"]+)"', page.read_text("utf-8"))
+    assert any(one.endswith(".svg") for one in shown)
+    assert all((folder / one).is_file() for one in shown)
+    for width in (390, 1280):
+        sized(browser, page, width)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width

@@ -140,7 +140,8 @@ def test_same_bytes_in_another_folder_time_zone_hash_seed_and_with_plain_kernels
         assert (other.folder / place).read_bytes() == (built_once.folder / place).read_bytes()
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 3])
 def test_the_number_of_workers_changes_no_byte(built_once, tmp_path, workers):
     other = copy.copy(built_once)
     other.folder = tmp_path / "p"
@@ -252,6 +253,7 @@ def test_a_disk_that_is_full_while_publishing(miniature):
     assert miniature.published() == wanted
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_while_a_chapter_runs(miniature):
     before = miniature.published()
     edit(miniature, "notebooks/b-visits.ipynb", "week 4", "week 6")
@@ -293,6 +295,7 @@ def test_a_file_where_a_folder_should_be_is_named(miniature):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_two_builds_at_once(miniature):
     edit(miniature, "src/helpers/study/names.py", '"ben"', '"ben", "cat"')
     both = [miniature.start(), miniature.start()]
@@ -429,6 +432,7 @@ def test_a_table_that_no_chapter_should_read_is_told(miniature):
     assert "c-words read base/truth/known.csv, which is not among what it reads" in done.stdout
 
 
+@pytest.mark.slow
 def test_reference_data_that_a_chapter_opened_run_it_again(miniature):
     folder = miniature.folder / "data/reference"
     folder.mkdir(parents=True, exist_ok=True)
@@ -442,6 +446,7 @@ def test_reference_data_that_a_chapter_opened_run_it_again(miniature):
     assert ran(miniature.build()) == {"c-words"}
 
 
+@pytest.mark.slow
 def test_notebooks_keep_their_outputs_and_their_keys(miniature):
     done = miniature.build("--notebooks")
     assert done.returncode == 0, done.stderr

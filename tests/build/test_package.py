@@ -119,6 +119,7 @@ def test_every_file_is_there_with_its_checksum_and_the_rest_of_the_entry_is_fixe
     assert {one.create_system for one in entries} == {3}
 
 
+@pytest.mark.slow
 def test_the_same_files_give_the_same_bytes(miniature, tmp_path):
     first = packed(miniature).read_bytes()
     for path in (miniature.folder / "src").rglob("*.py"):
@@ -168,6 +169,7 @@ def test_the_unpacked_package_is_a_project_that_builds_the_same_results(miniatur
         assert one.read_bytes() == other.read_bytes(), name
 
 
+@pytest.mark.slow
 def test_nobody_s_other_files_travel_along(miniature, tmp_path):
     folder = miniature.folder
     for name in ("patients/real.csv", "notes.txt", "reports/base/mine.txt", "data/synthetic/mine/labs.csv"):
@@ -227,6 +229,7 @@ def test_what_can_t_be_packed_is_told_in_a_sentence(built_once, arguments, words
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_somebody_s_zip_is_kept_and_ours_is_cleaned_away(miniature):
     final = packed(miniature)
     whole = final.read_bytes()
@@ -244,6 +247,7 @@ def test_somebody_s_zip_is_kept_and_ours_is_cleaned_away(miniature):
 HOSTILE = '=cmd|"/C calc"!A0 </script><b>`rm`| ]]> \u202e"\',é'
 
 
+@pytest.mark.slow
 def test_a_hostile_child_and_description_harm_no_format(miniature, tmp_path):
     folder = miniature.folder
     (folder / "src/helpers/study/names.py").write_text(f"CHILDREN = [{HOSTILE!r}, 'ben']\n")
@@ -361,6 +365,7 @@ def test_the_workbook_holds_numbers_as_numbers_under_the_format_of_the_page(pack
     assert "Population: all; n = 7" in table["A3"].value
 
 
+@pytest.mark.slow
 def test_a_chapter_that_shows_other_data_now_is_refused(miniature):
     shutil.rmtree(miniature.folder / ".cache/build/base/kept")
     record = miniature.folder / ".cache/build/base/report/exhibits/b-visits/course.csv"
@@ -371,6 +376,7 @@ def test_a_chapter_that_shows_other_data_now_is_refused(miniature):
     assert not list((miniature.folder / "reports").glob("*.zip"))
 
 
+@pytest.mark.slow
 def test_where_no_chromium_is_the_package_says_so(miniature, tmp_path):
     folder = tmp_path / "bin"
     folder.mkdir()

@@ -45,7 +45,7 @@ def table(key: str, value: float = 1.0) -> dict:
     return output({"text/html": "<table><tr><td>1</td></tr></table>"}, exhibit=record)
 
 
-@pytest.fixture(params=["miniature", "whole"])
+@pytest.fixture(params=["miniature", pytest.param("whole", marks=pytest.mark.slow)])
 def built(request):
     """A project with a built report: three tiny chapters, and the real ones."""
     return request.getfixturevalue({"miniature": "built_once", "whole": "whole_project"}[request.param])
@@ -573,6 +573,7 @@ def test_pages_open_from_disk_in_a_browser(built, browser):
             assert banner < 400, "the warning is on the first screen"
 
 
+@pytest.mark.slow
 def test_real_pages_are_short_and_fit(whole_project, browser):
     wide = """return [...document.querySelectorAll("section.exhibit-box .scroll")]
         .filter(frame => frame.scrollWidth > frame.clientWidth + 1)
@@ -614,6 +615,7 @@ def test_a_wide_table_scrolls_in_its_own_frame(built_once, browser, tmp_path):
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
 
 
+@pytest.mark.slow
 def test_the_real_pages_are_small_and_their_figures_speak(whole_project):
     for path in sorted((whole_project.folder / "reports").rglob("*.html")):
         text = re.sub(r"<script.*?</script>", "", path.read_text(), flags=re.S)
@@ -627,6 +629,7 @@ def test_the_real_pages_are_small_and_their_figures_speak(whole_project):
         assert not re.search(r"\$\$|<code>\\", text), f"{path.name}: a formula was not converted"
 
 
+@pytest.mark.slow
 def test_every_exhibit_of_the_real_report_states_population_and_n(whole_project):
     seen = 0
     for path in sorted((whole_project.folder / "reports" / "base").glob("0*.html")):
@@ -639,6 +642,7 @@ def test_every_exhibit_of_the_real_report_states_population_and_n(whole_project)
     assert seen > 60
 
 
+@pytest.mark.slow
 def test_overview_and_comparison_say_the_primary_result(whole_project):
     reports = whole_project.folder / "reports"
     results = json.loads((reports / "base" / "results.json").read_text())["06-remission"]

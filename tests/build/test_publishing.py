@@ -280,6 +280,7 @@ def test_a_notebook_that_is_none_is_named(miniature, spoilt):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_record_without_a_field_is_no_record(miniature):
     wanted = miniature.published()
     for path in sorted((miniature.folder / ".cache/build").rglob("*.json")):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import Whole
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,10 +75,10 @@ def published(project):
 
 
 @pytest.fixture(scope="module")
-def project(whole_project, tmp_path_factory):
-    """The whole project with its built base report, its results published, to be spoilt in copies."""
-    folder = tmp_path_factory.mktemp("verify") / "p"
-    shutil.copytree(whole_project.folder, folder, ignore=shutil.ignore_patterns(".*"))
+def project(tmp_path_factory):
+    """The whole project, with a base report that says what is published, to be spoilt in copies."""
+    folder = Whole(tmp_path_factory.mktemp("verify") / "p").folder
+    shutil.copytree(folder / "reports" / "expected" / "base", folder / "reports" / "base")
     published(folder)
     return folder
 

@@ -45,13 +45,12 @@ def words(outputs) -> str:
     return "\n".join(shown)
 
 
-QUICK = ("everyone leaves before the first visit",)
-"""The others draw the same chapters again and are slow."""
+WITHOUT_MANY = ("everyone leaves before the first visit",)
+"""Many trials take half a minute; `test_operating` shows ugly answers."""
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in UGLY]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", UGLY)
 def test_every_chapter_builds_and_speaks(name, tmp_path, monkeypatch):
     (tmp_path / "scenarios").mkdir()
     content = {"description": f"{name}.", "n_randomised": 8} | UGLY[name]
@@ -63,8 +62,8 @@ def test_every_chapter_builds_and_speaks(name, tmp_path, monkeypatch):
     for chapter in CHAPTERS:
         if chapter.stem == "09-validation":
             continue  # it reads no parameter, and is built with the others
-        if chapter.stem == "08-operating" and name in QUICK:
-            continue  # many trials take half a minute; `test_operating` shows ugly answers, the slow names build them
+        if chapter.stem == "08-operating" and name in WITHOUT_MANY:
+            continue
         shell.reset(new_session=True)
         notebook = json.loads((ROOT / "notebooks" / f"{chapter.stem}.ipynb").read_text("utf-8"))
         said[chapter.stem] = ""

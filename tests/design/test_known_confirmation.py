@@ -72,6 +72,7 @@ def test_the_study_has_its_rows(monkeypatch):
     assert len({row["method"] for row in rows}) == 13
 
 
+@pytest.mark.slow
 def test_what_is_asked_of_each_way_of_counting():
     names = [row["method"] for row in study.study(20, 8, np.random.default_rng(4))]
     assert len(names) == len(set(names))

@@ -130,7 +130,12 @@ def test_deterministic_and_exact_sizes_stay_within_the_level():
 
 
 @pytest.mark.parametrize(
-    ("study", "trials"), [("adjusted", 120), ("survival", 60), ("mixed", 12), ("spreads", 60)]
+    ("study", "trials"),
+    [
+        ("adjusted", 120),
+        ("spreads", 60),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in (("survival", 60), ("mixed", 12))),
+    ],
 )
 def test_the_truths_are_those_that_are_simulated(study, trials):
     """Few trials: their mean is within five of its Monte Carlo standard errors of the truth that is stated."""

@@ -313,6 +313,7 @@ class Deadly:
         return os._exit, (9,)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_ended_is_told_in_a_sentence():
     with pytest.raises(Problem, match=r"a worker was ended from outside.*what is finished stands"):
         list(studies.on_this_machine(2)([Task(Parameters(), ("ever",), (12,), Deadly())]))
@@ -353,6 +354,7 @@ def test_pieces_of_other_code_stay_and_are_not_taken(place, at_once, monkeypatch
 # ------------------------------------------------------------------ a cluster
 
 
+@pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(place, at_once, monkeypatch):
     distributed = pytest.importorskip("distributed")
     # a worker of xdist has no module to be started from, which its nannies would look for

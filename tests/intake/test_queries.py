@@ -86,6 +86,20 @@ def steady(test, factor, number=6):
     return change
 
 
+def falling(slips, of_before=0.8):
+    """UPCR of a child falls from visit to visit, without a second measure beside it; slips: visit, factor."""
+
+    def change(tables):
+        frame = tables["labs"]
+        mine = frame["usubjid"] == CHILD
+        for number in sorted(set(frame.loc[mine, "visit_no"])):
+            here = mine & (frame["visit_no"] == number) & (frame["test"] == "upcr")
+            frame.loc[here, "value"] = 8.0 * of_before**number * slips.get(number, 1.0)
+        tables["labs"] = frame[~(mine & (frame["test"] == "protein_24h"))].reset_index(drop=True)
+
+    return change
+
+
 def scaled(test, factor):
     return put("labs", "value", lambda old: old * factor, test=test)
 
@@ -169,6 +183,7 @@ CASES = {
     "labs.shrunk": (heights(3.0), heights(3.1)),
     "labs.course": (times("creatinine", 2.9), times("creatinine", 3.1)),
     "labs.together": (steady("upcr", 5.9), steady("upcr", 6.1)),
+    "labs.around": (falling({6: 4.9}, 1.0), falling({6: 5.1}, 1.0)),
     "labs.one-unit": (scaled("protein_24h", 1.05 * 24), scaled("protein_24h", 24.0)),
     "labs.size": (scaled("creatinine", 1.0), scaled("creatinine", 88.4)),
     "screening.size": (put("screening", "upcr", lambda old: old), put("screening", "upcr", lambda old: old * 113)),
@@ -248,6 +263,14 @@ def test_day_and_month_that_fit_better_exchanged_are_said_to(code):
 
 
 @pytest.mark.parametrize(
+    ("factor", "words"), [(2.8, "as if in mg/dl"), (1 / 2.8, "as if it were in mmol/l and had been")]
+)
+def test_a_column_of_urea_in_another_unit_or_converted_once_too_often_is_told(factor, words):
+    (told,) = found("labs.size", scaled("bun", factor))["expected"]
+    assert words in told
+
+
+@pytest.mark.parametrize(
     ("test", "factor", "words"),
     [
         ("upcr", 113.0, "as if in mg/mmol"),
@@ -257,6 +280,8 @@ def test_day_and_month_that_fit_better_exchanged_are_said_to(code):
         ("cystatin_c", 10.0, "10 times too large"),
         ("height", 0.01, "as if in m"),
         ("weight", 1000.0, "as if in g"),
+        ("bun", 2.8, "as if in mg/dl"),
+        ("bun", 1 / 2.8, "as if it were in mmol/l and had been taken for mg/dl"),
     ],
 )
 def test_a_value_far_from_the_childs_course_names_the_slip_that_fits(test, factor, words):
@@ -293,6 +318,30 @@ def test_of_two_measures_that_part_the_one_off_its_course_is_asked_for(test, fac
 def test_what_is_asked_of_the_course_is_not_asked_of_the_pair_again():
     assert len(found("labs.course", steady("upcr", 113.0))) == 1
     assert found("labs.together", steady("upcr", 113.0)).empty
+
+
+def test_a_leap_and_back_is_asked_for_and_a_steep_course_is_not():
+    for of_before in (0.8, 0.6, 0.4):
+        assert found("labs.around", falling({}, of_before)).empty
+    # two visits that leap together are a course
+    assert found("labs.around", falling({5: 10.0, 6: 10.0})).empty
+    # at either end the three visits on the one side are those around; what is far from the whole course is told there
+    told = []
+    for number in (2, 6, 11, 12):
+        for factor in (10.0, 0.1):
+            asked = [found(code, falling({number: factor})) for code in ("labs.around", "labs.course")]
+            assert sum(map(len, asked)) == 1, (number, factor)
+            told += asked[0]["expected"].tolist()
+    assert len(told) >= 6
+    assert all("the median of the visits around it" in one for one in told)
+    assert any("10 times too large" in one for one in told)
+
+
+def test_what_is_asked_of_the_course_or_the_pair_is_not_asked_of_the_visits_around():
+    for change in (steady("upcr", 113.0), steady("upcr", 10.0, 8)):
+        asked = pd.concat([found("labs.course", change), found("labs.together", change)])["row"]
+        assert len(asked) == 1
+        assert not set(asked) & set(found("labs.around", change)["row"])
 
 
 def test_a_test_in_two_units_is_asked_for_once_and_not_child_by_child():

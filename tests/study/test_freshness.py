@@ -70,7 +70,16 @@ def edited(tree: ast.Module, draw: random.Random) -> str | None:
     return f"{function.name}: {was}"
 
 
-@pytest.mark.parametrize("module", [CALIBRATION, "helpers.design.known_truth", "helpers.chapters.validation"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        CALIBRATION,
+        *(
+            pytest.param(one, marks=pytest.mark.slow)
+            for one in ("helpers.design.known_truth", "helpers.chapters.validation")
+        ),
+    ],
+)
 def test_a_random_edit_of_any_function_changes_the_key(copy, module):
     draw, tried = random.Random(module), 0
     sources = Sources(root=copy)

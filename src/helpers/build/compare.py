@@ -18,7 +18,7 @@ from helpers import ROOT, Problem
 from helpers.build import alone, pages
 from helpers.build.driver import lock, say, scenarios
 from helpers.build.environment import variables
-from helpers.build.kernels import execute
+from helpers.build.kernels import DRAWN, execute
 from helpers.build.publishing import REPORTS, STAGING, Folder, recover, refuse_links
 from helpers.study.files import seal, unseal, write
 from helpers.study.freshness import digest
@@ -62,7 +62,7 @@ def build(a: str, b: str) -> int:
     os.chdir(SOURCE.parent)
     stage.mkdir(parents=True, exist_ok=True)
     draft = stage / f"{name}.ipynb"
-    execute(SOURCE, draft, {"a": a, "b": b}, dict(os.environ))
+    execute(SOURCE, draft, {"a": a, "b": b}, dict(os.environ) | {DRAWN: "1"})
     page = _Page(name, f"{a} v {b}")
     key = digest(draft.read_bytes())
     files, results, _ = pages.chapter_page(json.loads(draft.read_bytes()), page, [page], TITLE, key)

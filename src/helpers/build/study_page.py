@@ -16,7 +16,7 @@ from helpers import ROOT, Problem
 from helpers.build import alone, pages
 from helpers.build.driver import lock, say
 from helpers.build.environment import variables
-from helpers.build.kernels import execute
+from helpers.build.kernels import DRAWN, execute
 from helpers.build.publishing import REPORTS, STAGING, Folder, recover, refuse_links, shown
 from helpers.study.files import write
 from helpers.study.freshness import digest
@@ -47,7 +47,7 @@ def build(name: str) -> int:
     os.chdir(SOURCE.parent)
     draft = stage / "page.ipynb"
     stage.mkdir(parents=True, exist_ok=True)
-    execute(SOURCE, draft, {"study": name}, dict(os.environ))
+    execute(SOURCE, draft, {"study": name}, dict(os.environ) | {DRAWN: "1"})
     page = _Page("index", f"Study {name}")
     key = digest(SOURCE.read_bytes(), table.read_bytes())
     files, results, _ = pages.chapter_page(json.loads(draft.read_bytes()), page, [page], title, key)

@@ -96,7 +96,12 @@ def convert(value: ArrayLike, factors: ArrayLike) -> NDArray:
 
 
 def slips(column: str) -> tuple[tuple[float, str], ...]:
-    """Ratios by which a value is off when it stands in another unit, or its point has moved: (ratio, in words)."""
+    """Ratios by which a value is off: it stands in another unit, its point has moved, or it was taken for another unit
+    than it is in and converted: (ratio, in words).
+
+    >>> [words for ratio, words in slips("bun") if round(ratio, 2) in (0.36, 2.8)]
+    ['as if it were in mmol/l and had been taken for mg/dl', 'as if in mg/dl']
+    """
     found: dict[float, str] = {}
     here = spelled(canonical(column)) if column in FACTORS else ""
     for name, value in FACTORS.get(column, {}).items():
@@ -106,4 +111,7 @@ def slips(column: str) -> tuple[tuple[float, str], ...]:
     for ratio in FURTHER:
         found.setdefault(ratio, f"{ratio:g} times too large")
         found.setdefault(1 / ratio, f"{ratio:g} times too small")
+    for name, value in FACTORS.get(column, {}).items():
+        if name != here and value != 1:
+            found.setdefault(value, f"as if it were in {here} and had been taken for {name}")
     return tuple(sorted(found.items()))
