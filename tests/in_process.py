@@ -103,6 +103,12 @@ def committed(stem: str) -> list[tuple[dict, dict]]:
     return found
 
 
+def parted(one: str, other: str) -> tuple[str, str]:
+    """Two texts from a little before the place where they part."""
+    at = max(len(os.path.commonprefix([one, other])) - 40, 0)
+    return one[at : at + 160], other[at : at + 160]
+
+
 def differences(stem: str, scenario: str) -> list:
     """What a chapter shows against what is published."""
     from helpers import ROOT
@@ -122,7 +128,7 @@ def differences(stem: str, scenario: str) -> list:
             out.append(Difference(f"{stem} {key}", *pair))
     if scenario == "base":
         pairs = itertools.zip_longest(words(committed(stem)), words(made), fillvalue="nothing")
-        out += [Difference(f"notebooks/{stem}.ipynb", *pair) for pair in pairs if pair[0] != pair[1]]
+        out += [Difference(f"notebooks/{stem}.ipynb", *parted(*pair)) for pair in pairs if pair[0] != pair[1]]
     return out
 
 

@@ -92,6 +92,7 @@ def test_an_edited_chapter_runs_with_its_readers_and_nothing_else(miniature):
     assert "nothing has changed" in miniature.build().stdout
 
 
+@pytest.mark.slow
 def test_only_pages_are_made_again_where_only_their_look_changed(miniature):
     before = stamps(miniature)
     edit(miniature, "src/helpers/build/templates/style.css", "--ink: #1b1f24", "--ink: #000001")
@@ -121,6 +122,7 @@ def test_a_staged_table_that_was_edited_is_made_again(miniature):
     assert miniature.published() == wanted
 
 
+@pytest.mark.slow
 def test_same_bytes_in_another_folder_time_zone_hash_seed_and_with_plain_kernels(built_once, tmp_path):
     other = copy.copy(built_once)
     other.folder = tmp_path / "else where"
@@ -348,6 +350,7 @@ def test_a_missing_notebook_is_one_message(miniature):
     assert done.stderr == "notebooks/c-words.ipynb is missing: the report has no chapter 'Words'\n"
 
 
+@pytest.mark.slow
 def test_changed_parameters_build_beside_the_scenario(miniature):
     before = miniature.published()
     done = miniature.build("--set", "n_randomised=60")

@@ -109,6 +109,7 @@ def test_a_kernel_that_never_comes_up_is_the_fault_of_the_machine(place, monkeyp
         run(place)
 
 
+@pytest.mark.slow
 def test_a_kernel_that_dies_in_its_chapter_is_told_by_its_last_words(place):
     code = "import os, sys; print('no memory left', file=sys.__stderr__, flush=True); os._exit(1)"
     with pytest.raises(kernels.NoKernel, match="no memory left"):
@@ -140,6 +141,7 @@ sys.exit(main([]))
 """
 
 
+@pytest.mark.slow
 def test_the_build_says_that_the_machine_is_at_fault(miniature):
     notebook = miniature.folder / "notebooks/c-words.ipynb"
     notebook.write_text(notebook.read_text().replace("1 + 1", "1 + 2"))

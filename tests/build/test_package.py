@@ -152,6 +152,7 @@ def test_pictures_and_pdf_that_are_made_anew_elsewhere_are_the_same_bytes(miniat
     assert (elsewhere.folder / "reports/base-package.zip").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_the_unpacked_package_is_a_project_that_builds_the_same_results(miniature, tmp_path, monkeypatch):
     unpacked(packed(miniature), tmp_path / "out")
     copy = object.__new__(type(miniature))

@@ -250,6 +250,7 @@ def built(miniature, code: str, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_a_cell_that_never_ends_gives_signs_of_life_and_is_ended(miniature):
     done = built(miniature, "import time; time.sleep(600)", "--limit", "4")
     assert done.returncode == 1
@@ -261,6 +262,7 @@ def test_a_cell_that_never_ends_gives_signs_of_life_and_is_ended(miniature):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_endless_message_and_an_endless_line_are_cut(miniature):
     done = built(miniature, "print('x' * 3_000_000, 'ipykernel_1/2.py'); raise ValueError('y' * 5_000_000)")
     assert done.returncode == 1
@@ -308,6 +310,7 @@ def test_a_missing_package_is_named_with_what_to_do(miniature):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_closed_output_and_strict_warnings_stop_no_build(miniature):
     notebook = miniature.folder / "notebooks/c-words.ipynb"
     notebook.write_text(notebook.read_text().replace("1 + 1", "1 + 2"))

@@ -276,6 +276,7 @@ def test_a_committed_table_is_of_the_chapter_that_writes_it(small, tmp_path):
     assert "base truth/known.csv, made by b-visits" in account_of(small, found).first
 
 
+@pytest.mark.slow
 def test_what_changed_in_the_sources_since_publication_is_told_by_chapter(small):
     names = small / "src/helpers/study/names.py"
     commit(small, "Nothing")

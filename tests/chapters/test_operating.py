@@ -13,7 +13,9 @@ P = Parameters()
 FEW = 20
 
 
-@pytest.fixture(scope="module", params=["base", "hopeless", "no effect"])
+@pytest.fixture(
+    scope="module", params=["base", pytest.param("hopeless", marks=pytest.mark.slow), "no effect"]
+)
 def made(request):
     """(parameters, answer) of few trials; of one that finds nobody; of one in which the scenario assumes nothing."""
     p = P.model_copy(

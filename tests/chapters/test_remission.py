@@ -534,7 +534,11 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("name", UGLY)
+LONG = ("one child on hUC-MSC", "no remission on placebo")
+"""Each takes a few seconds, as drawing any of them does: the slow tests."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in UGLY])
 @STRICT
 def test_ugly_data_are_told_in_words(undrawn, name):
     exhibits, said = everything(*analysed(UGLY[name]()))

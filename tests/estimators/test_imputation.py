@@ -192,6 +192,7 @@ def test_pool_of_complete_data_is_the_analysis_itself():
     assert pooled.df == pytest.approx(37 * 38 / 40)
 
 
+@pytest.mark.slow
 def test_coverage_at_twenty_an_arm():
     """Known truth, 120 trials of 2 x 20, missing at random: 95 % lies within 89 and 100 % of 120 trials."""
     inside = 0
