@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 import tempfile
+from os.path import commonpath
 from pathlib import Path
 
 
@@ -105,7 +106,7 @@ def committed(stem: str) -> list[tuple[dict, dict]]:
 
 def parted(one: str, other: str) -> tuple[str, str]:
     """Two texts from a little before the place where they part."""
-    at = max(len(os.path.commonprefix([one, other])) - 40, 0)
+    at = max(len(commonpath([one, other])) - 40, 0)
     return one[at : at + 160], other[at : at + 160]
 
 
