@@ -16,7 +16,6 @@ import os
 import shutil
 import sys
 import tempfile
-from os.path import commonpath
 from pathlib import Path
 
 
@@ -106,7 +105,8 @@ def committed(stem: str) -> list[tuple[dict, dict]]:
 
 def parted(one: str, other: str) -> tuple[str, str]:
     """Two texts from a little before the place where they part."""
-    at = max(len(commonpath([one, other])) - 40, 0)
+    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    at = max(sum(1 for _ in same) - 40, 0)
     return one[at : at + 160], other[at : at + 160]
 
 
