@@ -241,7 +241,7 @@ def test_power_falls_with_noise():
 
 def test_without_an_effect_the_arms_are_exchangeable(many):
     """Each side's share is a count of 400 trials: the two differ by chance alone."""
-    for name, row in many.loc[1.0, 40].iterrows():
+    for name, row in many.sort_index().loc[1.0, 40].iterrows():
         favour, against = row["favour"], row["against"]
         assert stats.binomtest(int(favour), int(max(favour + against, 1))).pvalue > 0.001, name
         assert stats.binom.sf(favour - 1, 400, 0.025 if "log" not in name else 0.035) > 0.001, name
