@@ -18,6 +18,7 @@ import traceback
 import warnings
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
+from unittest import mock
 
 SEED = 6731192
 CHILDREN = 24
@@ -102,14 +103,18 @@ def through_chapters(changes: dict[str, Any]) -> None:
 
     from helpers import DATA
     from helpers.chapters.contents import CHAPTERS
+    from helpers.design import characteristics
     from helpers.study import scenario
 
     name = scenario.derive_folder("base", changes)
+    # what breaks with many trials breaks with a tenth of them, or is not estimable sooner
+    few = {part: max(trials // 10, 20) for part, trials in characteristics.QUICK.items()}
     try:
-        for chapter in CHAPTERS:
-            # validation reads no parameter
-            if chapter.stem != "09-validation":
-                in_process.shown(chapter.stem, scenario=name)
+        with mock.patch.object(characteristics, "QUICK", few):
+            for chapter in CHAPTERS:
+                # validation reads no parameter
+                if chapter.stem != "09-validation":
+                    in_process.shown(chapter.stem, scenario=name)
     finally:
         shutil.rmtree(DATA / name)
 

@@ -7,10 +7,25 @@ import re
 import shutil
 
 import pytest
+from conftest import Whole, built_by_the_first
 
 from helpers import ROOT
 from helpers.chapters.contents import CHAPTERS
 from helpers.study.parameters import Parameters
+
+
+class FewTrials(Whole):
+    """The whole project, whose chapter 08 asks a tenth of its trials where no answer is stored: as no answer is."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        with (folder / "src/helpers/design/characteristics.py").open("a", encoding="utf-8") as source:
+            source.write("\n\nQUICK = {part: max(trials // 10, 20) for part, trials in QUICK.items()}\n")
+
+
+@pytest.fixture(scope="session")
+def few_trials(tmp_path_factory) -> Whole:
+    return built_by_the_first(tmp_path_factory, "few", FewTrials)
 
 
 def first_cells() -> list[str]:
@@ -79,17 +94,15 @@ def outcome(project, setting: str) -> tuple[dict[str, bytes], set[str], set[str]
     return made, ran, set(re.findall(r"^\S+  (\d\d-\S+) +as in base", done.stdout, re.M))
 
 
-def compare(whole_project, folder, setting: str) -> set[str]:
+def compare(few_trials, folder, setting: str) -> set[str]:
     """Build a change in part and from nothing, assert the same bytes; the chapters that the partial build ran."""
     part, nothing = (
-        type(whole_project).__new__(type(whole_project)),
-        type(whole_project).__new__(type(whole_project)),
+        type(few_trials).__new__(type(few_trials)),
+        type(few_trials).__new__(type(few_trials)),
     )
     part.folder, nothing.folder = folder / "part", folder / "nothing"
-    shutil.copytree(whole_project.folder, part.folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(
-        whole_project.folder, nothing.folder, ignore=shutil.ignore_patterns(".cache", "__pycache__")
-    )
+    shutil.copytree(few_trials.folder, part.folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(few_trials.folder, nothing.folder, ignore=shutil.ignore_patterns(".cache", "__pycache__"))
     made, ran, taken = outcome(part, setting)
     expected, all_of_them, none = outcome(nothing, setting)
     assert none == set()
@@ -111,11 +124,11 @@ def compare(whole_project, folder, setting: str) -> set[str]:
         ("dropout=0.3", {"02-eligibility", "09-validation"}),
     ],
 )
-def test_a_changed_parameter_costs_what_it_touches(whole_project, tmp_path, setting, spared):
-    assert not compare(whole_project, tmp_path, setting) & spared
+def test_a_changed_parameter_costs_what_it_touches(few_trials, tmp_path, setting, spared):
+    assert not compare(few_trials, tmp_path, setting) & spared
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*first_cells(), *drawn()])
-def test_a_partial_build_is_one_from_nothing(whole_project, tmp_path, name):
-    compare(whole_project, tmp_path, change(name))
+def test_a_partial_build_is_one_from_nothing(few_trials, tmp_path, name):
+    compare(few_trials, tmp_path, change(name))
