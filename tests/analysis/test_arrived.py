@@ -21,6 +21,7 @@ def visits(*rows) -> pd.DataFrame:
                 "visit_no": float(number),
                 "attended": "no" if days is None else "yes",
                 "date": pd.NaT if days is None else DAY + pd.Timedelta(days, "D"),
+                "planned_date": DAY,
             }
             for child, number, days in rows
         ]
@@ -51,11 +52,33 @@ def test_completeness_counts_children_once_and_takes_screening_from_its_own_tabl
             "value": [1.0, 1.0, 2.0, None, 3.0],
         }
     )
-    rows = arrived.completeness(screening, visits(("a", 2, 14), ("b", 2, None)), labs).set_index("visit")
+    nobody = pd.DataFrame({"usubjid": ["a", "b"], "status": "completed", "date": pd.Timestamp("2026-01-01")})
+    seen = visits(("a", 2, 14), ("b", 2, None))
+    rows = arrived.completeness(screening, seen, labs, nobody).set_index("visit")
     assert rows.loc["Screening", ["planned", "attended", "upcr", "weight"]].tolist() == [3, 3, 2, 2]
     assert rows.loc["Week 2", ["planned", "attended", "upcr", "weight"]].tolist() == [2, 1, 1, 0]
     assert rows.loc["Week 4", ["planned", "attended", "upcr"]].tolist() == [0, 0, 1]
     assert len(rows) == 13
+
+
+def test_visits_after_the_last_contact_of_who_is_still_followed_are_not_due():
+    day = pd.Timestamp("2026-01-01")
+    screening = pd.DataFrame({"usubjid": ["a", "b"], **{test: [1.0, 1.0] for test in UNITS}})
+    labs = pd.DataFrame({"usubjid": ["a"], "visit_no": [2.0], "test": ["upcr"], "value": [1.0]})
+    plan = day + pd.to_timedelta([14, 28, 14, 28], "D")
+    seen = pd.DataFrame(
+        {
+            "usubjid": list("aabb"),
+            "visit_no": [2, 3, 2, 3],
+            "planned_date": plan,
+            "attended": ["yes", "no", "yes", "no"],
+        }
+    )
+    ended = pd.DataFrame({"usubjid": ["a", "b"], "status": ["ongoing", "left"], "date": plan[:2]})
+    ended["date"] = day + pd.Timedelta(15, "D")
+    rows = arrived.completeness(screening, seen, labs, ended).set_index("visit")
+    assert rows.loc["Week 2", ["planned", "attended", "upcr"]].tolist() == [2, 2, 1]
+    assert rows.loc["Week 4", ["planned", "attended"]].tolist() == [1, 0]
 
 
 def test_quartiles_stand_received_beside_simulated_and_none_without_a_value():

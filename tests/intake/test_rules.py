@@ -416,6 +416,77 @@ def test_a_visit_sent_twice_keeps_the_nearer_day():
     assert log.all_queries()["row"].tolist() == [99]
 
 
+def test_two_events_that_differ_in_what_is_hidden_are_two_and_one_sent_twice_is_one(tmp_path):
+    """Counts may not change on the day of unblinding."""
+
+    def change(tables):
+        one = tables["events"][tables["events"]["usubjid"] == A].head(1).drop(columns="event_no")
+        other = one.assign(term="otherwise")
+        tables["events"] = pd.concat([one, other, one], ignore_index=True)
+
+    place = small_export.write(tmp_path, change)
+    for name, line in (("blinded", ""), ("open", "unblinded: 2030-01-01\n")):
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(f"extracted: 2029-06-01\n{line}")
+        made = delivery.read(place, file)
+        assert len(made.tables["events"]) == 2, name
+        assert (made.queries["code"] == "events.same-row").sum() == 1, name
+        assert "_hidden" not in made.tables["events"]
+
+
+def test_an_infusion_to_come_is_not_asked_for(tmp_path):
+    def change(tables):
+        infusions = tables["infusions"]
+        tables["infusions"] = infusions[(infusions["usubjid"] != A) | (infusions["infusion"] == 1)]
+
+    clean = small_export.tables_of()["infusions"]
+    first = clean.loc[row(clean, usubjid=A, infusion=1), "date"]
+    place = small_export.write(tmp_path, change)
+    for day, asked_for in ((first + DAY, 0), (first + 60 * DAY, 1)):
+        file = tmp_path / "site.yaml"
+        file.write_text(f"extracted: {day:%Y-%m-%d}\n")
+        made = delivery.read(place, file)
+        mine = made.queries[made.queries["usubjid"] == A]
+        assert (mine["code"] == "infusions.complete").sum() == asked_for
+
+
+def test_a_partial_consent_is_asked_for_and_stops_nothing(tmp_path):
+    def change(tables):
+        visits = tables["visits"]
+        tables["visits"] = visits[(visits["usubjid"] != A) | (visits["visit_no"] > 0)]
+
+    clean = small_export.tables_of()["screening"]
+    day = clean.loc[row(clean, usubjid=A), "consent_date"]
+    month = f"{day:%Y-%m}"
+    place = small_export.write(
+        tmp_path, change, {"screening": lambda text: text.replace(f"{day:%Y-%m-%d}", month, 1)}
+    )
+    made = delivery.read(place)
+    screened = made.tables["screening"]
+    assert screened.loc[row(screened, usubjid=A), "consent_date"] == pd.Timestamp(f"{month}-01")
+    mine = made.queries[made.queries["usubjid"] == A]
+    assert mine[mine["code"] == "screening.partial"]["rule"].tolist() == ["partial consent"]
+
+
+def test_identifiers_and_numbers_of_visits_as_spreadsheets_leave_them(tmp_path):
+    """Spaces about an identifier, visits with a point; one that lost its zeros is refused with the likely child."""
+
+    def change(tables):
+        tables["labs"]["usubjid"] = tables["labs"]["usubjid"] + " "
+        tables["visits"]["visit_no"] = tables["visits"]["visit_no"].map(lambda number: f"{number:.1f}")
+
+    made = small_export.read(tmp_path, change)
+    clean = small_export.tables_of()
+    assert len(made.tables["labs"]) == len(clean["labs"])
+    assert made.queries["code"].tolist() == small_export.read(tmp_path / "clean").queries["code"].tolist()
+
+    def other(tables):
+        tables["labs"]["usubjid"] = tables["labs"]["usubjid"].str.replace("AS-00", "as-", regex=False)
+
+    with pytest.raises(Problem, match=r"child 'as-06' .* perhaps 'AS-0006', spelt in one way in all tables"):
+        small_export.read(tmp_path / "other", other)
+
+
 def test_who_is_sent_as_still_followed_is_no_drop_out(tmp_path):
     """In the codebook's word and in an export's; visits after the last contact are nobody's drop-out."""
 

@@ -48,7 +48,7 @@ def test_unblinded_the_same_command_completes_a_copy_and_leaves_the_mapping(expo
     for words in ('arm: {source: group, values: {A: "?", B: "?"}}', 'source: PROD, values: {A: "?", B: "?"}'):
         assert words in told
         assert words in made
-    assert "in 10^6 cells the median would be 21600000 cells" in told
+    assert "in 10^6 cells the median would be 43200000 cells" in told
     assert "My lines marked" in made
     answered = made.replace('A: "?", B: "?"', "A: Placebo, B: hUC-MSC").replace('"?"', "10^6 cells")
     file.write_text(answered, "utf-8")

@@ -37,17 +37,22 @@ def counts(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     )
 
 
-def completeness(screening: pd.DataFrame, visits: pd.DataFrame, labs: pd.DataFrame) -> pd.DataFrame:
+def completeness(
+    screening: pd.DataFrame, visits: pd.DataFrame, labs: pd.DataFrame, disposition: pd.DataFrame
+) -> pd.DataFrame:
     """Children with a value, by visit and measure.
 
     One row a visit: `visit_no visit planned attended`, then a column a test with the number of children that have a
-    value of it. At screening all who were screened, as in their own table; later the rows of `visits` and `labs`.
+    value of it. At screening all who were screened, as in their own table; later the rows of `visits` and `labs`, of
+    children still followed those planned up to their last contact, and what was attended.
 
     Examples
     --------
     As notebook 12-arrived calls it:
 
-    >>> completeness = arrived.completeness(tables["screening"], tables["visits"], tables["labs"])
+    >>> completeness = arrived.completeness(
+    ...     tables["screening"], tables["visits"], tables["labs"], tables["disposition"]
+    ... )
     """
     known = labs.dropna(subset=["value"]).drop_duplicates(["usubjid", "visit_no", "test"])
     known = known[known["visit_no"] != SCREENING]
@@ -55,6 +60,9 @@ def completeness(screening: pd.DataFrame, visits: pd.DataFrame, labs: pd.DataFra
     wide = wide.fillna(0).astype(int)
     wide.loc[SCREENING] = [int(screening[test].notna().sum()) for test in UNITS]
     screened = int(screening["usubjid"].nunique())
+    followed = disposition[disposition["status"] == "ongoing"].drop_duplicates("usubjid")
+    contact = visits["usubjid"].map(followed.set_index("usubjid")["date"])
+    visits = visits[(visits["attended"] == "yes") | ~(visits["planned_date"] > contact)]
     rows = []
     for number, name in NAMES.items():
         here = visits[visits["visit_no"] == number]

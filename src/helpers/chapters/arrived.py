@@ -85,7 +85,10 @@ def completeness(rows: pd.DataFrame) -> Exhibit:
         population=SCREENED,
         n=int(rows["planned"].iloc[0]),
         columns={"visit": "Visit", "attended": "Attended, n/N"} | {test: TESTS[test] for test in UNITS},
-        conventions=(POOLED, "at screening all who were screened; later those of whom the visit is recorded"),
+        conventions=(
+            POOLED,
+            "at screening all who were screened; later those of whom the visit was due or attended",
+        ),
     )
 
 

@@ -122,6 +122,14 @@ def dummy(stratum: NDArray, p: Parameters) -> tuple[NDArray, NDArray]:
     return block, arm
 
 
+def apart(name: str, frame: pd.DataFrame) -> pd.Series:
+    """A number a row by which rows that differ in their free text alone are kept apart: two events are not one."""
+    texts = [column for table, column in FREE_TEXT if table == name]
+    if not texts:
+        return pd.Series(0, index=frame.index)
+    return pd.util.hash_pandas_object(frame[texts].astype(str), index=False)
+
+
 def hide(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """A table as it may be seen while blinded: no product, no cells, no free text."""
     out = frame.copy()

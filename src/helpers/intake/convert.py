@@ -78,7 +78,7 @@ class Converter:
             self.log.fatal.append(
                 f"{self.where}, column {source.header}: no child in row {_few(lacking)}; allowed: an identifier"
             )
-        return texts.reset_index(drop=True)
+        return texts.map(lambda text: text.strip() if isinstance(text, str) else text).reset_index(drop=True)
 
     def _nothing(self) -> pd.Series:
         return pd.Series([None] * len(self.cells), index=self.cells.index, dtype=object)
@@ -298,7 +298,7 @@ class Converter:
         read = []
         for text in uniques:
             key = values.plain(str(text)).lower()
-            number = names.get(key, float(key) if key.isascii() and key.isdigit() else np.nan)
+            number = names.get(key, float(key) if re.fullmatch(r"[0-9]+(\.0*)?", key) else np.nan)
             read.append(-1.0 if key in aside or not 0 <= number <= 12 else number)
         return np.array([*read, np.nan])[codes]
 

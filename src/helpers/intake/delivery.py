@@ -155,7 +155,8 @@ class _Intake:
         for converter in made:
             frame = converter.frame()
             if self.blinded:
-                frame = blinding.hide(converter.table, frame)
+                other = blinding.apart(converter.table, frame)
+                frame = blinding.hide(converter.table, frame).assign(_hidden=other)
             parts.setdefault(converter.table, []).append(frame)
             self.partial[converter.table] = converter.partial
         return {
@@ -186,6 +187,8 @@ class _Intake:
                 )
                 screened = frames["screening"]
                 screened["consent_date"] = screened["consent_date"].fillna(screened["usubjid"].map(first))
+            known = self.partial.get("screening", {})
+            frames["screening"] = partial.consent(frames["screening"], known, self.log)
             rules.lacking("screening", frames["screening"], self.files["screening"], self.log)
             rules.strangers(frames, self.files, self.log)
         self._stop()
@@ -212,7 +215,9 @@ class _Intake:
         for name in ("infusions", "visits", "labs", "events", "treatments", "disposition"):
             out[name] = rules.only(name, out[name], ids, log)
         given = rules.once("infusions", out["infusions"], log)
-        given = rules.infusions(given, out["randomisation"], p, log)
+        last = [out[name]["date"].max() for name in ("visits", "labs", "infusions")]
+        known_to = pd.Timestamp(self.mapped.extracted) if self.mapped.extracted else pd.Series(last).max()
+        given = rules.infusions(given, out["randomisation"], p, known_to, log)
         out["infusions"] = partial.infusions(given, known["infusions"], log)
         days = rules.Calendar(out["screening"], out["randomisation"], out["infusions"], p)
         visits = rules.visits(out["visits"], days, log)

@@ -48,6 +48,8 @@ RULES = {
     "where a definite answer needs them, as in the primary endpoint, it counts as one without remission so far.",
     "partial day, same criteria": "A partial day of screening is taken as the first possible one where every possible "
     "day gives the same answer to all criteria and nothing else is computed from it; else it is unknown.",
+    "partial consent": "A partial day of consent is that of the screening visit; where no visit tells it, the first "
+    "possible one: ages are then at most as much too low as the day is open.",
     "partial birth": "A birth known to the month counts as its 15th where every day of the month gives the same answer "
     "to all criteria: age is then right to half a month, and decides nothing. Else it is unknown.",
     "partial event": "A partial first day of an event is taken as the first possible one where all possible days lie "

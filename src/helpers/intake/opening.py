@@ -20,6 +20,7 @@ NEEDED = ("screening", "infusions", "labs", "randomisation")
 """Tables without which there is nothing to analyse; of the others nothing may have happened yet."""
 
 CLOSED_COLUMN = "closed while blinded"
+NO_LINE = "no line in the mapping: not opened"
 
 DERIVED = {
     "infusions": ("planned_date", "given", "date", "product", "cells", "reason"),
@@ -101,7 +102,11 @@ def opened(folder: Path, mapped: Mapped, log: Log) -> tuple[list[Converter], pd.
         made.append(converter)
         used = _used(part, found.frame)
         ignored = [name for name in found.frame if name not in used]
-        told = [*ignored, *(f"{name} ({CLOSED_COLUMN})" for name in found.closed)]
+        asked = {_plain(source.header) for source in [*part.columns.values(), *part.wide.values()]}
+        told = [
+            *ignored,
+            *(f"{name} ({CLOSED_COLUMN if _plain(name) in asked else NO_LINE})" for name in found.closed),
+        ]
         sealed = _digest(path, found, used, mapped)
         rows.append(
             (part.file, sheet, part.table, len(found.frame), sealed, ", ".join(used), ", ".join(told), "yes")

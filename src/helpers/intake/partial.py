@@ -48,6 +48,19 @@ def screening(frame: pd.DataFrame, partial: Mapping[str, Days], p: Parameters, l
     return out
 
 
+def consent(frame: pd.DataFrame, partial: Mapping[str, Days], log: Log) -> pd.DataFrame:
+    """Table `screening` with partial days of consent that no visit of screening tells: the first possible ones."""
+    if "consent_date" not in partial:
+        return frame
+    out = frame.copy()
+    days = possible(out, partial["consent_date"])
+    days = days[out.loc[days.index, "consent_date"].isna()]
+    if len(days):
+        every = np.ones(len(days), bool)
+        _decide("screening", out, "consent_date", days, every, days["first"], "partial consent", log)
+    return out
+
+
 def _decide(
     table: str,
     out: pd.DataFrame,

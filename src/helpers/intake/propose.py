@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,8 +109,8 @@ def propose(folder: Path, unblinded: bool = False) -> tuple[str, list[str]]:
     ]
     asks: list[str] = []
     lines += [
-        "# extracted: 2027-01-31    the day of the export: what lies after it is in the future",
-        "# unblinded: 2027-01-31    only once the trial is: until then arms are dummy arms",
+        "# extracted: 2027-01-31    # the day of the export: what lies after it is in the future",
+        "# unblinded: 2027-01-31    # only once the trial is: until then arms are dummy arms",
         "tables:",
     ]
     for table in mapping.RAW:
@@ -249,7 +249,10 @@ def _table(table: str, one: Sheet, folder: Path, asks: list[str], unblinded: boo
     for column in stanza.CLOSED if table == "infusions" else ():
         if column not in found:
             lines.append(_no_dose(column, one, asks) if unblinded else stanza.of_dose(column, one.names))
-    lines += _not_found(table, {*found, *tests, *(("test", "value") if tests else ())}, one, asks)
+    there = {*found, *tests, *(("test", "value") if tests else ())}
+    rest = [n for n in one.names if n not in {*found.values(), *tests.values()}]
+    lines += _not_found(table, there, one, asks)
+    lines += _unlike(table, there, rest, one, asks)
     if table == "labs" and "value" in found and "unit" not in found and "test" in found:
         lines += _units_of(frame, found, one.where, asks, comma)
     if tests:
@@ -257,9 +260,8 @@ def _table(table: str, one: Sheet, folder: Path, asks: list[str], unblinded: boo
         for test, name in tests.items():
             of_test = Column(test, "number", "", headers.UNITS[test])
             lines.append("  " + _column("labs", of_test, name, frame, one.where, asks, missing, comma))
-    rest = [n for n in one.names if n not in {*found.values(), *tests.values()}]
     if rest:
-        lines.append(f"# not opened, since it is like none of our columns: {', '.join(rest)[:300]}")
+        lines.append(f"# not opened, since it is like none of our columns: {_listed(rest)}")
     return lines
 
 
@@ -283,7 +285,7 @@ def _shut(column: Column, name: str, as_in_codebook: bool) -> str:
 
 def _no_dose(column: str, one: Sheet, asks: list[str]) -> str:
     """A line for what an infusion held, where no column is named like it."""
-    asks.append(f"{one.where}: which column is {column}? columns: {', '.join(one.names)[:300]}; without it the "
+    asks.append(f"{one.where}: which column is {column}? columns: {_listed(one.names)}; without it the "
                 "analysis goes on by a named rule")  # fmt: skip
     return f'  # {column}: "?"  # ? {asks[-1]}'
 
@@ -303,9 +305,40 @@ def _not_found(table: str, found: set[str], one: Sheet, asks: list[str]) -> list
         if name in found or (spared and (table, name) not in WANTED):
             continue
         asks.append(f"{one.where}: which column is {name} ({column.meaning}; {column.allowed})? columns: "
-                    f"{', '.join(one.names)[:300]}")  # fmt: skip
+                    f"{_listed(one.names)}")  # fmt: skip
         lines.append(f'  {"# " if spared else ""}{name}: "?"  # ? {asks[-1]}')
     return lines
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names of columns, whole ones, as many as a line holds."""
+    text, some = "", list(names)
+    for place, name in enumerate(some):
+        if len(text) + len(name) > 300:
+            return f"{text} and {len(some) - place} more"
+        text += f", {name}" if text else name
+    return text
+
+
+def _unlike(table: str, found: set[str], rest: list[str], one: Sheet, asks: list[str]) -> list[str]:
+    """Lines for columns that may be left out, where the file has columns that are like none of ours."""
+    lacks = [
+        column
+        for name, column in mapping.columns(table).items()
+        if name not in found and column.empty and (table, name) not in WANTED
+        and f"{table}.{name}" not in REVEALING and not (table == "labs" and name == "qualifier")
+    ]  # fmt: skip
+    if not lacks or not rest:
+        return []
+    more = "; a criterion that needs one is unknown for every child" if table == "screening" else ""
+    asks.append(
+        f"{one.where}: is one of these columns one of ours? not opened: {_listed(rest)}; without a line is "
+        f"{_listed(c.name for c in lacks)}: unknown for every child{more}"
+    )
+    return [
+        f"  # ? {asks[-1]}",
+        *(f'  # {column.name}: "?"  # {column.meaning}; {column.allowed}' for column in lacks),
+    ]
 
 
 def _column(
@@ -427,7 +460,8 @@ def _visits(texts: pd.Series) -> dict[str, int]:
 
 def _unit_evidence(test: str, texts: pd.Series, where: str, comma: bool) -> str:
     found = values.numbers(texts.dropna(), "," if comma else ".").value
-    found = found[~np.isnan(found)]
+    # what is zero is zero in every unit
+    found = found[~np.isnan(found) & (found != 0)]
     if not len(found):
         return f"{where}: in which unit is {test}? allowed: {', '.join(units.known(test))}"
     low, middle, high = (float(np.quantile(found, q)) for q in (0, 0.5, 1))

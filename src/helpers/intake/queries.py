@@ -331,7 +331,7 @@ def _criteria(p: Parameters, answer: int) -> Find:
     def find(randomisation: pd.DataFrame, screening: pd.DataFrame) -> pd.DataFrame:
         chosen = screening[screening["usubjid"].isin(randomisation["usubjid"])]
         if not len(chosen):
-            return faults("randomisation", randomisation.head(0), "usubjid", "")
+            return faults("screening", chosen, "usubjid", "")
         found = eligibility.evaluate(tables.to_arrays("screening", chosen), p)
         names = np.array(eligibility.IDS, object)
         hit = {
@@ -339,9 +339,10 @@ def _criteria(p: Parameters, answer: int) -> Find:
             for child, column in zip(chosen["usubjid"], found.T, strict=True)
             if (column == answer).any()
         }
-        rows = randomisation[randomisation["usubjid"].isin(list(hit))]
-        what = [f"a child who {state[answer]} {hit[child]}" for child in rows["usubjid"]]
-        return faults("randomisation", rows, "usubjid", told[answer], what)
+        # at its row of screening, where the facts stand: the list of arms may be closed
+        rows = chosen[chosen["usubjid"].isin(list(hit))]
+        what = [f"a randomised child who {state[answer]} {hit[child]}" for child in rows["usubjid"]]
+        return faults("screening", rows, "usubjid", told[answer], what)
 
     return find
 

@@ -3,6 +3,7 @@
 Frames have a column `_row`, the row of the file (NaN for rows made here), until `clean` hands them on.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -77,14 +78,28 @@ def same_children(frames: dict[str, pd.DataFrame], same: Mapping[str, str], log:
 def strangers(frames: Mapping[str, pd.DataFrame], files: Mapping[str, str], log: Log) -> None:
     """Children whom nobody screened are fatal, all told at once."""
     known = set(frames["screening"]["usubjid"].dropna())
+    spelt = {_loose(child): child for child in sorted(known)}
     for name, frame in frames.items():
         rows = frame[~frame["usubjid"].isin(known) & frame["usubjid"].notna()]
         for child, some in rows.groupby("usubjid", sort=True):
             first = "" if some["_row"].isna().all() else f", first in row {int(some['_row'].min())}"
+            like = spelt.get(_loose(child))
+            hint = f"; perhaps {like[:60]!r}, spelt in one way in all tables" if like else ""
             log.fatal.append(
-                f"{files[name]}: child {str(child)[:60]!r} ({len(some)} rows{first}) is not in {files['screening']}; "
-                "allowed: a screened child"
+                f"{_place(some, files[name])}: child {str(child)[:60]!r} ({len(some)} rows{first}) is not in "
+                f"{_place(frames['screening'], files['screening'])}; allowed: a screened child{hint}"
             )
+
+
+def _place(frame: pd.DataFrame, file: str) -> str:
+    """Where rows stand, with the sheet where one is known."""
+    there = frame["_file"].dropna() if "_file" in frame else frame.iloc[:0, 0]
+    return str(there.iloc[0]) if len(there) else file
+
+
+def _loose(child: str) -> str:
+    """An identifier without capitals, signs and leading zeros: as spreadsheets leave it."""
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(r"[^0-9a-z]", "", str(child).casefold()))
 
 
 def only(name: str, frame: pd.DataFrame, ids: NDArray, log: Log) -> pd.DataFrame:
@@ -98,8 +113,13 @@ def only(name: str, frame: pd.DataFrame, ids: NDArray, log: Log) -> pd.DataFrame
     return frame[~strange].reset_index(drop=True)
 
 
-def infusions(frame: pd.DataFrame, randomised: pd.DataFrame, p: Parameters, log: Log) -> pd.DataFrame:
-    """Both planned infusions of each child: rows that were not sent are made, planned days counted."""
+def infusions(
+    frame: pd.DataFrame, randomised: pd.DataFrame, p: Parameters, export: pd.Timestamp, log: Log
+) -> pd.DataFrame:
+    """Both planned infusions of each child: rows that were not sent are made, planned days counted.
+
+    export: of an infusion that is planned after it no row is asked for.
+    """
     frame = frame.copy()
     said = frame["given"].isna()
     frame.loc[said & frame["date"].notna(), "given"] = "yes"
@@ -107,8 +127,6 @@ def infusions(frame: pd.DataFrame, randomised: pd.DataFrame, p: Parameters, log:
     there = frame.set_index(["usubjid", "infusion"])
     out = there.reindex(wanted).reset_index()
     made = ~wanted.isin(there.index)
-    log.ask("infusions.complete", "infusions", out[made], "infusion", "a row for each randomised child and infusion",
-            "What was not sent can't be told from what was not given", "planned row", "no row")  # fmt: skip
     plan = out["planned_date"].to_numpy("datetime64[ns]").reshape(-1, 2).copy()
     gap, day = (
         np.timedelta64(p.infusion_gap, "D"),
@@ -120,6 +138,9 @@ def infusions(frame: pd.DataFrame, randomised: pd.DataFrame, p: Parameters, log:
     counted = out["planned_date"].isna()
     log.touch("planned days", int(counted.sum()))
     out["planned_date"] = plan.ravel()
+    due = made & (out["planned_date"] <= export).to_numpy()
+    log.ask("infusions.complete", "infusions", out[due], "infusion", "a row for each randomised child and infusion",
+            "What was not sent can't be told from what was not given", "planned row", "no row")  # fmt: skip
     return out
 
 
@@ -362,7 +383,7 @@ def events(frame: pd.DataFrame, log: Log) -> pd.DataFrame:
         sent = rows["end_date"].dt.strftime("%Y-%m-%d")
         log.keep("events", rows["_row"], "end_date", sent, "", [None] * len(rows), "last day unknown")
         frame.loc[backwards, "end_date"] = pd.NaT
-    here = [c for c in frame if not c.startswith("_") and c != "event_no"]
+    here = [c for c in frame if (not c.startswith("_") or c == "_hidden") and c != "event_no"]
     numbered = frame["event_no"].notna()
     again = frame.duplicated([*here, "event_no"] if numbered.all() else here)
     log.ask("events.same-row", "events", frame[again], "start_date", "each row once", REPEATED, "same row once",
