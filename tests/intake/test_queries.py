@@ -468,3 +468,18 @@ def test_a_visit_that_all_its_samples_contradict_is_asked_for_once():
     tables["labs"].loc[here[0], "date"] += 2 * DAY
     one = checks.findings(tables, entries)
     assert one["code"].tolist() == ["labs.day"]
+
+
+def test_a_birth_after_the_consent_is_asked_for_once():
+    tables = tables_of()
+    at = tables["screening"].set_index("usubjid").loc[CHILD, "consent_date"]
+    put("screening", "birth_date", at + 400 * DAY, usubjid=CHILD)(tables)
+    entries = queries.entries(P, EXPORT, blinded=False)
+    found = checks.findings(tables, entries)
+    mine = found["usubjid"] == CHILD
+    assert (found[mine]["table"] != "screening").sum() > 10
+    left = found[~queries.explained(found, tables, entries)]
+    left = left[left["usubjid"] == CHILD]
+    assert set(left["table"]) == {"screening"}
+    assert left["column"].tolist().count("birth_date") >= 1
+    assert len(left) < 5

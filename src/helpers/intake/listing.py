@@ -40,6 +40,7 @@ def neutral(text: Any) -> Any:
 def to_csv(delivery: Delivery) -> str:
     """The queries as CSV, a line each, with the file in which each row stands."""
     frame = with_file(delivery)
+    frame = frame.assign(**{name: pd.to_numeric(frame[name]).astype("Int64") for name in ("row", "visit_no")})
     names = {column: neutral(column) for column in frame}
     return frame.map(neutral).rename(columns=names).to_csv(index=False, lineterminator="\n")
 

@@ -146,6 +146,11 @@ class Log:
         )
         self.touch(rule, len(rows))
 
+    def asked(self, table: str, column: str) -> set[float]:
+        """The rows whose cell in a column of a table was asked for."""
+        mine = [one[(one["table"] == table) & (one["column"] == column)]["row"] for one in self.queries]
+        return {float(row) for rows in mine for row in rows.dropna()}
+
     def absent(self, table: str) -> None:
         """The one query of a table that was not received; no child or row is named."""
         nowhere = pd.DataFrame({"_row": [np.nan], "usubjid": [None]})

@@ -126,7 +126,8 @@ def explained(found: pd.DataFrame, tables_: dict[str, pd.DataFrame], entries_: S
     found: of `checks.findings(tables_, entries_)`. Days that look exchanged are exchanged in a copy, visits that all
     their samples contradict are moved to the samples' day, tests that the laboratory holds in another unit than
     screening are converted, and all is asked again: what is not found then is explained. A fatal finding never is. One
-    day is asked for by one finding, an exchange before the samples'.
+    day is asked for by one finding, an exchange before the samples'. A birth after the consent is asked for in
+    `screening` alone.
     """
     seen = found[likely(found["code"])]
     seen = seen.assign(later=~seen["code"].str.endswith(SWAPPED)).sort_values("later", kind="stable")
@@ -134,9 +135,12 @@ def explained(found: pd.DataFrame, tables_: dict[str, pd.DataFrame], entries_: S
     units_ = (found["code"] == ONE_UNIT).to_numpy()
     scale = course.scales(tables_["screening"], tables_["labs"]) if units_.any() else {}
     looks |= units_
-    if not looks.any():
+    screened = tables_["screening"]
+    unborn = screened["birth_date"] > screened["consent_date"]
+    births = found["usubjid"].isin(screened.loc[unborn, "usubjid"]) & (found["table"] == "screening")
+    if not looks.any() and not births.any():
         return pd.Series(False, index=found.index)
-    mended = dict(tables_)
+    mended = dict(tables_) | {"screening": screened.assign(birth_date=screened["birth_date"].mask(unborn))}
     for test, (factor, *_) in scale.items():
         labs = mended["labs"]
         mended["labs"] = labs.assign(value=labs["value"].where(labs["test"] != test, labs["value"] / factor))
@@ -156,7 +160,7 @@ def explained(found: pd.DataFrame, tables_: dict[str, pd.DataFrame], entries_: S
     left = set(map(str, again[key].itertuples(index=False, name=None)))
     gone = np.array([str(one) not in left for one in found[key].itertuples(index=False, name=None)])
     fatal = found["code"].isin([entry.code for entry in entries_ if entry.own == FATAL]).to_numpy()
-    return pd.Series(gone & ~looks & ~fatal, index=found.index)
+    return pd.Series(gone & ~looks & ~births.to_numpy() & ~fatal, index=found.index)
 
 
 def waiting() -> str:

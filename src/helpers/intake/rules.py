@@ -433,8 +433,11 @@ def lacking(name: str, frame: pd.DataFrame, file: str, log: Log) -> pd.DataFrame
                 f"allowed: {column.allowed}"
             )
             continue
-        log.ask(f"{name}.lacking", name, frame[empty], column.name, column.allowed,
+        # a cell that could not be read, or was a part of a day, is asked for as that
+        asked = frame["_row"].isin(log.asked(name, column.name))
+        log.ask(f"{name}.lacking", name, frame[empty & ~asked], column.name, column.allowed,
                 "A row without it can't be placed", "not analysed without")  # fmt: skip
+        log.touch("not analysed without", int((empty & asked).sum()))
         drop |= empty
     return frame[~drop].reset_index(drop=True)
 
