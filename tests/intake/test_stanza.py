@@ -163,3 +163,22 @@ def test_the_columns_of_a_text_file_are_found_in_its_own_encoding_and_with_its_o
     found = propose._sheet(path, None)
     assert (found.encoding, found.delimiter) == ("gb18030", ";")
     assert list(found.names) == ["受试者编号", "检查日期", "肌酐"]
+
+
+def test_a_column_like_none_of_ours_and_those_that_nothing_is_like_are_asked_for(tmp_path, monkeypatch):
+    """Criteria that need a column without a line are unknown: who maps a file is told so before."""
+    monkeypatch.setattr(propose, "ROOT", tmp_path)
+
+    def change(tables):
+        tables["screening"] = tables["screening"].rename(columns={"heart": "家族心史", "tumour": "肿瘤"})
+
+    place = small_export.write(tmp_path, change)
+    text, asks = propose.propose(place)
+    assert "tumour: 肿瘤" in text
+    (asked,) = [one for one in asks if "one of these columns" in one]
+    assert "not opened: 家族心史" in asked
+    assert "without a line is heart: unknown for every child; a criterion that needs one" in asked
+    assert '  # heart: "?"  # ' in text
+    assert not [
+        one for one in propose.propose(small_export.write(tmp_path / "clean"))[1] if "one of these" in one
+    ]
