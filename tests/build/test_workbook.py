@@ -163,3 +163,10 @@ def test_a_chapter_is_drawn_again_for_its_own_scenario(name, told, tmp_path, mon
     assert env["A"] == "b"
     assert env[takeaway.VARIABLE] == str(tmp_path / "kept" / "06-remission")
     assert not Path(env["ALPORT_DATA"]).exists(), "the copy of the tables is gone"
+
+
+def test_what_no_page_shows_is_shown_as_it_is_and_texts_that_are_numbers_are_numbers():
+    data = pd.DataFrame({"child": ["7", "08"], "a": ["0.05", "none"], "p": [0.08557, 1e-5]})
+    book = opened(made(data, columns={"child": "Child", "a": "As shown"}))
+    assert [column(book, letter) for letter in "ABC"] == [["7", "08"], [0.05, "none"], [0.08557, 1e-5]]
+    assert [book["Table 6.1"][f"{letter}6"].number_format for letter in "BC"] == ["0.00", "General"]

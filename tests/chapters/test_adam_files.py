@@ -325,3 +325,22 @@ def test_a_variable_of_one_allowed_value_is_assigned_and_one_that_may_be_empty_i
     }
     assert single
     assert all(said[name] == ("Derived" if empty else "Assigned") for name, empty in single.items())
+
+
+CHG = next(one for one in TABLES["adlb"].columns if one.name == "CHG")
+
+
+def test_no_number_has_more_decimals_than_digits(frames):
+    """Noise of the last bits among them: 0.1 + 0.2 - 0.3 has 17 decimals and as many digits."""
+    assert adam_variables._length(CHG, pd.Series([0.1 + 0.2 - 0.3, 12.5, 0.05])) > 17
+    for length, value in ((3, 12.5), (3, 0.05), (2, 12.0), (1, 7.0), (5, -120.25)):
+        assert adam_variables._length(CHG, pd.Series([value])) == length
+    text = adam_files.written("base", "Words.", frames)["define.xml"].decode()
+    items = ElementTree.fromstring(text).iter("{http://www.cdisc.org/ns/odm/v1.3}ItemDef")
+    sizes = [
+        (int(one.get("Length")), int(one.get("SignificantDigits")))
+        for one in items
+        if one.get("SignificantDigits")
+    ]
+    assert len(sizes) > 10
+    assert all(decimals < length for length, decimals in sizes)

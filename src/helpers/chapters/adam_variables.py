@@ -125,6 +125,12 @@ def cells(column: Column, values: pd.Series) -> list:
 def _length(column: Column, values: pd.Series) -> int:
     """Bytes of the longest text, digits of the longest number; 1 where there is none."""
     told = [str(one) for one in cells(column, values.drop_duplicates()) if one is not None]
+    if column.kind == "number":
+        parts = [Decimal(one).normalize().as_tuple() for one in told]
+        exponents = [part.exponent for part in parts if isinstance(part.exponent, int)]
+        # as many digits as a number has written out, that before the point among them
+        digits = [max(len(p.digits) + max(e, 0), 1 - e) for p, e in zip(parts, exponents, strict=True)]
+        return max(digits, default=1)
     told += list(column.values)
     return max((len(one.encode("utf-8", "replace")) for one in told), default=1) or 1
 

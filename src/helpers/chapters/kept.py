@@ -24,6 +24,10 @@ DRAWN = "ALPORT_DRAWN"
 PRINT_DPI = 300
 LONGEST_FORMAT = 255
 """Characters of a number format that a spreadsheet takes."""
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,12})?")
+"""A text that is a number and nothing else, as parameters and references are shown: a spreadsheet takes the number."""
+IDENTIFIERS = ("child", "usubjid", "USUBJID")
+"""Columns whose texts are names, whatever they look like."""
 PRINTED = f"-{PRINT_DPI}dpi.png"
 """How the name of a picture for print ends."""
 
@@ -65,7 +69,14 @@ def sheet(exhibit: Any) -> dict[str, Any]:
         heading = f"{shown[name]} ({unit})" if unit else shown[name]
         columns.append({"name": str(name), "heading": heading, "shown": name in exhibit.columns})
         digits = exhibit.decimals(name)
-        cells.append([_cell(value, digits, exhibit.missing) for value in exhibit.data[name]])
+        if name in IDENTIFIERS:
+            cells.append(
+                [[exhibit.missing if pd.isna(one) else str(one), None] for one in exhibit.data[name]]
+            )
+            continue
+        # of what no page shows, a number has no shown decimals: a spreadsheet shows it as it is
+        free = digits is None and name not in exhibit.columns
+        cells.append([_cell(value, digits, exhibit.missing, free) for value in exhibit.data[name]])
     notes = {name: record[name] for name in ("key", "kind", "title", "population", "n", "method", "caption")}
     rows = [list(row) for row in zip(*cells, strict=True)]
     return {
@@ -77,7 +88,7 @@ def sheet(exhibit: Any) -> dict[str, Any]:
     }
 
 
-def _cell(value: Any, digits: int | None, missing: str) -> list[Any]:
+def _cell(value: Any, digits: int | None, missing: str, free: bool = False) -> list[Any]:
     text = str(value) if hasattr(value, "record") else None
     plain = value.value if text is not None else value
     if not isinstance(plain, str | bool) and plain is not None:
@@ -89,12 +100,17 @@ def _cell(value: Any, digits: int | None, missing: str) -> list[Any]:
         return [text if text is not None else missing, None]
     if isinstance(plain, bool):
         return [("yes" if plain else "no") if text is None else text, None]
+    if isinstance(plain, str) and text is None and NUMBER.fullmatch(plain):
+        whole, _, rest = plain.partition(".")
+        return [float(plain) if rest else int(whole), _decimals(len(rest))]
     if not isinstance(plain, int | float):
         return [text if text is not None else str(plain), None]
     if text is not None:
         return [plain, shown_as(plain, text)]
     if isinstance(plain, int) and not digits:
         return [plain, "0"]
+    if free:
+        return [plain, "General"]
     return [plain, _decimals(2 if digits is None else digits)]
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from helpers.chapters.exhibits import Exhibit, Finding, Result
 from helpers.chapters.operating import POPULATION, SIDES, even_text
 from helpers.chapters.words import capital, drawn, grouped, rounded
+from helpers.design import side_by_side
 from helpers.design.operating import ANALYSES, PRIMARY
 from helpers.design.side_by_side import LETTERS, Comparison
 from helpers.figures import explore as figures
@@ -23,8 +24,9 @@ ERROR = (
 
 def shown(pair: Comparison) -> Finding:
     """All exhibits of a comparison in their order, and what may be said of it."""
-    exhibits = (assumptions(pair), results(pair), curves(pair))
-    first = pair.results.iloc[0]
+    table = results(pair)
+    exhibits = (assumptions(pair), table, curves(pair))
+    first = table.data.iloc[0]
     at = pair.results[(pair.results["analysis"] == PRIMARY) & (pair.results["question"] == "power")].iloc[0]
     said: dict[str, Result | str] = {
         "differs": _differs(pair),
@@ -33,7 +35,7 @@ def shown(pair: Comparison) -> Finding:
         "difference": Result(
             "compare.power.difference", at["difference"], "points", 1, _difference(at["difference"], at["se"])
         ),
-        "widest": f"{QUESTIONS[first['question']].lower()}, {ANALYSES[first['analysis']].label}"
+        "widest": f"{first['what'][0].lower()}{first['what'][1:]} ({first['text']} points)"
         if first["sure"]
         else "nothing beyond the error of the simulation",
     }
@@ -104,14 +106,14 @@ def assumptions(pair: Comparison) -> Exhibit:
 
 
 def results(pair: Comparison) -> Exhibit:
-    """Power and false claims by analysis, the clearest differences first, then remission by arm."""
+    """Power and false claims by analysis and remission by arm, the clearest differences first."""
     rows = pair.results.assign(
         what=[f"{QUESTIONS[r.question]}: {ANALYSES[r.analysis].label}" for r in pair.results.itertuples()]
     ).rename(columns={"power_a": "a", "power_b": "b"})
     arms = pair.remission.rename(columns={"share_a": "a", "share_b": "b"})
     arms = arms.assign(what=[f"Confirmed remission, {arm}" for arm in arms["arm"]])
     names = ["what", "a", "b", "difference", "se"]
-    table = pd.concat([rows[names], arms[names]], ignore_index=True)
+    table = side_by_side.clearest_first(pd.concat([rows[names], arms[names]], ignore_index=True))
     table["text"] = [_difference(r.difference, r.se) for r in table.itertuples()]
     return Exhibit(
         "results",

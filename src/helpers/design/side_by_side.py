@@ -125,7 +125,7 @@ def compare(
     )[["question", "analysis", "power_a", "power_b", "difference", "se"]]
     curves = [move.curves.assign(setting=letter) for letter, move in zip(LETTERS, (one, two), strict=True)]
     return Comparison(
-        one, two, assumptions(one.p, two.p), _by_difference(results), _remission(one, two),
+        one, two, assumptions(one.p, two.p), clearest_first(results), _remission(one, two),
         pd.concat(curves, ignore_index=True)[["setting", *curves[0].columns[:-1]]],
     )  # fmt: skip
 
@@ -151,8 +151,15 @@ def assumptions(a: Parameters, b: Parameters) -> pd.DataFrame:
     return frame.astype({"a": object, "b": object})
 
 
-def _by_difference(results: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the clearest differences first."""
+def clearest_first(results: pd.DataFrame) -> pd.DataFrame:
+    """Rows with columns difference and se, the clearest differences first, and whether chance leaves each: `sure`.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"what": ["little", "much"], "difference": [1.0, -9.0], "se": [1.0, 1.0]})
+    >>> clearest_first(frame)[["what", "sure"]].values.tolist()
+    [['much', True], ['little', False]]
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         size = (results["difference"].abs() / results["se"]).where(results["difference"] != 0, 0.0)
     out = results.assign(sure=size > SURE, _size=size)
