@@ -32,8 +32,8 @@ STRICT = pytest.mark.filterwarnings(
 nobody wrote, and warns or not by what lay there. `build/environment.py` keeps the same one out of notebooks."""
 
 LONGEST_FIRST = (
-    "test_driver", "test_notebooks", "test_ugly", "test_pages", "test_package", "test_truth", "test_remission",
-    "test_checks", "test_exploring",
+    "test_partial", "test_ends", "test_driver", "test_notebooks", "test_ugly", "test_pages", "test_package",
+    "test_truth", "test_remission", "test_checks", "test_exploring",
 )  # fmt: skip
 """Files whose tests take longest: a worker that begins one of them last keeps the others waiting."""
 

@@ -118,6 +118,21 @@ def became(folder, *arguments: str, **given: str) -> dict[str, str]:
     return found
 
 
+def test_an_environment_behind_a_link_is_not_cleared(tmp_path):
+    """A clone whose .venv is a link to another's would empty that one."""
+    project, other = tmp_path / "a clone", tmp_path / "another's"
+    script = project / "src/helpers/build/environment.py"
+    script.parent.mkdir(parents=True)
+    script.write_bytes((ROOT / "src/helpers/build/environment.py").read_bytes())
+    other.mkdir()
+    (other / "a package").write_text("kept")
+    (project / ".venv").symlink_to(other)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert ".venv is a link to" in done.stderr
+    assert [path.name for path in other.iterdir()] == ["a package"]
+
+
 def test_everything_runs_with_the_table_and_what_was_given(tmp_path):
     found = became(tmp_path / "a b", PYTHONDONTWRITEBYTECODE="1", PIP_PREFIX="/x", HOME="/home/x")
     assert not {"PYTHONDONTWRITEBYTECODE", "PIP_PREFIX"} & set(found)

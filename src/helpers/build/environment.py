@@ -198,6 +198,12 @@ def main():
             "environment: Python 3.11 or newer with its venv and ensurepip modules is needed; found "
             f"{sys.version.split()[0]} at {sys.executable}. On Debian: apt install python3-venv"
         )
+    if os.path.islink(VENV):
+        # making it anew would clear the folder behind the link, another project's perhaps
+        fail(
+            f"environment: .venv is a link to {os.readlink(VENV)}, which is not cleared. Remove the link (rm .venv), "
+            "then the same command makes an environment here"
+        )
     os.makedirs(CACHE, exist_ok=True)
     stamp = os.path.join(VENV, ".ready")
     called = time.time()
