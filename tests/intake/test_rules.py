@@ -451,6 +451,32 @@ def test_an_infusion_to_come_is_not_asked_for(tmp_path):
         assert (mine["code"] == "infusions.complete").sum() == asked_for
 
 
+def test_a_cell_asked_for_in_one_file_hides_none_of_another():
+    """The same row of two files of the laboratory: one asked for, one not; and of files whose name nobody kept."""
+    day = pd.Timestamp("2025-03-01")
+    one = {"usubjid": A, "visit_no": 2.0, "test": "upcr", "unit": "mg/mg", "qualifier": None, "value": 1.0}
+    rows = [
+        one | {"date": pd.NaT, "_row": 7.0, "_file": "urine.csv"},
+        one | {"date": pd.NaT, "_row": 7.0, "_file": "blood.csv"},
+        one | {"date": pd.NaT, "_row": 8.0, "_file": "urine.csv"},
+        one | {"date": day, "_row": 9.0, "_file": "urine.csv"},
+    ]
+    for columns, told in ((["_file"], [("blood.csv", 7), ("urine.csv", 8)]), ([], [(None, 8)])):
+        frame = pd.DataFrame(rows)
+        frame = frame if columns else frame.drop(columns="_file").drop(index=1)
+        log = Log()
+        log.ask(
+            "labs.unreadable", "labs", frame.head(1), "date", "a day", "why", "unreadable is missing", "'x'"
+        )
+        assert log.asked("labs", "value") == log.asked("visits", "date") == set()
+        out = rules.lacking("labs", frame, "labs", log)
+        assert out["_row"].tolist() == [9.0]
+        found = log.all_queries()
+        found = found[found["code"] == "labs.lacking"]
+        assert [*zip(found["file"], found["row"], strict=True)] == told
+        assert log.touched["not analysed without"] == len(frame) - 1
+
+
 def test_a_partial_consent_is_asked_for_and_stops_nothing(tmp_path):
     def change(tables):
         visits = tables["visits"]

@@ -146,10 +146,11 @@ class Log:
         )
         self.touch(rule, len(rows))
 
-    def asked(self, table: str, column: str) -> set[float]:
-        """The rows whose cell in a column of a table was asked for."""
-        mine = [one[(one["table"] == table) & (one["column"] == column)]["row"] for one in self.queries]
-        return {float(row) for rows in mine for row in rows.dropna()}
+    def asked(self, table: str, column: str) -> set[tuple[Any, float]]:
+        """File and row of each cell in a column of a table that was asked for; a table may come in several files."""
+        mine = [one[(one["table"] == table) & (one["column"] == column)] for one in self.queries]
+        cells = [some.loc[some["row"].notna(), ["file", "row"]] for some in mine]
+        return {cell for some in cells for cell in some.itertuples(index=False, name=None)}
 
     def absent(self, table: str) -> None:
         """The one query of a table that was not received; no child or row is named."""

@@ -434,7 +434,9 @@ def lacking(name: str, frame: pd.DataFrame, file: str, log: Log) -> pd.DataFrame
             )
             continue
         # a cell that could not be read, or was a part of a day, is asked for as that
-        asked = frame["_row"].isin(log.asked(name, column.name))
+        known = log.asked(name, column.name)
+        file = frame["_file"] if "_file" in frame else [None] * len(frame)
+        asked = np.array([cell in known for cell in zip(file, frame["_row"], strict=True)], bool)
         log.ask(f"{name}.lacking", name, frame[empty & ~asked], column.name, column.allowed,
                 "A row without it can't be placed", "not analysed without")  # fmt: skip
         log.touch("not analysed without", int((empty & asked).sum()))
