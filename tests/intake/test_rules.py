@@ -514,6 +514,34 @@ def test_identifiers_and_numbers_of_visits_as_spreadsheets_leave_them(tmp_path):
         small_export.read(tmp_path / "other", other)
 
 
+@pytest.mark.parametrize(
+    ("screened", "sent", "likely"),
+    [
+        (["北京-001", "上海-001"], "上海1", "上海-001"),  # letters of any script tell children apart
+        (["北京-001"], "上海-001", None),
+        (["Ж-7", "Д-7"], "д07", "Д-7"),
+        (["A\N{COMBINING ACUTE ACCENT}-7"], "a7", None),
+        (["AS-0006"], "ＡＳ－６", "AS-0006"),  # as a Chinese keyboard writes it
+        (["AS-0006", "AS-06"], "as6", None),  # of two that are alike none is likelier
+        (["AS-0006", "AS-06", "AS-7"], "as07", "AS-7"),
+        (["--"], "##", None),
+    ],
+)
+def test_an_unknown_child_is_named_with_the_one_that_is_alike(screened, sent, likely):
+    log = Log()
+    frames = {
+        "screening": pd.DataFrame({"usubjid": screened, "_row": np.arange(len(screened)) + 2.0}),
+        "labs": pd.DataFrame({"usubjid": [sent], "_row": [7.0]}),
+    }
+    rules.strangers(frames, {"screening": "screening.csv", "labs": "labs.csv"}, log)
+    (told,) = log.fatal
+    assert f"child {sent!r} (1 rows, first in row 7)" in told
+    if likely:
+        assert f"perhaps {likely!r}, spelt in one way in all tables" in told
+    else:
+        assert "perhaps" not in told
+
+
 def test_who_is_sent_as_still_followed_is_no_drop_out(tmp_path):
     """In the codebook's word and in an export's; visits after the last contact are nobody's drop-out."""
 

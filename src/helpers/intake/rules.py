@@ -4,6 +4,7 @@ Frames have a column `_row`, the row of the file (NaN for rows made here), until
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 import numpy as np
@@ -78,13 +79,16 @@ def same_children(frames: dict[str, pd.DataFrame], same: Mapping[str, str], log:
 def strangers(frames: Mapping[str, pd.DataFrame], files: Mapping[str, str], log: Log) -> None:
     """Children whom nobody screened are fatal, all told at once."""
     known = set(frames["screening"]["usubjid"].dropna())
-    spelt = {_loose(child): child for child in sorted(known)}
+    spelt: dict[str, list[str]] = {}
+    for child in sorted(known):
+        spelt.setdefault(_loose(child), []).append(str(child))
     for name, frame in frames.items():
         rows = frame[~frame["usubjid"].isin(known) & frame["usubjid"].notna()]
         for child, some in rows.groupby("usubjid", sort=True):
             first = "" if some["_row"].isna().all() else f", first in row {int(some['_row'].min())}"
-            like = spelt.get(_loose(child))
-            hint = f"; perhaps {like[:60]!r}, spelt in one way in all tables" if like else ""
+            # of several that are alike none is likelier, and of signs alone all are alike
+            like = spelt.get(_loose(child), []) if _loose(child) else []
+            hint = f"; perhaps {like[0][:60]!r}, spelt in one way in all tables" if len(like) == 1 else ""
             log.fatal.append(
                 f"{_place(some, files[name])}: child {str(child)[:60]!r} ({len(some)} rows{first}) is not in "
                 f"{_place(frames['screening'], files['screening'])}; allowed: a screened child{hint}"
@@ -98,8 +102,15 @@ def _place(frame: pd.DataFrame, file: str) -> str:
 
 
 def _loose(child: str) -> str:
-    """An identifier without capitals, signs and leading zeros: as spreadsheets leave it."""
-    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(r"[^0-9a-z]", "", str(child).casefold()))
+    """An identifier without capitals, signs and leading zeros: as spreadsheets leave it; letters of any script stay.
+
+    >>> _loose("AS-0006") == _loose("as 06"), _loose("北京-01") == _loose("上海-01"), _loose("ＡＳ０６")
+    (True, False, 'as6')
+    """
+    # full-width signs are those of the keyboard, and accents (category M) belong to their letters
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", str(child)).casefold())
+    bare = "".join(sign for sign in text if unicodedata.category(sign)[0] in "LMN")
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", bare)
 
 
 def only(name: str, frame: pd.DataFrame, ids: NDArray, log: Log) -> pd.DataFrame:
