@@ -232,7 +232,9 @@ class _Intake:
         out["treatments"] = rules.lacking("treatments", rules.once("treatments", changed, log), "", log)
         seen = rules.happened({**out, "visits": visits})
         ended = partial.disposition(out["disposition"], known["disposition"], seen, log)
-        out["disposition"] = rules.ends(rules.once("disposition", ended, log, "date"), days, seen, log)
+        ended = rules.once("disposition", ended, log, "date")
+        told = "disposition" not in self.absent
+        out["disposition"] = rules.ends(ended, days, seen, visits, log, told)
         sent = "visits" not in self.absent
         export = pd.Timestamp(self.mapped.extracted) if self.mapped.extracted else seen["day"].max()
         out["visits"] = rules.all_visits(visits, out["labs"], days, out["disposition"], export, log, sent)

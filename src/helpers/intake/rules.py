@@ -413,19 +413,50 @@ def events(frame: pd.DataFrame, log: Log) -> pd.DataFrame:
     return frame
 
 
-def ends(frame: pd.DataFrame, days: Calendar, seen: pd.DataFrame, log: Log) -> pd.DataFrame:
-    """An end for each randomised child; who has none is still followed. seen: usubjid, day of what is known."""
+def ends(
+    frame: pd.DataFrame,
+    days: Calendar,
+    seen: pd.DataFrame,
+    visits: pd.DataFrame,
+    log: Log,
+    received: bool = True,
+) -> pd.DataFrame:
+    """An end for each randomised child; who has none and left by its visits has left, any other is still followed.
+
+    seen: usubjid, day of what is known; visits: as sent; received: whether there was a table of ends; where not, that
+    is asked once and not of each child.
+    """
     known = seen[seen["usubjid"].isin(days.ids)].groupby("usubjid")["day"].max().reindex(days.ids)
     known = known.fillna(days.randomised).to_numpy("datetime64[ns]")
     out = frame.set_index("usubjid").reindex(days.ids).reset_index(names="usubjid")
-    out["status"] = out["status"].fillna("ongoing")
+    gone = out["status"].isna() & out["usubjid"].isin(_left(visits))
+    asked = _asked("disposition", "status", out, log)
+    log.ask("disposition.left", "disposition", out[gone & ~asked & received], "status",
+            "left, with the reason and the last contact", "The visits say that the child left the trial",
+            "left by its visits")  # fmt: skip
+    log.touch("left by its visits", int((gone & (asked | (not received))).sum()))
+    out["status"] = out["status"].mask(gone, "left").fillna("ongoing")
     open_ = out["status"] == "ongoing"
     log.touch("still followed", int(open_.sum()))
     lacking = out["date"].isna()
     out["date"] = out["date"].where(~lacking, known)
-    log.ask("disposition.day", "disposition", out[lacking & ~open_], "date", "the last contact",
+    log.ask("disposition.day", "disposition", out[lacking & ~open_ & out["_row"].notna()], "date", "the last contact",
             "Observation ends with the last contact", "partial contact", "nothing")  # fmt: skip
     return out
+
+
+def _left(visits: pd.DataFrame) -> list[str]:
+    """Children of whom a visit says that they left the trial, and who attended none after it."""
+    says = visits[visits["reason"] == "left the trial"].groupby("usubjid")["visit_no"].max()
+    there = visits[visits["attended"] == "yes"].groupby("usubjid")["visit_no"].max()
+    return list(says.index[says >= there.reindex(says.index).fillna(-1)])
+
+
+def _asked(name: str, column: str, frame: pd.DataFrame, log: Log) -> NDArray:
+    """Whether the column's cell of each row of a table was asked for."""
+    cells = log.asked(name, column)
+    file = frame["_file"] if "_file" in frame else [None] * len(frame)
+    return np.array([cell in cells for cell in zip(file, frame["_row"], strict=True)], bool)
 
 
 def lacking(name: str, frame: pd.DataFrame, file: str, log: Log) -> pd.DataFrame:
@@ -445,9 +476,7 @@ def lacking(name: str, frame: pd.DataFrame, file: str, log: Log) -> pd.DataFrame
             )
             continue
         # a cell that could not be read, or was a part of a day, is asked for as that
-        known = log.asked(name, column.name)
-        file = frame["_file"] if "_file" in frame else [None] * len(frame)
-        asked = np.array([cell in known for cell in zip(file, frame["_row"], strict=True)], bool)
+        asked = _asked(name, column.name, frame, log)
         log.ask(f"{name}.lacking", name, frame[empty & ~asked], column.name, column.allowed,
                 "A row without it can't be placed", "not analysed without")  # fmt: skip
         log.touch("not analysed without", int((empty & asked).sum()))
