@@ -445,6 +445,24 @@ def test_a_visit_a_little_off_its_window_is_late_whatever_its_exchanged_day_is()
     assert len(checks.findings(tables, [entries["visits.swapped"]])) == 1
 
 
+@pytest.mark.parametrize(
+    ("width", "off", "told"),
+    [
+        (0, 1, "within 0 days of the target day, {plan}; it is 1 day late"),
+        (1, -2, "within 1 day of the target day, {plan}; it is 2 days early"),
+    ],
+)
+def test_one_day_is_one_day(width, off, told):
+    tables = tables_of()
+    at_target(3, off)(tables)
+    visits = tables["visits"]
+    mine = visits[(visits["usubjid"] == CHILD) & (visits["visit_no"] == 3)]
+    p = Parameters(window_to_week_8=width)
+    entries = [e for e in queries.entries(p, EXPORT, blinded=False) if e.code == "visits.window"]
+    found = checks.findings({**tables, "visits": mine}, entries)
+    assert found["expected"].tolist() == [told.format(plan=f"{mine['planned_date'].iloc[0]:%Y-%m-%d}")]
+
+
 def test_a_visit_that_all_its_samples_contradict_is_asked_for_once():
     """A year later by a slip of the pen: its samples, its order and its window are not asked for besides."""
     tables = tables_of()

@@ -535,7 +535,7 @@ def test_an_unknown_child_is_named_with_the_one_that_is_alike(screened, sent, li
     }
     rules.strangers(frames, {"screening": "screening.csv", "labs": "labs.csv"}, log)
     (told,) = log.fatal
-    assert f"child {sent!r} (1 rows, first in row 7)" in told
+    assert f"child {sent!r} (1 row, first in row 7)" in told
     if likely:
         assert f"perhaps {likely!r}, spelt in one way in all tables" in told
     else:
@@ -837,4 +837,7 @@ def test_unblinded_before_the_last_child_was_randomised_is_said(tmp_path):
         told.append([note for note in made.notes if "was unblinded on" in note])
     assert told[0] == []
     assert len(told[1]) == 1
-    assert f"1 of {len(days)} children were randomised after that day" in told[1][0]
+    assert (
+        f"1 of {len(days)} children was randomised after that day: arms were known when it was chosen"
+        in told[1][0]
+    )

@@ -209,7 +209,8 @@ def _window(p: Parameters) -> Find:
         off = (visits["date"] - visits["planned_date"]).dt.days
         rows = visits[off.abs() > half]
         allowed = [
-            f"within {w:g} days of the target day, {word(d)}; it is {abs(o):g} days {'late' if o > 0 else 'early'}"
+            f"within {values.many(int(w), 'day')} of the target day, {word(d)}; it is {values.many(int(abs(o)), 'day')} "
+            f"{'late' if o > 0 else 'early'}"
             for w, d, o in zip(half[rows.index], rows["planned_date"], off[rows.index], strict=True)
         ]
         return faults("visits", rows, "date", allowed)
@@ -404,7 +405,7 @@ def _as_treated(infusions: pd.DataFrame) -> pd.DataFrame:
     """One finding where no product was sent of anybody."""
     given = infusions[infusions["given"] == "yes"]
     rows = given.head(0 if given["product"].notna().any() else 1)
-    what = [f"no product of any of {len(given)} infusions: as-treated is unknown"] * len(rows)
+    what = [f"no product of any of {values.many(len(given), 'infusion')}: as-treated is unknown"] * len(rows)
     found = faults(
         "infusions", rows, "product", "the product of each infusion: map the column `product`", what
     )

@@ -90,8 +90,8 @@ def strangers(frames: Mapping[str, pd.DataFrame], files: Mapping[str, str], log:
             like = spelt.get(_loose(child), []) if _loose(child) else []
             hint = f"; perhaps {like[0][:60]!r}, spelt in one way in all tables" if len(like) == 1 else ""
             log.fatal.append(
-                f"{_place(some, files[name])}: child {str(child)[:60]!r} ({len(some)} rows{first}) is not in "
-                f"{_place(frames['screening'], files['screening'])}; allowed: a screened child{hint}"
+                f"{_place(some, files[name])}: child {str(child)[:60]!r} ({values.many(len(some), 'row')}{first}) is "
+                f"not in {_place(frames['screening'], files['screening'])}; allowed: a screened child{hint}"
             )
 
 
@@ -471,8 +471,8 @@ def lacking(name: str, frame: pd.DataFrame, file: str, log: Log) -> pd.DataFrame
         if name in ("screening", "randomisation"):
             rows = [str(int(r)) for r in frame.loc[empty, "_row"].dropna()[:3]]
             log.fatal.append(
-                f"{file}: {column.name} is empty for {int(empty.sum())} children, first in row {', '.join(rows)}; "
-                f"allowed: {column.allowed}"
+                f"{file}: {column.name} is empty for {values.many(int(empty.sum()), 'child', 'children')}, "
+                f"first in row {', '.join(rows)}; allowed: {column.allowed}"
             )
             continue
         # a cell that could not be read, or was a part of a day, is asked for as that
