@@ -9,6 +9,7 @@ from small_export import tables_of
 
 from helpers.intake import course, queries
 from helpers.study import checks
+from helpers.study.codebook import UNITS
 from helpers.study.parameters import Parameters
 
 P = Parameters()
@@ -155,6 +156,20 @@ def ended(days):
     return change
 
 
+def no_urine(*kept, number=6):
+    """A visit of the child, or all of everybody's, without the tests of urine but these."""
+
+    def change(tables):
+        frame = tables["labs"]
+        mine = (
+            (frame["usubjid"] == CHILD) & (frame["visit_no"] == number) if number else frame["value"].notna()
+        )
+        gone = mine & frame["test"].isin([test for test in queries.URINE if test not in kept])
+        tables["labs"] = frame[~gone].reset_index(drop=True)
+
+    return change
+
+
 EXPORT = date(2029, 1, 1)
 PLANNED = "planned_date"
 
@@ -168,6 +183,7 @@ CASES = {
     "visits.early": (consent(0), consent(-1)),
     "labs.early": (sample(0), sample(-1)),
     "visits.window": (at_target(4, 3), at_target(4, 4)),
+    "visits.urine": (no_urine("dipstick"), no_urine()),
     "infusions.late": (put("infusions", "date", lambda old: old + 28 * DAY, usubjid=CHILD, infusion=2),
                        put("infusions", "date", lambda old: old + 29 * DAY, usubjid=CHILD, infusion=2)),
     "screening.repeat": (another_birth, again),
@@ -260,6 +276,36 @@ def test_day_and_month_that_fit_better_exchanged_are_said_to(code):
     assert len(spoken) == 1
     assert "day and month exchanged" in spoken["expected"].iloc[0]
     assert pd.notna(screened["consent_date"])
+
+
+def test_a_visit_without_urine_is_one_line_and_a_laboratory_without_any_is_one():
+    assert set(UNITS) - set(queries.URINE) == {"creatinine", "cystatin_c", "bun", "height", "weight"}
+    spoken = found("visits.urine", no_urine())
+    assert spoken[["table", "usubjid", "column"]].values.tolist() == [["visits", CHILD, "attended"]]
+    both = found("visits.urine", no_urine(), no_urine(number=7))
+    assert len(both) == 2
+    # every test of urine is urine
+    held = tables_of()["labs"]
+    held = held[(held["usubjid"] == CHILD) & (held["visit_no"] == 6)]["test"]
+    for test in queries.URINE:
+        assert found("visits.urine", no_urine(test)).empty == (test in set(held)), test
+    # who attended none, or has no value at all, is another entry's
+    assert found("visits.urine", no_urine(), put("visits", "attended", "no", usubjid=CHILD, visit_no=6)).empty
+    none = put("labs", "visit_no", 7.0, usubjid=CHILD, visit_no=6)
+    assert found("visits.urine", none).empty
+    # a baseline visit needs urine where anybody has it there
+    assert len(found("visits.urine", no_urine(number=1))) == 1
+
+    def nobody(tables):
+        labs = tables["labs"]
+        gone = (labs["visit_no"] == 1) & labs["test"].isin(queries.URINE)
+        tables["labs"] = labs[~gone].reset_index(drop=True)
+
+    assert found("visits.urine", nobody).empty
+    (line,) = found("visits.urine", no_urine(number=None)).to_dict("records")
+    assert line["row"] is None
+    assert line["usubjid"] is None
+    assert line["found"].startswith("no urine of any of ")
 
 
 @pytest.mark.parametrize(
