@@ -155,6 +155,34 @@ def test_changes_since_the_signature_are_post_hoc_below_what_they_touch_once_unb
     assert post_hoc([]) == ""
 
 
+def test_the_primary_result_of_an_amended_plan_is_post_hoc_on_the_first_page(root, monkeypatch):
+    """Beside the result itself, where the change touches it, and once unblinded."""
+
+    def first_page(where, **more):
+        touching = [(f"src/{k}<.py changed", f"src/{k}.py", [where]) for k in range(5)]
+        differs = {"signed": True, "touching": touching[:count], "changes": ["changed"]}
+        made = edition(root, monkeypatch, differs, **more)
+        index = pages.scenario_index(
+            "own-x", "A.", contents.own(), "k", {}, head=made.head, beside=made.beside_primary()
+        ).decode()
+        section = index[index.index('<h2 id="primary">') :]
+        return section[: section.index("Confirmed remission of proteinuria")]
+
+    opened = {"blinded": False, "unblinded": "2027-01-15"}
+    count = 3
+    said = first_page("06-remission", **opened)
+    assert '<h2 id="primary">The primary result, post hoc</h2>' in said
+    assert "<em>Post hoc</em>" in said
+    assert "src/0&lt;.py changed; src/1&lt;.py changed; src/2&lt;.py changed.</p>" in said
+    for where, more in (("10-safety", opened), ("06-remission", {})):
+        said = first_page(where, **more)
+        assert '<h2 id="primary">The primary result</h2>' in said
+        assert "ost hoc" not in said
+    count = 5
+    assert "src/2&lt;.py changed; and 2 more, below its exhibits.</p>" in first_page("06-remission", **opened)
+    assert first_page("06-remission", **opened).count("post-hoc") == 1
+
+
 def test_the_graph_of_own_data_has_no_chapter_that_simulates():
     stems = [one.stem for one in contents.own()]
     assert stems[:4] == ["00-plan", "12-arrived", "02-eligibility", "04-analysis-data"]

@@ -123,6 +123,10 @@ class Edition:
         """What stands below each exhibit of a chapter besides its own notes, as HTML."""
         return ""
 
+    def beside_primary(self) -> str:
+        """What stands beside the primary result on the first page, as HTML."""
+        return ""
+
     def notebook(self, chapter: Chapter) -> Path:
         return self.stage / "chapters" / f"{chapter.stem}.ipynb"
 
@@ -343,6 +347,8 @@ class Edition:
         twice = checked_in_r(self.name, digest(*whole))
         told = json.dumps(records, sort_keys=True)
         dress = (self.head.key(),) if self.head is not SYNTHETIC else ()
+        beside = self.beside_primary()
+        dress += (beside,) if beside else ()
         key = digest(code, self.sources.tree(self.settings), *whole, told, twice, *dress)
         index_record = self.report / "keys" / "index.json"
         known = unseal(index_record)
@@ -368,7 +374,7 @@ class Edition:
                 body = explorer.body(self.sources)
                 page = pages.explorer_page(self.name, body, self.chapters, digest(*whole), self.head)
                 write(self.report / name, page)
-            index = pages.scenario_index(*shown_of, list(adam), twice, "".join(explored), self.head)
+            index = pages.scenario_index(*shown_of, list(adam), twice, "".join(explored), self.head, beside)
             write(self.report / self.index, index)
             listed = pages.references(self.name, references(), self.chapters, self.head)
             write(self.report / f"references{self.head.tail}.html", listed)

@@ -21,6 +21,8 @@ from helpers.study.files import read_json, unseal, write
 from helpers.study.freshness import Sources
 
 RECORD = RECEIVED[0]
+PRIMARY = "06-remission"
+"""The chapter whose result is the primary one."""
 FEW = 3
 """Rules that are printed below an exhibit as they are; more are folded under their number."""
 
@@ -148,6 +150,12 @@ class OwnEdition(Edition):
             for line, name, where in self.differs["touching"]
             if (name in read or "*" in read if where is None else set(where) & set(stems))
         ]
+
+    def beside_primary(self) -> str:
+        """The changes since the signed plan that touch the primary result; more than a few are counted."""
+        lines = [line for one in self.chapters if one.stem == PRIMARY for line in self.changed(one)]
+        more = len(lines) - FEW
+        return post_hoc(lines if more <= 0 else [*lines[:FEW], f"and {more} more, below its exhibits"])
 
     def overviews(self) -> tuple[str, ...]:
         # the comparison of scenarios takes its part from a file that own data do not write
