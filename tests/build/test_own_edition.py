@@ -1,6 +1,7 @@
 """The report on own data: whose data its pages name, what stands below exhibits, what stays out of it."""
 
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -101,6 +102,18 @@ def test_each_page_says_whose_data_and_that_arms_are_dummies(root, monkeypatch):
     assert "01-screening" not in text
 
 
+def test_a_blinded_first_page_leads_to_results_and_tables_by_their_names(root, monkeypatch):
+    for tail, opened in (("-dummy-arms", {}), ("", {"blinded": False, "unblinded": "2027-01-15"})):
+        made = edition(root, monkeypatch, **opened)
+        adam = [f"adam/adsl{tail}.xpt", "adam/define.xml"]
+        index = pages.scenario_index("own-x", "A.", contents.own(), "k", {}, adam, head=made.head).decode()
+        there = {*made.overviews(), *adam, *(f"{stem}{tail}.html" for stem in CHAPTERS)}
+        leads = set(re.findall(r'href="([^"#:]+)"', index))
+        assert {f"results{tail}.json", f"results{tail}.ars.json", adam[0]} <= leads
+        # the overview of this report's queries has a page of its own
+        assert {one for one in leads if not one.startswith("../")} <= there
+
+
 def test_after_unblinding_nothing_speaks_of_dummies(root, monkeypatch):
     text = page(edition(root, monkeypatch, blinded=False, unblinded="2027-01-15").head)
     assert "Unblinded on 2027-01-15" in text
@@ -197,6 +210,9 @@ def test_it_stands_in_no_index_and_takes_no_scenarios_name(root, monkeypatch):
     made = edition(root, monkeypatch)
     assert "comparison.json" not in made.overviews()
     assert {"index-dummy-arms.html", "reviewer-dummy-arms.html"} <= set(made.overviews())
+    assert {"results-dummy-arms.json", "results-dummy-arms.ars.json"} <= set(made.overviews())
+    arms = [name for name in made.overviews() if "-dummy-arms." not in name]
+    assert sorted(arms) == ["protocol.usdm.json", "provenance.json"], "the plan, and what made the report"
     assert made.published == root / "data/own/own-x"
     write(root / "reports/own-x/index.html", "x")
     assert editions.overall_index(Code(root)) == {}

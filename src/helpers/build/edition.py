@@ -357,16 +357,17 @@ class Edition:
         if known != {"key": key, "files": digests(self.report, there)}:
             from helpers.build import pages
 
-            adam = reviewer.tables(self.name, self.described(), self.data)
+            adam = reviewer.tables(self.name, self.described(), self.data, self.head.tail)
             own = [*self.overviews(), *adam, *explored]
             for name, body in adam.items():
                 write(self.report / name, body)
             results = {stem: record["results"] for stem, record in records.items()}
-            write(self.report / "results.json", pages.results_file(results, self.head))
+            write(self.report / self.head.file("results.json"), pages.results_file(results, self.head))
             standard = getattr(importlib.import_module(module), function)
             nature = (self.head.lead,) if self.head.own else ()
             event = standard(self.name, self.about(), self.chapters, records, *nature)
-            write(self.report / "results.ars.json", json.dumps(event, indent=1, ensure_ascii=False) + "\n")
+            told = json.dumps(event, indent=1, ensure_ascii=False) + "\n"
+            write(self.report / self.head.file("results.ars.json"), told)
             plan = reviewer.named(PLAN)(self.name, self.resolved["parameters"])
             write(self.report / "protocol.usdm.json", json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
             shown_of = self.name, self.about(), self.chapters, digest(*whole), records
@@ -395,10 +396,8 @@ class Edition:
     def guide(self, records: dict[str, dict], adam: Iterable[str]) -> list[dict]:
         """The sections of the guide for reviewers, over what is staged."""
         pages_ = [name for record in records.values() for name in record["files"]]
-        there = [
-            self.report / name
-            for name in (*pages_, *adam, "results.json", "results.ars.json", "protocol.usdm.json")
-        ]
+        results = (self.head.file(name) for name in ("results.json", "results.ars.json"))
+        there = [self.report / name for name in (*pages_, *adam, *results, "protocol.usdm.json")]
         where = f"../../{shown(self.published)}"
         data = [(f"{where}/{part}", path) for part, path in sorted(self.tables().items())]
         return reviewer.sections(

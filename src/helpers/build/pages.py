@@ -208,7 +208,11 @@ class _Chapter:
                 shown.append(printed(_text(output["text"]), output["name"]))
             elif self.keyed and metadata.get("filled") and "text/markdown" in output["data"]:
                 text = _text(output["data"]["text/markdown"])
-                shown.append(keyed.sentence(text, metadata["filled"], self.markdown, self.stating))
+                shown.append(
+                    keyed.sentence(
+                        text, metadata["filled"], self.markdown, self.stating, f"results{self.tail}.json"
+                    )
+                )
             elif output["output_type"] == "error":
                 trace = strip_ansi("\n".join(output["traceback"]))
                 shown.append(f'<pre class="output error">{escape(trace)}</pre>')
