@@ -149,3 +149,17 @@ def test_who_is_still_followed_has_not_left_and_may_yet():
     nobody = observed.left(adsl.assign(EOSSTT="ONGOING"))
     assert (nobody["n"], nobody["share"]) == (0, 0.0)
     assert math.isnan(nobody["low"])
+
+
+@pytest.mark.parametrize("days", [-40, -1, 0])
+def test_who_left_before_the_first_day_left_on_it(days):
+    """By hand: one of four left on day 0, one of two when two were followed: 1 - 3/4 * 1/2."""
+    start = pd.Timestamp("2025-01-01")
+    adsl = pd.DataFrame({"RANDDT": start, "EOSDT": start + pd.to_timedelta([days, 60, 90, 100], "D")})
+    status = ["DISCONTINUED", "ONGOING", "DISCONTINUED", "ONGOING"]
+    found = observed.left(adsl.assign(EOSSTT=status))
+    assert (found["n"], found["N"], found["followed"]) == (2, 4, 2)
+    assert found["share"] == pytest.approx(1 - 3 / 4 * 1 / 2)
+    # and who is followed counts as followed for no time
+    early = observed.left(adsl.assign(EOSSTT=["ONGOING", "ONGOING", "DISCONTINUED", "ONGOING"]))
+    assert early["share"] == pytest.approx(1 / 2)

@@ -58,6 +58,8 @@ def test_a_number_in_a_sentence_leads_to_its_cell_its_exhibit_or_the_results():
     assert '<strong><a class="key" href="#result-one.mean" title="one.mean">8</a></strong> of 20' in text
     assert '<a class="key" href="results.json" title="one.p">0.086</a>' in text
     assert "&lt;b&gt;" in text
+    blinded = keyed.sentence("7", [(0, 1, "t.n")], str, {}, "results-dummy-arms.json")
+    assert blinded == '<a class="key" href="results-dummy-arms.json" title="t.n">7</a>'
     assert (
         '<td class="num"><a class="key" id="result-one.mean" href="#result-one.mean" title="one.mean">1.0</a>'
         in text

@@ -1,6 +1,7 @@
 """The report on own data: whose data its pages name, what stands below exhibits, what stays out of it."""
 
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -101,6 +102,18 @@ def test_each_page_says_whose_data_and_that_arms_are_dummies(root, monkeypatch):
     assert "01-screening" not in text
 
 
+def test_a_blinded_first_page_leads_to_results_and_tables_by_their_names(root, monkeypatch):
+    for tail, opened in (("-dummy-arms", {}), ("", {"blinded": False, "unblinded": "2027-01-15"})):
+        made = edition(root, monkeypatch, **opened)
+        adam = [f"adam/adsl{tail}.xpt", "adam/define.xml"]
+        index = pages.scenario_index("own-x", "A.", contents.own(), "k", {}, adam, head=made.head).decode()
+        there = {*made.overviews(), *adam, *(f"{stem}{tail}.html" for stem in CHAPTERS)}
+        leads = set(re.findall(r'href="([^"#:]+)"', index))
+        assert {f"results{tail}.json", f"results{tail}.ars.json", adam[0]} <= leads
+        # the overview of this report's queries has a page of its own
+        assert {one for one in leads if not one.startswith("../")} <= there
+
+
 def test_after_unblinding_nothing_speaks_of_dummies(root, monkeypatch):
     text = page(edition(root, monkeypatch, blinded=False, unblinded="2027-01-15").head)
     assert "Unblinded on 2027-01-15" in text
@@ -155,6 +168,34 @@ def test_changes_since_the_signature_are_post_hoc_below_what_they_touch_once_unb
     assert post_hoc([]) == ""
 
 
+def test_the_primary_result_of_an_amended_plan_is_post_hoc_on_the_first_page(root, monkeypatch):
+    """Beside the result itself, where the change touches it, and once unblinded."""
+
+    def first_page(where, **more):
+        touching = [(f"src/{k}<.py changed", f"src/{k}.py", [where]) for k in range(5)]
+        differs = {"signed": True, "touching": touching[:count], "changes": ["changed"]}
+        made = edition(root, monkeypatch, differs, **more)
+        index = pages.scenario_index(
+            "own-x", "A.", contents.own(), "k", {}, head=made.head, beside=made.beside_primary()
+        ).decode()
+        section = index[index.index('<h2 id="primary">') :]
+        return section[: section.index("Confirmed remission of proteinuria")]
+
+    opened = {"blinded": False, "unblinded": "2027-01-15"}
+    count = 3
+    said = first_page("06-remission", **opened)
+    assert '<h2 id="primary">The primary result, post hoc</h2>' in said
+    assert "<em>Post hoc</em>" in said
+    assert "src/0&lt;.py changed; src/1&lt;.py changed; src/2&lt;.py changed.</p>" in said
+    for where, more in (("10-safety", opened), ("06-remission", {})):
+        said = first_page(where, **more)
+        assert '<h2 id="primary">The primary result</h2>' in said
+        assert "ost hoc" not in said
+    count = 5
+    assert "src/2&lt;.py changed; and 2 more, below its exhibits.</p>" in first_page("06-remission", **opened)
+    assert first_page("06-remission", **opened).count("post-hoc") == 1
+
+
 def test_the_graph_of_own_data_has_no_chapter_that_simulates():
     stems = [one.stem for one in contents.own()]
     assert stems[:4] == ["00-plan", "12-arrived", "02-eligibility", "04-analysis-data"]
@@ -169,6 +210,9 @@ def test_it_stands_in_no_index_and_takes_no_scenarios_name(root, monkeypatch):
     made = edition(root, monkeypatch)
     assert "comparison.json" not in made.overviews()
     assert {"index-dummy-arms.html", "reviewer-dummy-arms.html"} <= set(made.overviews())
+    assert {"results-dummy-arms.json", "results-dummy-arms.ars.json"} <= set(made.overviews())
+    arms = [name for name in made.overviews() if "-dummy-arms." not in name]
+    assert sorted(arms) == ["protocol.usdm.json", "provenance.json"], "the plan, and what made the report"
     assert made.published == root / "data/own/own-x"
     write(root / "reports/own-x/index.html", "x")
     assert editions.overall_index(Code(root)) == {}

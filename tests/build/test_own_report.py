@@ -93,7 +93,7 @@ def test_permuting_arms_and_products_leaves_every_blinded_output_byte_identical(
         assert page.name.endswith("-dummy-arms.html")
         assert "Data of Site 2, 161 children, received as listed in provenance." in text
         assert "dummy arms</title>" in text
-    assert json.loads((report / "results.json").read_text("utf-8"))["data"]["arms"] == "dummy arms"
+    assert json.loads((report / "results-dummy-arms.json").read_text("utf-8"))["data"]["arms"] == "dummy arms"
     assert "own-site-2" not in (copies[0] / "reports/index.html").read_text("utf-8")
     remission = (report / "06-remission-dummy-arms.html").read_text("utf-8")
     assert "this result says nothing about the treatment" in remission

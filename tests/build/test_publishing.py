@@ -88,6 +88,16 @@ def test_a_folder_that_no_build_made_is_not_touched(place):
     assert (final / "one.kept.html").read_text() == "own children"
 
 
+def test_without_a_record_a_blinded_reports_own_files_are_known_by_their_names(place):
+    final = place / "reports/own-x-dummy-arms"
+    final.mkdir(parents=True)
+    (final / "provenance.json").write_text(json.dumps({"scenario": "own-x-dummy-arms"}))
+    for name in ("results-dummy-arms.json", "index-dummy-arms.html", "notes.json"):
+        (final / name).write_text("before")
+    ours = Folder(final, "own-x-dummy-arms").ours()
+    assert set(ours) == {"provenance.json", "results-dummy-arms.json", "index-dummy-arms.html"}
+
+
 @pytest.mark.parametrize("link", ["reports", "reports/base", "reports/base/deep"])
 def test_no_link_is_followed(place, tmp_path, link):
     (tmp_path / "out").mkdir()

@@ -145,8 +145,16 @@ def test_the_page_escapes_what_others_wrote_and_its_folds_are_closed(report):
 def test_of_own_data_it_leads_to_that_reports_pages_and_says_what_became_of_contradictions(report):
     head = Head("Data of x.", "40 children.", "", words="dummy arms", tail="-dummy-arms", own=True)
     chapters, records = contents.own(), {"06-remission": record()}
-    made = reviewer.sections("own-x", "x", chapters, records, ROOT, report, [], [], head)
+    for path in list(report.rglob("*.csv")):
+        path.rename(path.with_name(f"{path.stem}{head.tail}.csv"))
+    data = [("../../adsl.csv", ROOT / "data/synthetic/base/adsl.csv")]
+    made = reviewer.sections("own-x", "x", chapters, records, ROOT, report, [], data, head)
     assert any("is a query to the site" in one for one in texts(made))
+    said = texts(made)
+    assert {"results-dummy-arms.ars.json", "adam/adsl-dummy-arms.xpt", "adam/adsl-dummy-arms.json"} <= set(
+        said
+    )
+    assert {"Efron", "agree"} <= set(said), "exhibits of a blinded report have its names"
     page = pages.reviewer_page("own-x", made, chapters, "0" * 64, head).decode()
     leads = set(re.findall(r'href="([^"#]+\.html)', page))
     assert "06-remission-dummy-arms.html" in leads

@@ -78,6 +78,17 @@ def loaded(name: str, content: bytes, folder: Path) -> pd.DataFrame:
     return frame
 
 
+def test_names_say_what_the_report_says_of_its_arms_and_the_metadata_lead_to_them(frames, files):
+    made = adam_files.written("base", "Assumed: <as planned> & so on.", frames, "-dummy-arms")
+    assert set(made) == {"define.xml"} | {f"{n}-dummy-arms.{k}" for n in frames for k in ("xpt", "json")}
+    for name in frames:
+        for kind in ("xpt", "json"):
+            assert made[f"{name}-dummy-arms.{kind}"] == files[f"{name}.{kind}"]
+    leaves = ElementTree.fromstring(made["define.xml"]).iterfind(".//odm:ItemGroupDef/def:leaf", NAMES)
+    leads = {leaf.get(f"{{{define.XLINK}}}href") for leaf in leaves}
+    assert leads == {name for name in made if name.endswith(".xpt")}
+
+
 @pytest.mark.parametrize("name", adam_variables.DATASETS)
 def test_a_transport_file_read_by_others_is_the_csv_table(files, frames, name, tmp_path):
     text = (TABLES_OF_BASE / f"{name}.csv").read_text("utf-8")

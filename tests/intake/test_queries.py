@@ -9,6 +9,7 @@ from small_export import tables_of
 
 from helpers.intake import course, queries
 from helpers.study import checks
+from helpers.study.codebook import UNITS
 from helpers.study.parameters import Parameters
 
 P = Parameters()
@@ -155,6 +156,20 @@ def ended(days):
     return change
 
 
+def no_urine(*kept, number=6):
+    """A visit of the child, or all of everybody's, without the tests of urine but these."""
+
+    def change(tables):
+        frame = tables["labs"]
+        mine = (
+            (frame["usubjid"] == CHILD) & (frame["visit_no"] == number) if number else frame["value"].notna()
+        )
+        gone = mine & frame["test"].isin([test for test in queries.URINE if test not in kept])
+        tables["labs"] = frame[~gone].reset_index(drop=True)
+
+    return change
+
+
 EXPORT = date(2029, 1, 1)
 PLANNED = "planned_date"
 
@@ -168,6 +183,7 @@ CASES = {
     "visits.early": (consent(0), consent(-1)),
     "labs.early": (sample(0), sample(-1)),
     "visits.window": (at_target(4, 3), at_target(4, 4)),
+    "visits.urine": (no_urine("dipstick"), no_urine()),
     "infusions.late": (put("infusions", "date", lambda old: old + 28 * DAY, usubjid=CHILD, infusion=2),
                        put("infusions", "date", lambda old: old + 29 * DAY, usubjid=CHILD, infusion=2)),
     "screening.repeat": (another_birth, again),
@@ -260,6 +276,36 @@ def test_day_and_month_that_fit_better_exchanged_are_said_to(code):
     assert len(spoken) == 1
     assert "day and month exchanged" in spoken["expected"].iloc[0]
     assert pd.notna(screened["consent_date"])
+
+
+def test_a_visit_without_urine_is_one_line_and_a_laboratory_without_any_is_one():
+    assert set(UNITS) - set(queries.URINE) == {"creatinine", "cystatin_c", "bun", "height", "weight"}
+    spoken = found("visits.urine", no_urine())
+    assert spoken[["table", "usubjid", "column"]].values.tolist() == [["visits", CHILD, "attended"]]
+    both = found("visits.urine", no_urine(), no_urine(number=7))
+    assert len(both) == 2
+    # every test of urine is urine
+    held = tables_of()["labs"]
+    held = held[(held["usubjid"] == CHILD) & (held["visit_no"] == 6)]["test"]
+    for test in queries.URINE:
+        assert found("visits.urine", no_urine(test)).empty == (test in set(held)), test
+    # who attended none, or has no value at all, is another entry's
+    assert found("visits.urine", no_urine(), put("visits", "attended", "no", usubjid=CHILD, visit_no=6)).empty
+    none = put("labs", "visit_no", 7.0, usubjid=CHILD, visit_no=6)
+    assert found("visits.urine", none).empty
+    # a baseline visit needs urine where anybody has it there
+    assert len(found("visits.urine", no_urine(number=1))) == 1
+
+    def nobody(tables):
+        labs = tables["labs"]
+        gone = (labs["visit_no"] == 1) & labs["test"].isin(queries.URINE)
+        tables["labs"] = labs[~gone].reset_index(drop=True)
+
+    assert found("visits.urine", nobody).empty
+    (line,) = found("visits.urine", no_urine(number=None)).to_dict("records")
+    assert line["row"] is None
+    assert line["usubjid"] is None
+    assert line["found"].startswith("no urine of any of ")
 
 
 @pytest.mark.parametrize(
@@ -443,6 +489,24 @@ def test_a_visit_a_little_off_its_window_is_late_whatever_its_exchanged_day_is()
     mine = (tables["labs"]["usubjid"] == CHILD) & (tables["labs"]["visit_no"] == 10)
     tables["labs"].loc[mine, "date"] = pd.Timestamp("2026-02-03")
     assert len(checks.findings(tables, [entries["visits.swapped"]])) == 1
+
+
+@pytest.mark.parametrize(
+    ("width", "off", "told"),
+    [
+        (0, 1, "within 0 days of the target day, {plan}; it is 1 day late"),
+        (1, -2, "within 1 day of the target day, {plan}; it is 2 days early"),
+    ],
+)
+def test_one_day_is_one_day(width, off, told):
+    tables = tables_of()
+    at_target(3, off)(tables)
+    visits = tables["visits"]
+    mine = visits[(visits["usubjid"] == CHILD) & (visits["visit_no"] == 3)]
+    p = Parameters(window_to_week_8=width)
+    entries = [e for e in queries.entries(p, EXPORT, blinded=False) if e.code == "visits.window"]
+    found = checks.findings({**tables, "visits": mine}, entries)
+    assert found["expected"].tolist() == [told.format(plan=f"{mine['planned_date'].iloc[0]:%Y-%m-%d}")]
 
 
 def test_a_visit_that_all_its_samples_contradict_is_asked_for_once():

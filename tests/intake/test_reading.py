@@ -270,6 +270,13 @@ def test_units_and_the_order_of_day_and_month_are_asked_for_with_the_evidence(tm
         mapping.read(file, tmp_path)
 
 
+def test_one_row_asks_in_the_singular(tmp_path):
+    (tmp_path / "lab.csv").write_text("Subject,Visit,Collected,Creatinine\nA,V2,03/04/2025,0.5\n")
+    told = "\n".join(propose.propose(tmp_path)[1])
+    assert "day first or month first? The one day can be read both ways, such as '03/04/2025'" in told
+    assert "in which unit is creatinine? 1 value from 0.5 to 0.5" in told
+
+
 def test_a_day_beyond_twelve_settles_the_order(tmp_path):
     (tmp_path / "lab.csv").write_text("Subject,Visit,Collected,RBC\nA,V2,03/04/2025,1\nB,V2,25/06/2025,2\n")
     text, asks = propose.propose(tmp_path)

@@ -451,6 +451,32 @@ def test_an_infusion_to_come_is_not_asked_for(tmp_path):
         assert (mine["code"] == "infusions.complete").sum() == asked_for
 
 
+def test_a_cell_asked_for_in_one_file_hides_none_of_another():
+    """The same row of two files of the laboratory: one asked for, one not; and of files whose name nobody kept."""
+    day = pd.Timestamp("2025-03-01")
+    one = {"usubjid": A, "visit_no": 2.0, "test": "upcr", "unit": "mg/mg", "qualifier": None, "value": 1.0}
+    rows = [
+        one | {"date": pd.NaT, "_row": 7.0, "_file": "urine.csv"},
+        one | {"date": pd.NaT, "_row": 7.0, "_file": "blood.csv"},
+        one | {"date": pd.NaT, "_row": 8.0, "_file": "urine.csv"},
+        one | {"date": day, "_row": 9.0, "_file": "urine.csv"},
+    ]
+    for columns, told in ((["_file"], [("blood.csv", 7), ("urine.csv", 8)]), ([], [(None, 8)])):
+        frame = pd.DataFrame(rows)
+        frame = frame if columns else frame.drop(columns="_file").drop(index=1)
+        log = Log()
+        log.ask(
+            "labs.unreadable", "labs", frame.head(1), "date", "a day", "why", "unreadable is missing", "'x'"
+        )
+        assert log.asked("labs", "value") == log.asked("visits", "date") == set()
+        out = rules.lacking("labs", frame, "labs", log)
+        assert out["_row"].tolist() == [9.0]
+        found = log.all_queries()
+        found = found[found["code"] == "labs.lacking"]
+        assert [*zip(found["file"], found["row"], strict=True)] == told
+        assert log.touched["not analysed without"] == len(frame) - 1
+
+
 def test_a_partial_consent_is_asked_for_and_stops_nothing(tmp_path):
     def change(tables):
         visits = tables["visits"]
@@ -488,6 +514,34 @@ def test_identifiers_and_numbers_of_visits_as_spreadsheets_leave_them(tmp_path):
         small_export.read(tmp_path / "other", other)
 
 
+@pytest.mark.parametrize(
+    ("screened", "sent", "likely"),
+    [
+        (["北京-001", "上海-001"], "上海1", "上海-001"),  # letters of any script tell children apart
+        (["北京-001"], "上海-001", None),
+        (["Ж-7", "Д-7"], "д07", "Д-7"),
+        (["A\N{COMBINING ACUTE ACCENT}-7"], "a7", None),
+        (["AS-0006"], "ＡＳ－６", "AS-0006"),  # as a Chinese keyboard writes it
+        (["AS-0006", "AS-06"], "as6", None),  # of two that are alike none is likelier
+        (["AS-0006", "AS-06", "AS-7"], "as07", "AS-7"),
+        (["--"], "##", None),
+    ],
+)
+def test_an_unknown_child_is_named_with_the_one_that_is_alike(screened, sent, likely):
+    log = Log()
+    frames = {
+        "screening": pd.DataFrame({"usubjid": screened, "_row": np.arange(len(screened)) + 2.0}),
+        "labs": pd.DataFrame({"usubjid": [sent], "_row": [7.0]}),
+    }
+    rules.strangers(frames, {"screening": "screening.csv", "labs": "labs.csv"}, log)
+    (told,) = log.fatal
+    assert f"child {sent!r} (1 row, first in row 7)" in told
+    if likely:
+        assert f"perhaps {likely!r}, spelt in one way in all tables" in told
+    else:
+        assert "perhaps" not in told
+
+
 def test_who_is_sent_as_still_followed_is_no_drop_out(tmp_path):
     """In the codebook's word and in an export's; visits after the last contact are nobody's drop-out."""
 
@@ -512,6 +566,107 @@ def test_who_is_sent_as_still_followed_is_no_drop_out(tmp_path):
     assert (later["attended"] == "no").all()
     assert later["reason"].isna().all()
     assert not (made.queries["code"] == "disposition.reason").any()
+
+
+LEFT = "left the trial"
+
+
+@pytest.mark.parametrize(
+    ("sent", "course", "status"),
+    [
+        (None, {7: "yes", 8: LEFT, 9: LEFT}, "left"),
+        (None, {7: "yes", 8: LEFT}, "left"),
+        (None, {7: "yes", 8: "missed", 9: None}, "ongoing"),
+        (None, {7: LEFT, 8: "yes"}, "ongoing"),  # it came back: one of both is wrong, and asked for
+        (None, {7: LEFT, 8: "yes", 9: LEFT}, "left"),
+        ((None, None), {7: "yes", 8: LEFT}, "left"),  # a row that holds neither
+        ((None, "2025-08-02"), {7: "yes", 8: LEFT}, "left"),  # a day of last contact, and no status
+        ((None, "2025-08-02"), {7: "yes", 8: "missed"}, "ongoing"),
+        (("ongoing", "2025-08-02"), {7: "yes", 8: LEFT}, "ongoing"),  # what is said stands
+        (("completed", "2025-08-02"), {7: "yes", 8: LEFT}, "completed"),
+    ],
+)
+def test_who_has_no_end_and_left_by_its_visits_has_left(sent, course, status):
+    clean = small_export.tables_of()
+    days = rules.Calendar(clean["screening"], clean["randomisation"], clean["infusions"], P)
+    visits = pd.DataFrame(
+        {
+            "usubjid": A, "visit_no": float(number), "attended": "yes" if what == "yes" else "no",
+            "reason": None if what == "yes" else what,
+        }
+        for number, what in course.items()
+    )  # fmt: skip
+    last = pd.Timestamp("2025-07-01")
+    seen = pd.DataFrame({"usubjid": [A, A], "day": [last, last - DAY]})
+    frame = clean["disposition"].head(0).assign(_row=[])
+    if sent:
+        row_ = {"usubjid": A, "status": sent[0], "reason": None, "date": pd.Timestamp(sent[1]), "_row": 7.0}
+        frame = pd.DataFrame([row_]).astype({"status": object, "date": "datetime64[ns]"})
+    log = Log()
+    out = rules.ends(frame, days, seen, visits, log).set_index("usubjid")
+    assert out["status"].to_dict() == dict.fromkeys(days.ids, "ongoing") | {A: status}
+    assert out.loc[A, "date"] == (pd.Timestamp(sent[1]) if sent and sent[1] else last)
+    assert log.touched.get("still followed", 0) == (out["status"] == "ongoing").sum()
+    assert log.touched.get("left by its visits", 0) == (status == "left")
+    found = log.all_queries()
+    assert found[["usubjid", "code", "column"]].values.tolist() == [
+        *([[A, "disposition.day", "date"]] if sent == (None, None) else []),
+        *([[A, "disposition.left", "status"]] if status == "left" else []),
+    ]
+
+
+def test_an_end_that_was_asked_for_or_a_table_that_is_absent_is_not_asked_for_again():
+    clean = small_export.tables_of()
+    days = rules.Calendar(clean["screening"], clean["randomisation"], clean["infusions"], P)
+    visits = pd.DataFrame({"usubjid": [A, B], "visit_no": 8.0, "attended": "no", "reason": LEFT})
+    seen = pd.DataFrame({"usubjid": [A, B], "day": pd.Timestamp("2025-07-01")})
+    frame = clean["disposition"].head(2).assign(status=None, _row=[7.0, 8.0], _file="ends.csv")
+    assert frame["usubjid"].tolist() == [A, B]
+    log = Log()
+    for file in ("ends.csv", "other.csv"):
+        one = frame.head(1) if file == "ends.csv" else frame.tail(1).assign(_file=file)
+        log.ask(
+            "disposition.word", "disposition", one, "status", "a word", "w", "unknown word is missing", "'x'"
+        )
+    out = rules.ends(frame, days, seen, visits, log).set_index("usubjid")
+    assert out.loc[[A, B], "status"].tolist() == ["left", "left"]
+    assert log.touched["left by its visits"] == 2
+    found = log.all_queries()
+    assert found.loc[found["code"] == "disposition.left", ["usubjid", "row"]].values.tolist() == [[B, 8]]
+    log = Log()
+    out = rules.ends(frame.head(0), days, seen, visits, log, received=False).set_index("usubjid")
+    assert out.loc[[A, B], "status"].tolist() == ["left", "left"]
+    assert log.touched["left by its visits"] == 2
+    assert log.all_queries().empty
+
+
+def test_who_left_by_its_visits_is_no_child_still_followed_in_the_report(tmp_path):
+    """With no row of its own, its later visits not sent: none of them is asked for, and it counts as having left."""
+
+    def change(tables):
+        visits, labs = tables["visits"], tables["labs"]
+        visits.loc[row(visits, usubjid=A, visit_no=9), ["attended", "date", "reason"]] = ["no", pd.NaT, LEFT]
+        tables["visits"] = visits[(visits["usubjid"] != A) | (visits["visit_no"] <= 9)].reset_index(drop=True)
+        tables["labs"] = labs[(labs["usubjid"] != A) | (labs["visit_no"] < 9)].reset_index(drop=True)
+        for name in ("events", "treatments"):
+            tables[name] = tables[name][tables[name]["usubjid"] != A].reset_index(drop=True)
+        end = tables["disposition"]
+        tables["disposition"] = end[end["usubjid"] != A].reset_index(drop=True)
+
+    made = small_export.read(tmp_path, change)
+    clean = small_export.tables_of()["visits"]
+    last = clean.loc[row(clean, usubjid=A, visit_no=8), "date"]
+    end = made.tables["disposition"].set_index("usubjid").loc[A]
+    assert (end["status"], end["reason"], end["date"]) == ("left", None, last)
+    mine = made.queries[made.queries["usubjid"] == A]
+    told = mine.loc[mine["table"] == "disposition", ["code", "column", "found", "rule"]]
+    assert told.values.tolist() == [["disposition.left", "status", "nothing", "left by its visits"]]
+    assert not mine["code"].isin(["visits.complete", "visits.left"]).any()
+    visits = made.tables["visits"]
+    assert (visits.loc[(visits["usubjid"] == A) & (visits["visit_no"] > 8), "reason"] == LEFT).all()
+    assert any(RULES["left by its visits"] in note for note in made.notes)
+    adsl = adam.Adam(adam.Raw(**made.tables), P, own=True).adsl().set_index("USUBJID")
+    assert adsl.loc[A, "EOSSTT"] == "DISCONTINUED"
 
 
 def test_a_failed_screening_is_no_end_whichever_column_says_so(tmp_path):
@@ -682,4 +837,7 @@ def test_unblinded_before_the_last_child_was_randomised_is_said(tmp_path):
         told.append([note for note in made.notes if "was unblinded on" in note])
     assert told[0] == []
     assert len(told[1]) == 1
-    assert f"1 of {len(days)} children were randomised after that day" in told[1][0]
+    assert (
+        f"1 of {len(days)} children was randomised after that day: arms were known when it was chosen"
+        in told[1][0]
+    )

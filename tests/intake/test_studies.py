@@ -55,6 +55,12 @@ def test_a_scenario_is_loaded_as_ever():
         studies.load("own-nobody")
 
 
+def test_one_child_is_one_child():
+    for n, told in ((1, "1 child"), (2, "2 children")):
+        shown = studies.notice({"folder": "x", "children": n})
+        assert shown == f"Data of x, {told}, received as listed in provenance."
+
+
 def test_own_data_are_loaded_by_the_name_of_their_report(folder, frames):
     study = studies.load("own-site-2")
     assert studies.is_own(study)

@@ -31,7 +31,8 @@ def left(adsl: pd.DataFrame) -> dict[str, float]:
 
     Returns `n` (left), `N`, `followed` (still), `share`, `low`, `high` (95 %). With nobody still followed the share is
     n/N with its exact interval (Clopper-Pearson); else one minus the Kaplan-Meier estimate of staying from
-    randomisation on, with its log-log interval, which has none before the first child left.
+    randomisation on, with its log-log interval, which has none before the first child left. Whoever left before
+    that day, as after a slip in a date, left on it.
 
     Examples
     --------
@@ -45,7 +46,7 @@ def left(adsl: pd.DataFrame) -> dict[str, float]:
     gone = adsl["EOSSTT"] == "DISCONTINUED"
     n, total, followed = int(gone.sum()), len(adsl), int((adsl["EOSSTT"] == "ONGOING").sum())
     if followed:
-        days = (adsl["EOSDT"] - adsl["RANDDT"]).dt.days
+        days = (adsl["EOSDT"] - adsl["RANDDT"]).dt.days.clip(lower=0)
         last = survival.kaplan_meier(days, gone.astype(int)).iloc[-1]
         share, low, high = (1 - float(last[name]) for name in ("survival", "upper", "lower"))
     else:

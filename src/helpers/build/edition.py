@@ -123,6 +123,10 @@ class Edition:
         """What stands below each exhibit of a chapter besides its own notes, as HTML."""
         return ""
 
+    def beside_primary(self) -> str:
+        """What stands beside the primary result on the first page, as HTML."""
+        return ""
+
     def notebook(self, chapter: Chapter) -> Path:
         return self.stage / "chapters" / f"{chapter.stem}.ipynb"
 
@@ -343,6 +347,8 @@ class Edition:
         twice = checked_in_r(self.name, digest(*whole))
         told = json.dumps(records, sort_keys=True)
         dress = (self.head.key(),) if self.head is not SYNTHETIC else ()
+        beside = self.beside_primary()
+        dress += (beside,) if beside else ()
         key = digest(code, self.sources.tree(self.settings), *whole, told, twice, *dress)
         index_record = self.report / "keys" / "index.json"
         known = unseal(index_record)
@@ -351,16 +357,17 @@ class Edition:
         if known != {"key": key, "files": digests(self.report, there)}:
             from helpers.build import pages
 
-            adam = reviewer.tables(self.name, self.described(), self.data)
+            adam = reviewer.tables(self.name, self.described(), self.data, self.head.tail)
             own = [*self.overviews(), *adam, *explored]
             for name, body in adam.items():
                 write(self.report / name, body)
             results = {stem: record["results"] for stem, record in records.items()}
-            write(self.report / "results.json", pages.results_file(results, self.head))
+            write(self.report / self.head.file("results.json"), pages.results_file(results, self.head))
             standard = getattr(importlib.import_module(module), function)
             nature = (self.head.lead,) if self.head.own else ()
             event = standard(self.name, self.about(), self.chapters, records, *nature)
-            write(self.report / "results.ars.json", json.dumps(event, indent=1, ensure_ascii=False) + "\n")
+            told = json.dumps(event, indent=1, ensure_ascii=False) + "\n"
+            write(self.report / self.head.file("results.ars.json"), told)
             plan = reviewer.named(PLAN)(self.name, self.resolved["parameters"])
             write(self.report / "protocol.usdm.json", json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
             shown_of = self.name, self.about(), self.chapters, digest(*whole), records
@@ -368,7 +375,7 @@ class Edition:
                 body = explorer.body(self.sources)
                 page = pages.explorer_page(self.name, body, self.chapters, digest(*whole), self.head)
                 write(self.report / name, page)
-            index = pages.scenario_index(*shown_of, list(adam), twice, "".join(explored), self.head)
+            index = pages.scenario_index(*shown_of, list(adam), twice, "".join(explored), self.head, beside)
             write(self.report / self.index, index)
             listed = pages.references(self.name, references(), self.chapters, self.head)
             write(self.report / f"references{self.head.tail}.html", listed)
@@ -389,10 +396,8 @@ class Edition:
     def guide(self, records: dict[str, dict], adam: Iterable[str]) -> list[dict]:
         """The sections of the guide for reviewers, over what is staged."""
         pages_ = [name for record in records.values() for name in record["files"]]
-        there = [
-            self.report / name
-            for name in (*pages_, *adam, "results.json", "results.ars.json", "protocol.usdm.json")
-        ]
+        results = (self.head.file(name) for name in ("results.json", "results.ars.json"))
+        there = [self.report / name for name in (*pages_, *adam, *results, "protocol.usdm.json")]
         where = f"../../{shown(self.published)}"
         data = [(f"{where}/{part}", path) for part, path in sorted(self.tables().items())]
         return reviewer.sections(

@@ -31,6 +31,15 @@ class Head:
         """The head as one text, for what decides whether a page stands."""
         return json.dumps(asdict(self), sort_keys=True)
 
+    def file(self, name: str) -> str:
+        """The name of a file that holds what the pages tell, with what this head adds to it.
+
+        >>> BLINDED.file("adam/adsl.xpt"), SYNTHETIC.file("results.ars.json")
+        ('adam/adsl-dummy-arms.xpt', 'results.ars.json')
+        """
+        stem, dot, kind = name.partition(".")
+        return f"{stem}{self.tail}{dot}{kind}"
+
     def title(self, title: str) -> str:
         """A page's title, with what this head adds."""
         return f"{title} · {self.words}" if self.words else title
@@ -42,6 +51,10 @@ SYNTHETIC = Head(
     "evidence that the treatment works or is safe.",
     "Synthetic data: every child is simulated",
 )
+
+
+BLINDED = Head("", "", "", "dummy arms", "-dummy-arms", own=True)
+"""What the names of pages and files of a blinded report say of its arms."""
 
 
 def css_string(text: str) -> str:

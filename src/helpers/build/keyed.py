@@ -44,11 +44,16 @@ def stated_at(exhibits: Iterable[Mapping]) -> dict[str, str]:
 
 
 def sentence(
-    text: str, filled: Sequence[Sequence], markdown: Callable[[str], str], stated: Mapping[str, str]
+    text: str,
+    filled: Sequence[Sequence],
+    markdown: Callable[[str], str],
+    stated: Mapping[str, str],
+    whole: str = "results.json",
 ) -> str:
     """A text in Markdown as HTML, in which each filled-in number carries its key.
 
-    filled: (first character, first behind it, key) of each; `stated` from `stated_at`.
+    filled: (first character, first behind it, key) of each; `stated` from `stated_at`; whole: where
+    all results are told.
     """
     if set(text) & {OPEN, MIDDLE, CLOSE}:
         return markdown(text)
@@ -63,7 +68,7 @@ def sentence(
 
     def linked(match: re.Match) -> str:
         key = keys[int(match[1])]
-        return number(match[2], key, stated.get(key, "results.json"))
+        return number(match[2], key, stated.get(key, whole))
 
     return _MARKED.sub(linked, markdown(marked))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from helpers import ROOT, Problem
 from helpers.build.edition import Edition
-from helpers.build.heads import Head
+from helpers.build.heads import BLINDED, Head
 from helpers.build.publishing import OVERVIEWS, OWN_TABLES, STAGING
 from helpers.chapters import contents
 from helpers.chapters.contents import GIVEN, RECEIVED, Chapter
@@ -21,6 +21,8 @@ from helpers.study.files import read_json, unseal, write
 from helpers.study.freshness import Sources
 
 RECORD = RECEIVED[0]
+PRIMARY = "06-remission"
+"""The chapter whose result is the primary one."""
 FEW = 3
 """Rules that are printed below an exhibit as they are; more are folded under their number."""
 
@@ -85,7 +87,7 @@ class OwnEdition(Edition):
         self.differs = named(contents.SIGNED)(
             self.sources, self.resolved["parameters"], stems, self.record["unblinded"]
         )
-        words = "dummy arms" if self.record["blinded"] else ""
+        words, tail = (BLINDED.words, BLINDED.tail) if self.record["blinded"] else ("", "")
         rest = f"{self.record['randomised']} of the children are randomised."
         if words:
             rest += (
@@ -98,7 +100,7 @@ class OwnEdition(Edition):
         lead = f"{self.record['notice']}{f' Not received: {absent}.' if absent else ''}"
         printed = f"{lead} {words}".strip()
         self.head = Head(
-            lead, rest, printed, words, "-dummy-arms" if words else "",
+            lead, rest, printed, words, tail,
             self.differs["words"], tuple(self.differs["changes"]), True,
         )  # fmt: skip
 
@@ -149,15 +151,17 @@ class OwnEdition(Edition):
             if (name in read or "*" in read if where is None else set(where) & set(stems))
         ]
 
+    def beside_primary(self) -> str:
+        """The changes since the signed plan that touch the primary result; more than a few are counted."""
+        lines = [line for one in self.chapters if one.stem == PRIMARY for line in self.changed(one)]
+        more = len(lines) - FEW
+        return post_hoc(lines if more <= 0 else [*lines[:FEW], f"and {more} more, below its exhibits"])
+
     def overviews(self) -> tuple[str, ...]:
         # the comparison of scenarios takes its part from a file that own data do not write
         names = [name for name in OVERVIEWS if name != "comparison.json"]
         beside = [f"{one}.{kind}" for one, kind in QUERIES]
-        tail = self.head.tail
-        return tuple(
-            name if name.endswith(".json") else f"{Path(name).stem}{tail}{Path(name).suffix}"
-            for name in (*names, *beside)
-        )
+        return tuple(name if name in WITHOUT_ARMS else self.head.file(name) for name in (*names, *beside))
 
     def write_beside(self, records: dict[str, dict]) -> None:
         """The list of queries as files, beside the pages."""
@@ -186,6 +190,8 @@ class OwnEdition(Edition):
         return {"notice": self.head.lead, "own_data": told, "signed_plan": self.differs["provenance"]}
 
 
+WITHOUT_ARMS = ("protocol.usdm.json", "provenance.json")
+"""Files whose names say nothing of the arms: they hold the plan, and what made the report."""
 QUERIES = (("queries", "csv"), ("queries", "xlsx"))
 """The files of the list of queries beside the pages: name and kind."""
 

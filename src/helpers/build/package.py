@@ -178,8 +178,8 @@ def first_words(made: Edition, files: Iterable[str], lacks: Iterable[str] = ()) 
 | place | what is in it |
 |---|---|
 | `reports/{name}/{made.index}` | the pages: open this first |
-| `reports/{name}/results.json` | every named result: value at full precision, unit, as shown |
-| `reports/{name}/results.ars.json` | the same in the CDISC Analysis Results Standard v1 |
+| `reports/{name}/{made.head.file("results.json")}` | every named result: value at full precision, unit, as shown |
+| `reports/{name}/{made.head.file("results.ars.json")}` | the same in the CDISC Analysis Results Standard v1 |
 | `reports/{name}/protocol.usdm.json` | the plan in the CDISC Unified Study Definitions Model v4 |
 {guide}{pdf}| `reports/{name}/{takeaway.WORKBOOK}` | all exhibits as one Excel workbook: a list, a sheet an exhibit |
 | `reports/{name}/exhibits/` | the data of {data} exhibits (CSV) and {pictures} pictures (PNG), a folder a chapter; \

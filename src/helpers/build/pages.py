@@ -208,7 +208,11 @@ class _Chapter:
                 shown.append(printed(_text(output["text"]), output["name"]))
             elif self.keyed and metadata.get("filled") and "text/markdown" in output["data"]:
                 text = _text(output["data"]["text/markdown"])
-                shown.append(keyed.sentence(text, metadata["filled"], self.markdown, self.stating))
+                shown.append(
+                    keyed.sentence(
+                        text, metadata["filled"], self.markdown, self.stating, f"results{self.tail}.json"
+                    )
+                )
             elif output["output_type"] == "error":
                 trace = strip_ansi("\n".join(output["traceback"]))
                 shown.append(f'<pre class="output error">{escape(trace)}</pre>')
@@ -572,12 +576,13 @@ def scenario_index(
     twice: str = "",
     explorer: str = "",
     head: Head = SYNTHETIC,
+    beside: str = "",
 ) -> bytes:
     """`reports/<scenario>/index.html`: the trial in a paragraph, the primary result, pictures, the chapters.
 
     `records` holds for each chapter its `results` and `exhibits`, as `chapter_page` returns them; `adam` are the
     analysis tables for reviewers; `twice` is the address of the check in R, where it was made, `explorer`
-    that of the page with sliders.
+    that of the page with sliders; `beside` is HTML that stands with the primary result.
     """
     entries = [
         {"stem": one.stem, "href": f"{one.stem}{head.tail}.html", "title": one.title, "about": one.about}
@@ -587,7 +592,7 @@ def scenario_index(
     body = _environment.get_template("overview.html").render(
         heading=f"Stem cells for children with Alport syndrome: {whose} {scenario}", head=head, about=about,
         entries=entries, r=_shown(records, tail=head.tail), figures=_figures(records, OVERVIEW, tail=head.tail),
-        adam=adam, twice=twice, explorer=explorer,
+        adam=adam, twice=twice, explorer=explorer, beside=Markup(beside),
     )  # fmt: skip
     footer = _footer(scenario, key, head)
     return _page(f"Overview · {scenario}", body, head, scenario=scenario, chapters=chapters, footer=footer)

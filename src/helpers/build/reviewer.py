@@ -42,9 +42,12 @@ def modules() -> list[str]:
     return [ADAM.partition(":")[0], GUIDE.partition(":")[0], "helpers.build.reviewer"]
 
 
-def tables(name: str, about: str, folder: Path) -> dict[str, bytes]:
-    """The reviewers' files of a folder of tables, by their places in the report. Raises Problem."""
-    return {f"{FOLDER}/{part}": body for part, body in named(ADAM)(name, about, folder).items()}
+def tables(name: str, about: str, folder: Path, tail: str = "") -> dict[str, bytes]:
+    """The reviewers' files of a folder of tables, by their places in the report; tail: of the tables' names.
+
+    Raises Problem.
+    """
+    return {f"{FOLDER}/{part}": body for part, body in named(ADAM)(name, about, folder, tail).items()}
 
 
 def sections(
@@ -65,7 +68,7 @@ def sections(
     """
 
     def exhibit(stem: str, key: str) -> list[dict[str, str]]:
-        path = report / "exhibits" / stem / f"{key}.csv"
+        path = report / "exhibits" / stem / f"{key}{head.tail}.csv"
         return list(csv.DictReader(io.StringIO(path.read_text("utf-8")))) if path.is_file() else []
 
     own = [(path.relative_to(report).as_posix(), path) for path in pages]

@@ -39,19 +39,20 @@ RECORD = 80
 """Bytes of a record of a transport file."""
 
 
-def files(scenario: str, about: str, folder: Path) -> dict[str, bytes]:
+def files(scenario: str, about: str, folder: Path, tail: str = "") -> dict[str, bytes]:
     """The reviewers' files of a folder of tables, by name; none where it holds no analysis table.
 
     Parameters
     ----------
     scenario, about : its name and what it assumes, in a sentence
     folder : where `adsl.csv` and the others lie
+    tail : what the names of the tables' files end with
 
     Raises
     ------
     Problem : where a table can't be read
     """
-    return written(scenario, about, read(folder))
+    return written(scenario, about, read(folder), tail)
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
@@ -67,15 +68,17 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
     return {name: frame for name, frame in found.items() if frame is not None}
 
 
-def written(scenario: str, about: str, frames: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
-    """The files of some analysis tables, by name; no table, no file."""
+def written(
+    scenario: str, about: str, frames: Mapping[str, pd.DataFrame], tail: str = ""
+) -> dict[str, bytes]:
+    """The files of some analysis tables, by name; no table, no file. tail: what the tables' names end with."""
     found = {}
     for name, frame in frames.items():
         known = variables(name, frame)
-        found[f"{name}.json"] = dataset_json(scenario, name, frame, known)
-        found[f"{name}.xpt"] = transport(name, frame, known)
+        found[f"{name}{tail}.json"] = dataset_json(scenario, name, frame, known)
+        found[f"{name}{tail}.xpt"] = transport(name, frame, known)
     if frames:
-        found["define.xml"] = define(scenario, about, frames)
+        found["define.xml"] = define(scenario, about, frames, tail)
     return found
 
 

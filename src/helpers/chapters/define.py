@@ -65,8 +65,8 @@ def item_oid(dataset: str, name: str) -> str:
     return f"IT.{dataset.upper()}.{name}"
 
 
-def define(scenario: str, about: str, frames: Mapping[str, pd.DataFrame]) -> bytes:
-    """The define.xml of some analysis tables (name -> table), those of one scenario."""
+def define(scenario: str, about: str, frames: Mapping[str, pd.DataFrame], tail: str = "") -> bytes:
+    """The define.xml of some analysis tables (name -> table), those of one scenario; tail: of their files' names."""
     root = _element("ODM", FileType="Snapshot", FileOID=f"DEF.{TRIAL}.{scenario}", ODMVersion="1.3.2")
     root.set("CreationDateTime", CREATED)
     root.set(f"{{{DEF}}}Context", "Other")
@@ -81,7 +81,7 @@ def define(scenario: str, about: str, frames: Mapping[str, pd.DataFrame]) -> byt
     _add(standards, "def:Standard", OID="STD.ADAMIG", Name="ADaMIG", Type="IG", Version="1.3", Status="Final")
     parts = _Parts()
     for name, frame in frames.items():
-        parts.dataset(name, frame)
+        parts.dataset(name, frame, f"{name}{tail}.xpt")
     version.extend(parts.ordered())
     ElementTree.indent(root, " ")
     for prefix, address in (("", ODM), ("def", DEF), ("xlink", XLINK)):
@@ -104,7 +104,7 @@ class _Parts:
         """In the order that the standard wants."""
         return [*self.lists, *self.wheres, *self.groups, *self.items, *self.codes.values(), *self.methods]
 
-    def dataset(self, name: str, frame: pd.DataFrame) -> None:
+    def dataset(self, name: str, frame: pd.DataFrame, file: str) -> None:
         known = variables(name, frame)
         group = _element(
             "ItemGroupDef",
@@ -128,7 +128,7 @@ class _Parts:
         told = _add(group, "def:Class", Name=kind)
         if below:
             _add(told, "def:SubClass", Name=below)
-        _leaf(group, f"LF.{name.upper()}", f"{name}.xpt")
+        _leaf(group, f"LF.{name.upper()}", file)
         self.groups.append(group)
 
     def item(

@@ -22,7 +22,7 @@ STANDARDS = (
     ("Analysis tables", "CDISC ADaM: ADSL, BDS (ADLB, ADTTE), OCCDS (ADAE)", "adam/*.json, adam/*.xpt, CSV"),
     ("Exchange", "Dataset-JSON 1.1 and SAS transport 5, the same values in both", "adam/"),
     ("Metadata", "Define-XML 2.1", "adam/define.xml"),
-    ("Results", "CDISC Analysis Results Standard v1", "results.ars.json"),
+    ("Results", "CDISC Analysis Results Standard v1", "results{tail}.ars.json"),
     ("Plan", "CDISC Unified Study Definitions Model v4", "protocol.usdm.json"),
 )
 DIFFERENCES = ("09-validation", "validation-conventions")
@@ -65,12 +65,13 @@ def guide(facts: Mapping[str, Any]) -> list[Section]:
 
 
 def _introduction(facts: Mapping[str, Any]) -> Section:
+    standards = [(what, name, where.format(tail=facts["tail"])) for what, name, where in STANDARDS]
     return {
         "heading": "Introduction",
         "parts": [
             f"{facts['about']} This guide is generated with the report from the same objects as its pages; it follows "
             "the order of the Analysis Data Reviewer's Guide.",
-            _table("Standards in use", ("What", "Standard", "Where"), STANDARDS),
+            _table("Standards in use", ("What", "Standard", "Where"), standards),
             "Where the tables depart from the standards: codes are the plan's own and carry no term of a published "
             "terminology; no licensed dictionary codes events; the time of creation that formats ask for is fixed, so "
             "that the same input gives the same bytes; a text of more than 200 bytes goes on in further variables of "
@@ -135,7 +136,10 @@ def _tables(facts: Mapping[str, Any]) -> Section:
                     *map(str, facts["rows"][name]),
                     [
                         _link(f"{name}.csv", facts["places"][name]),
-                        *(_link(f"{name}.{kind}", f"adam/{name}.{kind}") for kind in ("xpt", "json")),
+                        *(
+                            _link(f"{name}.{kind}", f"adam/{name}{facts['tail']}.{kind}")
+                            for kind in ("xpt", "json")
+                        ),
                     ],
                 )
                 for name in there

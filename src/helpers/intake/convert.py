@@ -117,8 +117,9 @@ class Converter:
         some = int(texts.notna().sum())
         if bad.sum() > MOSTLY * some:
             self.log.fatal.append(
-                f"{self.where}, column {source.header or column}: {int(bad.sum())} of {some} cells can't be read as "
-                f"{column}, such as {_cut(texts[bad].iloc[0])!r} in row {_few(self.row[bad])}; allowed: {allowed}"
+                f"{self.where}, column {source.header or column}: {int(bad.sum())} of {values.many(some, 'cell')} "
+                f"can't be read as {column}, such as {_cut(texts[bad].iloc[0])!r} in row {_few(self.row[bad])}; "
+                f"allowed: {allowed}"
             )
             return
         self._ask_cells(
@@ -177,9 +178,9 @@ class Converter:
             return False
         some, first = int(texts.notna().sum()), _cut(texts[bad].iloc[0])
         self.log.fatal.append(
-            f"{self.where}, column {source.header or column.name}: {int(bad.sum())} of {some} cells can't be read as "
-            f"{source.date}, such as {first!r} in row {_few(self.row[bad])}, and all can as {other}; allowed: the "
-            "format in which the column is written"
+            f"{self.where}, column {source.header or column.name}: {int(bad.sum())} of {values.many(some, 'cell')} "
+            f"can't be read as {source.date}, such as {first!r} in row {_few(self.row[bad])}, and all can as "
+            f"{other}; allowed: the format in which the column is written"
         )
         return True
 
@@ -218,8 +219,9 @@ class Converter:
         if bad.sum() > MOSTLY * some:
             words = ", ".join(repr(_cut(word)) for word in list(dict.fromkeys(texts[bad]))[:5])
             self.log.fatal.append(
-                f"{self.where}, column {source.header}: {int(bad.sum())} of {some} cells are no {column.name}, such "
-                f"as {words}; allowed: {column.allowed}; or `values:` in the mapping"
+                f"{self.where}, column {source.header}: {int(bad.sum())} of {values.many(some, 'cell')} "
+                f"{'is' if bad.sum() == 1 else 'are'} no {column.name}, such as {words}; allowed: "
+                f"{column.allowed}; or `values:` in the mapping"
             )
             return
         self._ask_cells(
@@ -369,8 +371,8 @@ class Converter:
                 f" ({units.UNCONVERTED[test]})" if test in units.UNCONVERTED and isinstance(unit, str) else ""
             )
             self.log.fatal.append(
-                f"{self.where}: {test} has {found} in {len(rows)} rows, first in row {_few(rows['row'])}; allowed: "
-                f"{', '.join(units.known(test))}{why}"
+                f"{self.where}: {test} has {found} in {values.many(len(rows), 'row')}, first in row "
+                f"{_few(rows['row'])}; allowed: {', '.join(units.known(test))}{why}"
             )
         return out
 

@@ -1,7 +1,5 @@
 """Values held against the child's own course and against what children have: misread, or in another unit."""
 
-# ruff: noqa: E501  (a register: one row a line, whatever its length)
-
 import numpy as np
 import pandas as pd
 
@@ -139,8 +137,8 @@ def _together(labs: pd.DataFrame) -> pd.DataFrame:
     told_before = asked.index.isin(_course(labs)["row"].to_numpy(int) - 2)
     asked = asked[asked["apart_there"].notna() & ~told_before]
     told = [
-        f"{plain(float(np.exp(abs(apart))), 2)} times {'less' if apart > 0 else 'more'}, as {other} of this visit has it "
-        f"beside the child's others{word_}"
+        f"{plain(float(np.exp(abs(apart))), 2)} times {'less' if apart > 0 else 'more'}, as {other} of this visit "
+        f"has it beside the child's others{word_}"
         for apart, other, word_ in zip(
             asked["apart_there"], asked["other_there"], asked["words_there"], strict=True
         )
@@ -207,8 +205,8 @@ def _one_unit(screening: pd.DataFrame, labs: pd.DataFrame) -> pd.DataFrame:
     for test, (factor, words, hit, count) in scales(screening, labs).items():
         first = labs[(labs["test"] == test) & (labs["visit_no"] == SCREENING)].index[:1]
         told = (
-            f"the values of screening; in {hit} of {count} children those of the laboratory are {plain(factor, 3)} times "
-            f"as large, {words}: state the unit of both in the mapping"
+            f"the values of screening; in {hit} of {count} children those of the laboratory are {plain(factor, 3)} "
+            f"times as large, {words}: state the unit of both in the mapping"
         )
         found = [f"{word(v)} for {test}" for v in labs.loc[first, "value"]]
         parts.append(faults("labs", labs.loc[first], "value", told, found))
@@ -267,5 +265,6 @@ ENTRIES = (
     Check("labs.course", ("labs",), "A value is not far from the child's own course", _course),
     Check("labs.size", ("labs",), "Values of a test have the size that its unit gives them", _size),
     Check("labs.shrunk", ("labs",), "A child does not become shorter", _shrunk),
-    Check("screening.size", ("screening",), "Values of screening have the size that their unit gives them", _screening_size),
+    Check("screening.size", ("screening",), "Values of screening have the size that their unit gives them",
+          _screening_size),
 )  # fmt: skip

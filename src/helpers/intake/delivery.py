@@ -20,7 +20,7 @@ from helpers.intake import blinding, mapping, opening, partial, queries, rules, 
 from helpers.intake.convert import MOSTLY, Converter
 from helpers.intake.log import NOT_RECEIVED, NOTE, ORIGINALS, QUERIES, RULES, Log
 from helpers.intake.opening import RECEIVED
-from helpers.intake.values import Days
+from helpers.intake.values import Days, many
 from helpers.study import checks
 from helpers.study.checks.findings import FATAL
 from helpers.study.codebook import TABLES
@@ -137,10 +137,11 @@ class _Intake:
         later = randomisation["randomisation_date"] > pd.Timestamp(self.mapped.unblinded)
         if not later.any():
             return []
+        n, of_all = int(later.sum()), many(len(later), "child", "children")
         return [
-            f"The mapping says that the trial was unblinded on {self.mapped.unblinded}, but {int(later.sum())} of "
-            f"{len(later)} children were randomised after that day: their arms were known when they were chosen, or "
-            "the date is wrong."
+            f"The mapping says that the trial was unblinded on {self.mapped.unblinded}, but {n} of {of_all} "
+            f"{'was' if n == 1 else 'were'} randomised after that day: arms were known when "
+            f"{'it was' if n == 1 else 'they were'} chosen, or the date is wrong."
         ]
 
     def _stop(self) -> None:
@@ -232,7 +233,9 @@ class _Intake:
         out["treatments"] = rules.lacking("treatments", rules.once("treatments", changed, log), "", log)
         seen = rules.happened({**out, "visits": visits})
         ended = partial.disposition(out["disposition"], known["disposition"], seen, log)
-        out["disposition"] = rules.ends(rules.once("disposition", ended, log, "date"), days, seen, log)
+        ended = rules.once("disposition", ended, log, "date")
+        told = "disposition" not in self.absent
+        out["disposition"] = rules.ends(ended, days, seen, visits, log, told)
         sent = "visits" not in self.absent
         export = pd.Timestamp(self.mapped.extracted) if self.mapped.extracted else seen["day"].max()
         out["visits"] = rules.all_visits(visits, out["labs"], days, out["disposition"], export, log, sent)

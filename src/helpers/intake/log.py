@@ -43,9 +43,13 @@ RULES = {
     "planned days": "A planned day that was not sent counts from the planned last infusion, as the protocol has it.",
     "planned row": "A planned visit or infusion without a row counts as not attended or not given.",
     "screening is visit 0": "What was measured at screening stands as visit 0 of the laboratory where it has none.",
-    "still followed": "A child without an end of the trial is still followed: its last contact is the last day on "
-    "which anything is known of it. Its visits to come are not known yet, and count nowhere as missed or as drop-out; "
-    "where a definite answer needs them, as in the primary endpoint, it counts as one without remission so far.",
+    "left by its visits": "A child without an end of the trial of whom a visit says that it left, and who attended "
+    "none after it, has left: where no last contact was sent it is the last day on which anything is known of the "
+    "child, and why it left is unknown where no reason was sent.",
+    "still followed": "A child without an end of the trial, of whom no visit says that it left either, is still "
+    "followed: its last contact is the last day on which anything is known of it. Its visits to come are not known "
+    "yet, and count nowhere as missed or as drop-out; where a definite answer needs them, as in the primary endpoint, "
+    "it counts as one without remission so far.",
     "partial day, same criteria": "A partial day of screening is taken as the first possible one where every possible "
     "day gives the same answer to all criteria and nothing else is computed from it; else it is unknown.",
     "partial consent": "A partial day of consent is that of the screening visit; where no visit tells it, the first "
@@ -73,8 +77,8 @@ RULES = {
     "none does not say that none happened.",
     "no treatments": "The table of changes of treatment was not received: nothing is known of rescue or of other "
     "changes, and a count of none does not say that there was none.",
-    "no disposition": "The table of ends of the trial was not received: who left, when and why is not known, and every "
-    "child counts as still followed.",
+    "no disposition": "The table of ends of the trial was not received: who left is known by the visits alone, why is "
+    "not known, and every other child counts as still followed.",
     "as allocated": "Where nothing was sent of which product a treated child got, what it was treated with is unknown, "
     "and it counts under its allocated arm.",
     "dummy arms": "Arms are dummy arms, drawn from the seed, and what was given is unknown, while the trial is "
@@ -86,7 +90,7 @@ NOT_RECEIVED = {
     "visits": "Nothing is known of visits but by their samples",
     "events": "Nothing is known of adverse events",
     "treatments": "Nothing is known of rescue and other changes of treatment",
-    "disposition": "Nothing is known of who left the trial, and why",
+    "disposition": "Nothing is known of who left the trial but by the visits, and nothing of why",
 }
 """What is unknown where a table was not received that a delivery can do without; its rule is "no" and its name."""
 
@@ -146,10 +150,11 @@ class Log:
         )
         self.touch(rule, len(rows))
 
-    def asked(self, table: str, column: str) -> set[float]:
-        """The rows whose cell in a column of a table was asked for."""
-        mine = [one[(one["table"] == table) & (one["column"] == column)]["row"] for one in self.queries]
-        return {float(row) for rows in mine for row in rows.dropna()}
+    def asked(self, table: str, column: str) -> set[tuple[Any, float]]:
+        """File and row of each cell in a column of a table that was asked for; a table may come in several files."""
+        mine = [one[(one["table"] == table) & (one["column"] == column)] for one in self.queries]
+        cells = [some.loc[some["row"].notna(), ["file", "row"]] for some in mine]
+        return {cell for some in cells for cell in some.itertuples(index=False, name=None)}
 
     def absent(self, table: str) -> None:
         """The one query of a table that was not received; no child or row is named."""

@@ -419,7 +419,8 @@ def _form(texts: pd.Series, where: str) -> tuple[str, str]:
     if not iso and len({form[:2] for form in exchanged}) > 1:
         distinct = some.drop_duplicates()
         return "?", (
-            f"{where}: day first or month first? All {len(some)} days can be read both ways, such as "
+            f"{where}: day first or month first? {'The one day' if len(some) == 1 else f'All {len(some)} days'} "
+            f"can be read both ways, such as "
             f"{', '.join(map(repr, distinct.head(3)))}; state date: {' or '.join(exchanged)}"
         )
     return likely[0], ""
@@ -470,8 +471,8 @@ def _unit_evidence(test: str, texts: pd.Series, where: str, comma: bool) -> str:
         for unit, factor in list(units.FACTORS[test].items())[:5]
     )
     return (
-        f"{where}: in which unit is {test}? {len(found)} values from {plain(low, 3)} to {plain(high, 3)}, median "
-        f"{plain(middle, 3)}; {told}; state unit: {' or '.join(units.known(test))}"
+        f"{where}: in which unit is {test}? {values.many(len(found), 'value')} from {plain(low, 3)} to "
+        f"{plain(high, 3)}, median {plain(middle, 3)}; {told}; state unit: {' or '.join(units.known(test))}"
     )
 
 
@@ -515,7 +516,7 @@ def main(arguments: list[str]) -> int:
         print(f"intake: {error}", file=sys.stderr)
         return 2
     if asks:
-        print(f"\nTo be answered, {len(asks)} lines with a ?:")
+        print(f"\nTo be answered, {values.many(len(asks), 'line')} with a ?:")
         for ask in asks:
             print(f"- {ask}")
     return 0

@@ -19,7 +19,7 @@ from helpers.study.checks import Check
 from helpers.study.checks.findings import FATAL, beside, faults, together, word
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
-from helpers.study.protocol import ARMS, VISITS
+from helpers.study.protocol import ARMS, BASELINE, SCREENING, VISITS
 
 RAW = (
     "screening", "randomisation", "infusions", "visits", "labs", "events", "treatments", "disposition",
@@ -36,6 +36,9 @@ FAR_DOSE = 3.0
 
 LATE_INFUSION = 28
 """Days from its planned one on which an infusion still needs no question."""
+
+URINE = ("upcr", "protein_24h", "dipstick", "rbc", "rbc_dysmorphic")
+"""Tests of urine: a visit with any of them has urine."""
 
 Find = Callable[..., pd.DataFrame]
 
@@ -54,6 +57,7 @@ def entries(p: Parameters, export: date | None, blinded: bool) -> list[Check]:
         Check("infusions.swapped", ("infusions",), "Day and month of an infusion are not exchanged", _swapped_infusion),
         Check("events.swapped", ("events", "screening", "disposition"), "Day and month of an event are not exchanged", _swapped_event),
         Check("randomisation.swapped", ("randomisation", "screening"), "Day and month of randomisation are not exchanged", _swapped_randomisation),
+        Check("visits.urine", ("visits", "labs"), "An attended visit with laboratory values has urine", _urine),
         Check("infusions.late", ("infusions",), "An infusion is given near its planned day", _late),
         Check("screening.repeat", ("screening",), "A child is screened under one number", _repeat),
         Check("screening.formula", ("screening",), "An identifier is no formula and has no unseen signs", _formula),
@@ -209,12 +213,32 @@ def _window(p: Parameters) -> Find:
         off = (visits["date"] - visits["planned_date"]).dt.days
         rows = visits[off.abs() > half]
         allowed = [
-            f"within {w:g} days of the target day, {word(d)}; it is {abs(o):g} days {'late' if o > 0 else 'early'}"
+            f"within {values.many(int(w), 'day')} of the target day, {word(d)}; it is {values.many(int(abs(o)), 'day')} "
+            f"{'late' if o > 0 else 'early'}"
             for w, d, o in zip(half[rows.index], rows["planned_date"], off[rows.index], strict=True)
         ]
         return faults("visits", rows, "date", allowed)
 
     return find
+
+
+def _urine(visits: pd.DataFrame, labs: pd.DataFrame) -> pd.DataFrame:
+    """Attended visits with other values and no urine, a line each; where nobody has any urine, one line of all.
+
+    A baseline visit needs urine where anybody has it there: it is then that of a second sample.
+    """
+    key = ["usubjid", "visit_no"]
+    urine = labs[labs["test"].isin(URINE)]
+    sampled, held = (pd.MultiIndex.from_frame(frame[key]) for frame in (labs, urine))
+    at, asked = pd.MultiIndex.from_frame(visits[key]), visits["visit_no"] >= SCREENING
+    if not (urine["visit_no"] == BASELINE).any():
+        asked &= visits["visit_no"] != BASELINE
+    rows = visits[asked & (visits["attended"] == "yes") & at.isin(sampled) & ~at.isin(held)]
+    if len(rows) and urine.empty:
+        what = [f"no urine of any of {values.many(len(rows), 'attended visit')}"]
+        expected = f"the urine of each visit in labs.csv: {', '.join(URINE)}"
+        return faults("visits", rows.head(1), "attended", expected, what).assign(row=None, usubjid=None)
+    return faults("visits", rows, "attended", f"urine of the visit in labs.csv: any of {', '.join(URINE)}")
 
 
 def _exchanged(name: str, frame: pd.DataFrame, column: str, low: pd.Series, high: pd.Series) -> pd.DataFrame:
@@ -404,7 +428,7 @@ def _as_treated(infusions: pd.DataFrame) -> pd.DataFrame:
     """One finding where no product was sent of anybody."""
     given = infusions[infusions["given"] == "yes"]
     rows = given.head(0 if given["product"].notna().any() else 1)
-    what = [f"no product of any of {len(given)} infusions: as-treated is unknown"] * len(rows)
+    what = [f"no product of any of {values.many(len(given), 'infusion')}: as-treated is unknown"] * len(rows)
     found = faults(
         "infusions", rows, "product", "the product of each infusion: map the column `product`", what
     )

@@ -4,6 +4,7 @@ Frames have a column `_row`, the row of the file (NaN for rows made here), until
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 import numpy as np
@@ -78,16 +79,19 @@ def same_children(frames: dict[str, pd.DataFrame], same: Mapping[str, str], log:
 def strangers(frames: Mapping[str, pd.DataFrame], files: Mapping[str, str], log: Log) -> None:
     """Children whom nobody screened are fatal, all told at once."""
     known = set(frames["screening"]["usubjid"].dropna())
-    spelt = {_loose(child): child for child in sorted(known)}
+    spelt: dict[str, list[str]] = {}
+    for child in sorted(known):
+        spelt.setdefault(_loose(child), []).append(str(child))
     for name, frame in frames.items():
         rows = frame[~frame["usubjid"].isin(known) & frame["usubjid"].notna()]
         for child, some in rows.groupby("usubjid", sort=True):
             first = "" if some["_row"].isna().all() else f", first in row {int(some['_row'].min())}"
-            like = spelt.get(_loose(child))
-            hint = f"; perhaps {like[:60]!r}, spelt in one way in all tables" if like else ""
+            # of several that are alike none is likelier, and of signs alone all are alike
+            like = spelt.get(_loose(child), []) if _loose(child) else []
+            hint = f"; perhaps {like[0][:60]!r}, spelt in one way in all tables" if len(like) == 1 else ""
             log.fatal.append(
-                f"{_place(some, files[name])}: child {str(child)[:60]!r} ({len(some)} rows{first}) is not in "
-                f"{_place(frames['screening'], files['screening'])}; allowed: a screened child{hint}"
+                f"{_place(some, files[name])}: child {str(child)[:60]!r} ({values.many(len(some), 'row')}{first}) is "
+                f"not in {_place(frames['screening'], files['screening'])}; allowed: a screened child{hint}"
             )
 
 
@@ -98,8 +102,15 @@ def _place(frame: pd.DataFrame, file: str) -> str:
 
 
 def _loose(child: str) -> str:
-    """An identifier without capitals, signs and leading zeros: as spreadsheets leave it."""
-    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(r"[^0-9a-z]", "", str(child).casefold()))
+    """An identifier without capitals, signs and leading zeros: as spreadsheets leave it; letters of any script stay.
+
+    >>> _loose("AS-0006") == _loose("as 06"), _loose("北京-01") == _loose("上海-01"), _loose("ＡＳ０６")
+    (True, False, 'as6')
+    """
+    # full-width signs are those of the keyboard, and accents (category M) belong to their letters
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", str(child)).casefold())
+    bare = "".join(sign for sign in text if unicodedata.category(sign)[0] in "LMN")
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", bare)
 
 
 def only(name: str, frame: pd.DataFrame, ids: NDArray, log: Log) -> pd.DataFrame:
@@ -402,19 +413,50 @@ def events(frame: pd.DataFrame, log: Log) -> pd.DataFrame:
     return frame
 
 
-def ends(frame: pd.DataFrame, days: Calendar, seen: pd.DataFrame, log: Log) -> pd.DataFrame:
-    """An end for each randomised child; who has none is still followed. seen: usubjid, day of what is known."""
+def ends(
+    frame: pd.DataFrame,
+    days: Calendar,
+    seen: pd.DataFrame,
+    visits: pd.DataFrame,
+    log: Log,
+    received: bool = True,
+) -> pd.DataFrame:
+    """An end for each randomised child; who has none and left by its visits has left, any other is still followed.
+
+    seen: usubjid, day of what is known; visits: as sent; received: whether there was a table of ends; where not, that
+    is asked once and not of each child.
+    """
     known = seen[seen["usubjid"].isin(days.ids)].groupby("usubjid")["day"].max().reindex(days.ids)
     known = known.fillna(days.randomised).to_numpy("datetime64[ns]")
     out = frame.set_index("usubjid").reindex(days.ids).reset_index(names="usubjid")
-    out["status"] = out["status"].fillna("ongoing")
+    gone = out["status"].isna() & out["usubjid"].isin(_left(visits))
+    asked = _asked("disposition", "status", out, log)
+    log.ask("disposition.left", "disposition", out[gone & ~asked & received], "status",
+            "left, with the reason and the last contact", "The visits say that the child left the trial",
+            "left by its visits")  # fmt: skip
+    log.touch("left by its visits", int((gone & (asked | (not received))).sum()))
+    out["status"] = out["status"].mask(gone, "left").fillna("ongoing")
     open_ = out["status"] == "ongoing"
     log.touch("still followed", int(open_.sum()))
     lacking = out["date"].isna()
     out["date"] = out["date"].where(~lacking, known)
-    log.ask("disposition.day", "disposition", out[lacking & ~open_], "date", "the last contact",
+    log.ask("disposition.day", "disposition", out[lacking & ~open_ & out["_row"].notna()], "date", "the last contact",
             "Observation ends with the last contact", "partial contact", "nothing")  # fmt: skip
     return out
+
+
+def _left(visits: pd.DataFrame) -> list[str]:
+    """Children of whom a visit says that they left the trial, and who attended none after it."""
+    says = visits[visits["reason"] == "left the trial"].groupby("usubjid")["visit_no"].max()
+    there = visits[visits["attended"] == "yes"].groupby("usubjid")["visit_no"].max()
+    return list(says.index[says >= there.reindex(says.index).fillna(-1)])
+
+
+def _asked(name: str, column: str, frame: pd.DataFrame, log: Log) -> NDArray:
+    """Whether the column's cell of each row of a table was asked for."""
+    cells = log.asked(name, column)
+    file = frame["_file"] if "_file" in frame else [None] * len(frame)
+    return np.array([cell in cells for cell in zip(file, frame["_row"], strict=True)], bool)
 
 
 def lacking(name: str, frame: pd.DataFrame, file: str, log: Log) -> pd.DataFrame:
@@ -429,12 +471,12 @@ def lacking(name: str, frame: pd.DataFrame, file: str, log: Log) -> pd.DataFrame
         if name in ("screening", "randomisation"):
             rows = [str(int(r)) for r in frame.loc[empty, "_row"].dropna()[:3]]
             log.fatal.append(
-                f"{file}: {column.name} is empty for {int(empty.sum())} children, first in row {', '.join(rows)}; "
-                f"allowed: {column.allowed}"
+                f"{file}: {column.name} is empty for {values.many(int(empty.sum()), 'child', 'children')}, "
+                f"first in row {', '.join(rows)}; allowed: {column.allowed}"
             )
             continue
         # a cell that could not be read, or was a part of a day, is asked for as that
-        asked = frame["_row"].isin(log.asked(name, column.name))
+        asked = _asked(name, column.name, frame, log)
         log.ask(f"{name}.lacking", name, frame[empty & ~asked], column.name, column.allowed,
                 "A row without it can't be placed", "not analysed without")  # fmt: skip
         log.touch("not analysed without", int((empty & asked).sum()))

@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import DATA, ROOT, Problem
+from helpers.intake.values import many
 from helpers.study import cells, files, recording, tables
 from helpers.study import scenario as plans
 from helpers.study.protocol import ARMS
@@ -138,7 +139,8 @@ class OwnStudy(Study):
 
 def notice(record: dict[str, Any]) -> str:
     """What each page says of its data, in the place of "Synthetic data"; plain text, to be escaped."""
-    return f"Data of {record['folder']}, {record['children']} children, received as listed in provenance."
+    children = many(record["children"], "child", "children")
+    return f"Data of {record['folder']}, {children}, received as listed in provenance."
 
 
 def is_own(study: Study) -> bool:
