@@ -358,8 +358,17 @@ class Edition:
             results = {stem: record["results"] for stem, record in records.items()}
             write(self.report / "results.json", pages.results_file(results, self.head))
             standard = getattr(importlib.import_module(module), function)
-            nature = (self.head.lead,) if self.head.own else ()
-            event = standard(self.name, self.about(), self.chapters, records, *nature)
+            nature = {"nature": self.head.lead} if self.head.own else {}
+            event = standard(
+                self.name,
+                self.about(),
+                self.chapters,
+                records,
+                parameters=self.resolved["parameters"],
+                changed=self.changed_chapters(),
+                tail=self.head.tail,
+                **nature,
+            )
             write(self.report / "results.ars.json", json.dumps(event, indent=1, ensure_ascii=False) + "\n")
             plan = reviewer.named(PLAN)(self.name, self.resolved["parameters"])
             write(self.report / "protocol.usdm.json", json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
@@ -381,6 +390,10 @@ class Edition:
             made = {"key": key, "files": digests(self.report, [self.report / name for name in own])}
             write(index_record, seal(made))
         self.publish([name for record in records.values() for name in record["files"]] + own)
+
+    def changed_chapters(self) -> list[str]:
+        """Stems of chapters whose plan changed after the arms were known; a simulated trial has none."""
+        return []
 
     def described(self) -> str:
         """What a file that leaves the pages says of itself."""

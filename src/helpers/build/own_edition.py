@@ -134,6 +134,9 @@ class OwnEdition(Edition):
             + post_hoc(self.changed(chapter))
         )
 
+    def changed_chapters(self) -> list[str]:
+        return [one.stem for one in self.chapters if self.changed(one)]
+
     def changed(self, chapter: Chapter) -> list[str]:
         """Changes since the signed plan that touch a chapter; none while blinded, when no result could lead to them."""
         if self.record["blinded"] or not self.differs.get("signed"):
