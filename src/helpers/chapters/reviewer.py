@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from helpers.analysis import adam
-from helpers.chapters import adam_variables
+from helpers.chapters import adam_terms, adam_variables, define
 from helpers.chapters.words import capital
 from helpers.study.codebook import TABLES
 from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS, INTERCURRENT_EVENTS, MISSING_DATA
@@ -22,6 +22,11 @@ STANDARDS = (
     ("Analysis tables", "CDISC ADaM: ADSL, BDS (ADLB, ADTTE), OCCDS (ADAE)", "adam/*.json, adam/*.xpt, CSV"),
     ("Exchange", "Dataset-JSON 1.1 and SAS transport 5, the same values in both", "adam/"),
     ("Metadata", "Define-XML 2.1", "adam/define.xml"),
+    (
+        "Controlled terms of the tables",
+        f"CDISC SDTM terminology {adam_terms.VERSION}: {', '.join(adam_terms.names())}",
+        "adam/define.xml",
+    ),
     ("Results", "CDISC Analysis Results Standard v1", "results.ars.json"),
     ("Plan", "CDISC Unified Study Definitions Model v4", "protocol.usdm.json"),
 )
@@ -71,8 +76,9 @@ def _introduction(facts: Mapping[str, Any]) -> Section:
             f"{facts['about']} This guide is generated with the report from the same objects as its pages; it follows "
             "the order of the Analysis Data Reviewer's Guide.",
             _table("Standards in use", ("What", "Standard", "Where"), STANDARDS),
-            "Where the tables depart from the standards: codes are the plan's own and carry no term of a published "
-            "terminology; no licensed dictionary codes events; the time of creation that formats ask for is fixed, so "
+            "Where the tables depart from the standards: lists of codes without a published list are the project's "
+            "own (define.xml marks them as non-standard), and severity is in the plan's five words; no licensed "
+            "dictionary codes events; the time of creation that formats ask for is fixed, so "
             "that the same input gives the same bytes; a text of more than 200 bytes goes on in further variables of "
             "its transport file.",
         ],
@@ -144,10 +150,23 @@ def _tables(facts: Mapping[str, Any]) -> Section:
     ]
     for name in there:
         rows = [
-            (one.name, adam_variables.label(one), capital(one.meaning), one.allowed)
+            (
+                one.name,
+                adam_variables.label(one),
+                capital(one.meaning),
+                one.allowed,
+                *define.origin(name, one),
+            )
             for one in TABLES[name].columns
         ]
-        heads = ("Variable", "Label", "Meaning and derivation", "Allowed")
+        heads = (
+            "Variable",
+            "Label",
+            "Meaning",
+            "Allowed",
+            "Origin",
+            "Copied from, assigned as, or derived by",
+        )
         parts.append(_table(f"Variables of {adam_variables.name_of(name)}", heads, rows, folded=True))
     return {"heading": "Analysis tables", "parts": parts}
 
