@@ -105,6 +105,14 @@ def test_each_exhibit_is_linked_with_its_functions_and_each_file_with_its_digest
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for _, (digest,) in table["rows"])
 
 
+def test_the_readme_states_the_run_times_of_the_file():
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    rows = reviewer.times(ROOT)
+    told = re.findall(r"\b(\d+:\d\d)\b", readme.partition("Measured alone")[2].partition("Conda users")[0])
+    assert told == [words.minutes(int(row["seconds"])) for row in rows]
+    assert "about two minutes" not in readme
+
+
 def test_run_times_are_those_of_the_file_and_missing_without_it(tmp_path, report):
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / reviewer.TIMES).write_text("command,what,seconds,machine\nmake <x>,all of it,125,3 cores\n")

@@ -267,6 +267,14 @@ def stated(notebook: dict, modules: Modules | None = None) -> list[dict[str, Any
     return found
 
 
+def led_here(one: Mapping[str, Any], tables: Mapping[str, str]) -> dict[str, str]:
+    """Of what a chapter read (file -> digest) what led to an entry of `stated`; all where its cells do not tell."""
+    mine = {
+        name: value for name, value in tables.items() if name.removesuffix(".csv") in one.get("tables", ())
+    }
+    return mine or dict(tables)
+
+
 def folded(one: Mapping[str, Any], tables: Mapping[str, str]) -> str:
     """A closed line for below an exhibit: functions with file and lines, input tables with their SHA-256.
 
@@ -277,9 +285,11 @@ def folded(one: Mapping[str, Any], tables: Mapping[str, str]) -> str:
         for name, file, first, last in one["functions"]
     ]
     parts = [f"<ol>{''.join(steps)}</ol>"] if steps else []
-    if tables:
-        read = ", ".join(f"{escape(name)} (<code>{value[:12]}</code>)" for name, value in tables.items())
-        parts.append(f"<p>Tables that the chapter read, with their SHA-256: {read}.</p>")
+    mine = led_here(one, tables)
+    if mine:
+        read = ", ".join(f"{escape(name)} (<code>{value[:12]}</code>)" for name, value in mine.items())
+        who = "led here" if len(mine) < len(tables) else "the chapter read"
+        parts.append(f"<p>Tables that {who}, with their SHA-256: {read}.</p>")
     if one["results"]:
         first, more = one["results"][0], len(one["results"]) - 1
         rest = f" and {more} more" if more else ""
