@@ -254,10 +254,10 @@ def _again(facts: Mapping[str, Any]) -> Section:
         machine = facts["times"][0]["machine"]
         rows = [(row["command"], row["what"], minutes(int(row["seconds"]))) for row in facts["times"]]
         parts += [
-            f"Run times, measured once on {machine} by `benchmarks/run_times.py`, each alone and one after the other in a "
-            "fresh clone: the first one makes the environment, from a package index nearby, and the others have it. A "
-            "busy machine or a distant index takes longer; no result depends on them. .cache/build.json holds those of "
-            "the last build.",
+            f"Run times, measured once on {machine} by `benchmarks/run_times.py`, each alone and one after the other "
+            "in a fresh clone: the first one makes the environment, from a package index nearby, and the others have "
+            "it. A busy machine or a distant index takes longer; no result depends on them. .cache/build.json holds "
+            "those of the last build.",
             _table("Run times", ("Command", "What", "Time (min:s)"), rows),
         ]
     if facts["benchmarks"]:
