@@ -309,6 +309,14 @@ def test_the_rules_in_words_are_those_by_which_the_tables_were_made(frames):
     assert adtte["EOSMONTH"].to_numpy() == pytest.approx(ended.to_numpy(), abs=1e-8)
 
 
+def test_define_leads_to_the_guide_for_reviewers(frames):
+    root = ElementTree.fromstring(adam_files.written("base", "x", frames, "../reviewer-x.html")["define.xml"])
+    named = root.find(".//def:SupplementalDoc/def:DocumentRef", NAMES).get("leafID")
+    leaf = root.find(f".//def:leaf[@ID='{named}']", NAMES)
+    assert leaf.get(f"{{{define.XLINK}}}href") == "../reviewer-x.html"
+    assert leaf.find("def:title", NAMES).text == "Analysis Data Reviewer's Guide"
+
+
 def test_published_terms_are_said_to_be_so_and_no_others(files):
     root = ElementTree.fromstring(files["define.xml"])
     lists = {one.get("OID"): one for one in root.iterfind(".//odm:CodeList", NAMES)}

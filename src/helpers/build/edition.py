@@ -351,7 +351,7 @@ class Edition:
         if known != {"key": key, "files": digests(self.report, there)}:
             from helpers.build import pages
 
-            adam = reviewer.tables(self.name, self.described(), self.data)
+            adam = reviewer.tables(self.name, self.described(), self.data, self.head)
             own = [*self.overviews(), *adam, *explored]
             for name, body in adam.items():
                 write(self.report / name, body)

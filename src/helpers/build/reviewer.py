@@ -42,9 +42,10 @@ def modules() -> list[str]:
     return [ADAM.partition(":")[0], GUIDE.partition(":")[0], "helpers.build.reviewer"]
 
 
-def tables(name: str, about: str, folder: Path) -> dict[str, bytes]:
+def tables(name: str, about: str, folder: Path, head: Head = SYNTHETIC) -> dict[str, bytes]:
     """The reviewers' files of a folder of tables, by their places in the report. Raises Problem."""
-    return {f"{FOLDER}/{part}": body for part, body in named(ADAM)(name, about, folder).items()}
+    made = named(ADAM)(name, about, folder, f"../reviewer{head.tail}.html")
+    return {f"{FOLDER}/{part}": body for part, body in made.items()}
 
 
 def sections(

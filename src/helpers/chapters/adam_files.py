@@ -25,7 +25,7 @@ from helpers.chapters.adam_variables import (
     name_of,
     variables,
 )
-from helpers.chapters.define import CREATED, define, item_oid, metadata_oid, study_oid
+from helpers.chapters.define import CREATED, GUIDE, define, item_oid, metadata_oid, study_oid
 from helpers.study import tables
 from helpers.study.codebook import TABLES
 
@@ -39,19 +39,20 @@ RECORD = 80
 """Bytes of a record of a transport file."""
 
 
-def files(scenario: str, about: str, folder: Path) -> dict[str, bytes]:
+def files(scenario: str, about: str, folder: Path, guide: str = GUIDE) -> dict[str, bytes]:
     """The reviewers' files of a folder of tables, by name; none where it holds no analysis table.
 
     Parameters
     ----------
     scenario, about : its name and what it assumes, in a sentence
     folder : where `adsl.csv` and the others lie
+    guide : address of the guide for reviewers, from these files
 
     Raises
     ------
     Problem : where a table can't be read
     """
-    return written(scenario, about, read(folder))
+    return written(scenario, about, read(folder), guide)
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
@@ -67,7 +68,9 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
     return {name: frame for name, frame in found.items() if frame is not None}
 
 
-def written(scenario: str, about: str, frames: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
+def written(
+    scenario: str, about: str, frames: Mapping[str, pd.DataFrame], guide: str = GUIDE
+) -> dict[str, bytes]:
     """The files of some analysis tables, by name; no table, no file."""
     found = {}
     for name, frame in frames.items():
@@ -75,7 +78,7 @@ def written(scenario: str, about: str, frames: Mapping[str, pd.DataFrame]) -> di
         found[f"{name}.json"] = dataset_json(scenario, name, frame, known)
         found[f"{name}.xpt"] = transport(name, frame, known)
     if frames:
-        found["define.xml"] = define(scenario, about, frames)
+        found["define.xml"] = define(scenario, about, frames, guide)
     return found
 
 

@@ -22,6 +22,8 @@ from helpers.study.codebook import TABLES, Column
 from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS
 from helpers.study.protocol import TRIAL
 
+GUIDE = "../reviewer.html"
+"""Where the guide for reviewers stands, from define.xml."""
 TERMS = "STD.CT.SDTM"
 """The published terminology among the standards."""
 NCI = "nci:ExtCodeID"
@@ -70,8 +72,8 @@ def item_oid(dataset: str, name: str) -> str:
     return f"IT.{dataset.upper()}.{name}"
 
 
-def define(scenario: str, about: str, frames: Mapping[str, pd.DataFrame]) -> bytes:
-    """The define.xml of some analysis tables (name -> table), those of one scenario."""
+def define(scenario: str, about: str, frames: Mapping[str, pd.DataFrame], guide: str = GUIDE) -> bytes:
+    """The define.xml of some analysis tables (name -> table), those of one scenario; guide: address of the guide."""
     root = _element("ODM", FileType="Snapshot", FileOID=f"DEF.{TRIAL}.{scenario}", ODMVersion="1.3.2")
     root.set("CreationDateTime", CREATED)
     root.set(f"{{{DEF}}}Context", "Other")
@@ -88,10 +90,13 @@ def define(scenario: str, about: str, frames: Mapping[str, pd.DataFrame]) -> byt
         standards, "def:Standard", OID=TERMS, Name="CDISC/NCI", Type="CT", PublishingSet="SDTM",
         Version=adam_terms.VERSION, Status="Final",
     )  # fmt: skip
+    beside = _add(version, "def:SupplementalDoc")
+    _add(beside, "def:DocumentRef", leafID="LF.ADRG")
     parts = _Parts()
     for name, frame in frames.items():
         parts.dataset(name, frame)
     version.extend(parts.ordered())
+    _leaf(version, "LF.ADRG", guide, "Analysis Data Reviewer's Guide")
     ElementTree.indent(root, " ")
     for prefix, address in (("", ODM), ("def", DEF), ("xlink", XLINK)):
         ElementTree.register_namespace(prefix, address)
@@ -316,10 +321,10 @@ def _insert_codes(item: ElementTree.Element, oid: str) -> None:
     item.insert(1, reference)
 
 
-def _leaf(parent: ElementTree.Element, identifier: str, file: str) -> None:
+def _leaf(parent: ElementTree.Element, identifier: str, file: str, title: str = "") -> None:
     leaf = _add(parent, "def:leaf", ID=identifier)
     leaf.set(f"{{{XLINK}}}href", file)
-    _add(leaf, "def:title", file)
+    _add(leaf, "def:title", title or file)
 
 
 def _describe(parent: ElementTree.Element, words: str) -> None:
