@@ -61,6 +61,18 @@ def test_every_result_is_there_once_as_stored_and_as_shown(records, event):
                              for (v, s), n in wanted.items()})  # fmt: skip
 
 
+def test_each_result_leads_to_its_key(records, event):
+    """From the standard's file to `results.json`, and with `make trace` on to the code."""
+    values = {key: one for record in records.values() for key, one in record["results"].items()}
+    seen = Counter()
+    for analysis in event["analyses"]:
+        keys = analysis["description"].partition(f"{standard.KEYS}: ")[2].rstrip(".").split(", ")
+        for key, one in zip(keys, analysis["results"], strict=True):
+            assert one["formattedValue"] == values[key]["shown"]
+            seen[analysis["id"].split(".")[1], key] += 1
+    assert sum(seen.values()) == sum(len(record["results"]) for record in records.values())
+
+
 def test_an_operation_says_one_value_of_one_group(event):
     for analysis in event["analyses"]:
         told = [(one["operationId"], json.dumps(one.get("resultGroups"))) for one in analysis["results"]]
@@ -270,8 +282,10 @@ def test_each_tie_of_a_result_has_both_ends(records):
         assert of.estimand in names or not of.estimand
         assert (of.estimand == "") <= (of.kind not in (analysed.MAIN, analysed.SENSITIVITY))
         assert of.variable in {column.name for column in TABLES[of.dataset.lower()].columns}
-    # of forms of the syndrome, and of curves, not every study has results
+    # of forms of the syndrome, and of curves, not every study has results; of what arrived those of own data
     few = (
+        "arrived.",
+        "operating.observed.",
         "follow_up.",
         "remission.subgroup.",
         "ttr.",

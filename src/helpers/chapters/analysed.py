@@ -20,7 +20,7 @@ from helpers.analysis import (
 )
 from helpers.chapters.sensitivity import subgroup_key
 from helpers.chapters.time_to_remission import CLOCKS, ENDPOINTS
-from helpers.study.codebook import TABLES
+from helpers.study.codebook import TABLES, UNITS
 from helpers.study.estimands import ESTIMANDS, Estimand
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import LAST, VISITS
@@ -85,6 +85,7 @@ class Analysed:
 def register(p: Parameters) -> dict[str, Analysed]:
     """Beginning of result keys -> what those results were computed of, under the plan's readings."""
     return {
+        **_received(),
         **_collected(),
         **_sets(),
         **_remission(p),
@@ -137,6 +138,19 @@ def state(code: str, visit: str = "", **more: object) -> Analysed:
 def values(code: str, visit: str = "", **more: object) -> Analysed:
     """Laboratory values of children, at a visit or at all of them."""
     return replace(state(code, visit), variable="AVAL", **more)
+
+
+def _received() -> dict[str, Analysed]:
+    """Results of own data alone: what arrived, and what was observed beside what is assumed."""
+    told = {"flag": "", "kind": DESCRIPTION, "compared": False}
+    return {
+        "arrived.n_screened": Analysed("SCREENING", "usubjid", **told),
+        "arrived.n_randomised": Analysed("RANDOMISATION", "usubjid", **told),
+        "arrived.off_window": Analysed("VISITS", "date", **told),
+        **{f"arrived.{test}": Analysed("LABS", "value", **told) for test in UNITS},
+        "operating.observed.noise": values("PROTCRT", kind=DESCRIPTION, compared=False),
+        "operating.observed.dropout": Analysed("ADSL", "EOSSTT", kind=DESCRIPTION, compared=False),
+    }
 
 
 def _collected() -> dict[str, Analysed]:

@@ -22,6 +22,8 @@ from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, TRIAL
 
+KEYS = "Keys of its results in results.json, in their order"
+"""What leads from an analysis to the named results and back."""
 ALONE = "value"
 """The operation of a key that ends with the arm."""
 ACROSS = "across"
@@ -92,7 +94,7 @@ def reporting_event(
         "dataSubsets": _ordered(event.subsets),
         "analysisGroupings": list(event.groupings.values()),
         "methods": list(event.methods.values()),
-        "analyses": list(event.analyses.values()),
+        "analyses": event.whole(),
         "outputs": event.outputs,
         "analysisOutputCategorizations": [parts_of.categories()],
         "referenceDocuments": parts_of.documents(chapters, tail),
@@ -115,6 +117,14 @@ class _Event:
         self.methods: dict[str, Part] = {}
         self.analyses: dict[str, Part] = {}
         self.outputs: list[Part] = []
+        self.named: dict[str, list[str]] = {}
+
+    def whole(self) -> list[Part]:
+        """The analyses, each with the keys that `results.json` has for its results."""
+        return [
+            {**one, "description": f"{one['description']} {KEYS}: {', '.join(self.named[key])}."}
+            for key, one in self.analyses.items()
+        ]
 
     def chapter(self, chapter: Any, record: Mapping[str, Any]) -> list[Part]:
         """Add a chapter's exhibits and results; gives its entries in the list of contents."""
@@ -152,11 +162,11 @@ class _Event:
         one: an entry of `build.origins.stated`.
         """
         exhibit = one["exhibit"] or {}
-        read = [(result, *self.read(key, one)) for key, result in results.items()]
+        read = [(name_of, result, *self.read(name_of, one)) for name_of, result in results.items()]
         # what no arm has stands apart from what each has, and compares them
-        with_arms = {topic for _, topic, _, arm, _ in read if arm}
+        with_arms = {topic for _, _, topic, _, arm, _ in read if arm}
         found: dict[str, None] = {}
-        for result, topic, operation, arm, of in read:
+        for name_of, result, topic, operation, arm, of in read:
             end = f".{ACROSS}" if topic in with_arms and not arm else ""
             method = self.method(f"{place}{end}", name, one, operation, result)
             key = f"Analysis.{place}.{topic}{end}"
@@ -183,6 +193,7 @@ class _Event:
                     for variable, group in groups
                 ]
             analysis["results"].append(told)
+            self.named.setdefault(key, []).append(name_of)
             found[key] = None
         for end in ("", f".{ACROSS}"):
             _related(self.methods.get(f"Method.{place}{end}"))
