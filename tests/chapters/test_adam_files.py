@@ -424,7 +424,7 @@ def test_a_text_is_cut_between_letters_into_names_that_nobody_has():
 
 
 def test_the_examples_of_the_docstrings_run():
-    for module in (adam_variables, adam_terms):
+    for module in (adam_variables, adam_terms, define):
         assert doctest.testmod(module).failed == 0
 
 

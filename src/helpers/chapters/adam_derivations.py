@@ -45,8 +45,11 @@ ASSIGNED = {
 """Variables whose value is no child's."""
 
 _NUMBERED = ", ".join(f"{k} where it is {arm}" for k, arm in enumerate(ARMS))
-_EVALUABLE = "Y where the child's baseline record in ADLB of the parameter that the endpoint is judged on is "
-_AT_BASELINE = "`ADLB.AVAL` of the child's record with `ADLB.ABLFL` = Y of {}; empty where there is none."
+_EVALUABLE = "Y where the child's baseline of the parameter that the endpoint is judged on is "
+_AT_BASELINE = (
+    "Baseline of {} from `labs.value`, by the rule of the record that `ADLB.ABLFL` marks and equal to its `ADLB.AVAL`; "
+    "empty where there is none."
+)
 _FIRST = "The earliest `treatments.date` of the child where "
 DERIVED = {
     ("adsl", "TRT01PN"): f"`ADSL.TRT01P` as a number: {_NUMBERED}.",

@@ -16,7 +16,15 @@ import pandas as pd
 from helpers.analysis import adam
 from helpers.chapters import adam_terms
 from helpers.chapters.adam_derivations import ASSIGNED, COPIES, DERIVED, TEST, TIMES
-from helpers.chapters.adam_variables import DATE_FORMAT, Variable, name_of, structure, variable, variables
+from helpers.chapters.adam_variables import (
+    DATASETS,
+    DATE_FORMAT,
+    Variable,
+    name_of,
+    structure,
+    variable,
+    variables,
+)
 from helpers.study import kidney
 from helpers.study.codebook import TABLES, Column
 from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS
@@ -253,6 +261,23 @@ def origin(dataset: str, column: Column) -> tuple[str, str]:
             if (one.meaning, one.values) == (column.meaning, column.values):
                 return "Predecessor", _where(f"{raw}.{one.name}")
     raise ValueError(f"{dataset}.{column.name}: neither copied, nor assigned, nor derived")
+
+
+def made_from(dataset: str) -> list[str]:
+    """The tables that a table is made from, by what the origins of its variables name: raw ones, then analysis ones.
+
+    Of two analysis tables that name each other, the later one is made from the earlier one.
+
+    >>> made_from("adae")
+    ['events', 'ADSL']
+    """
+    words = " ".join(
+        [TEST * (dataset == "adlb"), *(origin(dataset, one)[1] for one in TABLES[dataset].columns)]
+    )
+    named = re.findall(r"\b(\w+)\.[A-Za-z_]\w*", words)
+    before = DATASETS[: DATASETS.index(dataset)]
+    found = [name for name in TABLES if name in named or (name in before and name.upper() in named)]
+    return [name.upper() if name.startswith("ad") else name for name in found]
 
 
 def parameter(dataset: str, code: str) -> tuple[str, str]:

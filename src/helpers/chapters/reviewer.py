@@ -10,7 +10,7 @@ from typing import Any
 from helpers.analysis import adam
 from helpers.chapters import adam_terms, adam_variables, define
 from helpers.chapters.words import capital
-from helpers.study.codebook import TABLES
+from helpers.study.codebook import TABLES, Column
 from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS, INTERCURRENT_EVENTS, MISSING_DATA
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, TRIAL, VISITS
@@ -29,6 +29,26 @@ STANDARDS = (
     ),
     ("Results", "CDISC Analysis Results Standard v1", "results.ars.json"),
     ("Plan", "CDISC Unified Study Definitions Model v4", "protocol.usdm.json"),
+)
+ACRONYMS = (
+    (
+        "ADaM",
+        "Analysis Data Model of CDISC: ADSL by child, ADLB laboratory, ADTTE time to event, ADAE adverse events",
+    ),
+    ("ANCOVA", "analysis of covariance"),
+    ("CONSORT", "Consolidated Standards of Reporting Trials"),
+    ("eGFR", "estimated glomerular filtration rate"),
+    ("hUC-MSC", "human umbilical cord mesenchymal stem cells"),
+    ("MMRM", "mixed model for repeated measures"),
+    ("RAS", "renin-angiotensin system, inhibited by ACE inhibitors and ARBs"),
+    ("REML", "restricted maximum likelihood"),
+    ("UPCR", "urine protein/creatinine ratio"),
+)
+"""What short words stand for."""
+CHECKED = (
+    "define.xml and Dataset-JSON are held against the published schema and read back by odmlib, the transport files by "
+    "pyreadstat, and all three against the CSV tables, in the project's tests; results.ars.json and protocol.usdm.json "
+    "against the published schemas where these are at hand. No conformance engine (CDISC CORE, Pinnacle 21) was run."
 )
 DIFFERENCES = ("09-validation", "validation-conventions")
 AGREEMENT = ("09-validation", "validation-agreement")
@@ -76,6 +96,7 @@ def _introduction(facts: Mapping[str, Any]) -> Section:
             f"{facts['about']} This guide is generated with the report from the same objects as its pages; it follows "
             "the order of the Analysis Data Reviewer's Guide.",
             _table("Standards in use", ("What", "Standard", "Where"), STANDARDS),
+            _table("Acronyms", ("Short", "Long"), ACRONYMS, folded=True),
             "Where the tables depart from the standards: lists of codes without a published list are the project's "
             "own (define.xml marks them as non-standard), and severity is in the plan's five words; no licensed "
             "dictionary codes events; the time of creation that formats ask for is fixed, so "
@@ -83,6 +104,16 @@ def _introduction(facts: Mapping[str, Any]) -> Section:
             "its transport file.",
         ],
     }
+
+
+def core() -> list[str]:
+    """The variables of ADSL that every table has."""
+    names = [[column.name for column in TABLES[name].columns] for name in adam_variables.DATASETS]
+    return [name for name in names[0] if all(name in other for other in names)]
+
+
+def _column(dataset: str, name: str) -> Column:
+    return next(column for column in TABLES[dataset].columns if column.name == name)
 
 
 def _protocol() -> Section:
@@ -107,7 +138,11 @@ def _considerations() -> Section:
         "heading": "Considerations for all analysis tables",
         "parts": [
             " ".join((adam.__doc__ or "").partition("\n\n")[2].split()),
-            "TRT01P is the arm as randomised, TRT01A the treatment received; TRT01PN and TRT01AN count from 0.",
+            "TRT01P is the arm as randomised, TRT01A the treatment received; TRT01PN and TRT01AN count from 0. "
+            f"Core variables, in every table: {', '.join(core())}.",
+            f"Visits: {define.origin('adlb', _column('adlb', 'AVISIT'))[1]}",
+            "Imputation: no value of a table is imputed. What is a mean of samples has its DTYPE: "
+            f"{define.origin('adlb', _column('adlb', 'DTYPE'))[1]}",
             _table("Analysis sets", ("Set", "Flag in ADSL", "Who", "Used for"), ANALYSIS_SETS),
             _table(
                 "Visits, by default of the plan",
@@ -132,12 +167,13 @@ def _tables(facts: Mapping[str, Any]) -> Section:
         [_link("adam/define.xml", "adam/define.xml")],
         _table(
             "The tables",
-            ("Table", "One row is", "Key", "Rows", "Children", "Files"),
+            ("Table", "One row is", "Key", "Made from", "Rows", "Children", "Files"),
             [
                 (
                     name.upper(),
                     adam_variables.structure(name),
                     ", ".join(TABLES[name].key),
+                    ", ".join(define.made_from(name)),
                     *map(str, facts["rows"][name]),
                     [
                         _link(f"{name}.csv", facts["places"][name]),
@@ -178,7 +214,8 @@ def _checks(facts: Mapping[str, Any]) -> Section:
         "site: What arrived lists them, each with the rule by which the analysis went on, and each exhibit "
         "names the rules that touched it."
         if facts["own"]
-        else "Tables that contradict the codebook, themselves or each other are refused."
+        else "Tables that contradict the codebook, themselves or each other are refused.",
+        CHECKED,
     ]
     if found:
         rows = [tuple(row.values()) for row in found]
