@@ -11,7 +11,7 @@ import pytest
 from helpers import ROOT
 from helpers.build import origins
 from helpers.build.verify import stored_results
-from helpers.chapters import analysed, standard, standard_parts
+from helpers.chapters import analysed, standard, standard_keys, standard_parts
 from helpers.chapters.contents import ANALYSIS, CHAPTERS
 from helpers.study.codebook import TABLES
 from helpers.study.estimands import ESTIMANDS
@@ -272,7 +272,7 @@ def test_each_tie_of_a_result_has_both_ends(records):
                 read.setdefault(key, set()).update(one["tables"])
     used, wrong = set(), []
     for key, tables in read.items():
-        topic, operation, _ = standard.parts(key)
+        topic, operation, _ = standard_keys.parts(key)
         beginning, of = analysed.found(known, f"{topic}.{operation}")
         used.add(beginning)
         if of is not None and tables and of.dataset.lower() not in tables:
@@ -330,5 +330,5 @@ def test_the_published_schema_holds(event):
 
 
 def test_the_examples_of_the_docstrings_run():
-    for module in (standard, standard_parts, analysed):
+    for module in (standard, standard_keys, standard_parts, analysed):
         assert doctest.testmod(module).failed == 0
