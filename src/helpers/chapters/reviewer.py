@@ -9,6 +9,7 @@ from typing import Any
 
 from helpers.analysis import adam
 from helpers.chapters import adam_terms, adam_variables, define
+from helpers.chapters.acronyms import ACRONYMS
 from helpers.chapters.words import capital
 from helpers.study.codebook import TABLES, Column
 from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS, INTERCURRENT_EVENTS, MISSING_DATA
@@ -30,21 +31,6 @@ STANDARDS = (
     ("Results", "CDISC Analysis Results Standard v1", "results.ars.json"),
     ("Plan", "CDISC Unified Study Definitions Model v4", "protocol.usdm.json"),
 )
-ACRONYMS = (
-    (
-        "ADaM",
-        "Analysis Data Model of CDISC: ADSL by child, ADLB laboratory, ADTTE time to event, ADAE adverse events",
-    ),
-    ("ANCOVA", "analysis of covariance"),
-    ("CONSORT", "Consolidated Standards of Reporting Trials"),
-    ("eGFR", "estimated glomerular filtration rate"),
-    ("hUC-MSC", "human umbilical cord mesenchymal stem cells"),
-    ("MMRM", "mixed model for repeated measures"),
-    ("RAS", "renin-angiotensin system, inhibited by ACE inhibitors and ARBs"),
-    ("REML", "restricted maximum likelihood"),
-    ("UPCR", "urine protein/creatinine ratio"),
-)
-"""What short words stand for."""
 CHECKED = (
     "define.xml and Dataset-JSON are held against the published schema and read back by odmlib, the transport files by "
     "pyreadstat, and all three against the CSV tables, in the project's tests; results.ars.json and protocol.usdm.json "
