@@ -61,7 +61,7 @@ class Analysed:
     ADSL, which marks the children ("" = of another table than ADSL); known: a variable of ADSL that each of them must
     have; group: (variable of ADSL, value) of a subgroup; arm: by which treatment they are grouped; estimand, kind: what
     it is for; registered: whether the outcome stands in the registration; compared: whether a result of no arm compares
-    both.
+    both; rows: whether keys end with the number of their row in the exhibit.
     """
 
     dataset: str
@@ -75,6 +75,7 @@ class Analysed:
     kind: str = EXPLORATORY
     registered: bool = False
     compared: bool = True
+    rows: bool = False
 
     @property
     def answers(self) -> Estimand | None:
@@ -245,8 +246,10 @@ def _sensitivity(p: Parameters) -> dict[str, Analysed]:
     choice = "remission.choice"
     return {
         "remission.tipping": replace(primary, kind=SENSITIVITY),
-        "remission.missing": replace(primary, kind=SENSITIVITY),
-        "remission.missing.upcr": values("PROTCRT", LAST, known="UPCRBL", estimand=COURSE, kind=SENSITIVITY),
+        "remission.missing": replace(primary, kind=SENSITIVITY, rows=True),
+        "remission.missing.upcr": values(
+            "PROTCRT", LAST, known="UPCRBL", estimand=COURSE, kind=SENSITIVITY, rows=True
+        ),
         "remission.estimand": replace(again, kind=SUPPLEMENTARY),
         "remission.estimand.per_protocol": replace(again, kind=SUPPLEMENTARY, flag="PPROTFL"),
         **{

@@ -155,7 +155,7 @@ class _Event:
         found: dict[str, None] = {}
         for name_of, result, topic, operation, arm, of in read:
             end = f".{ACROSS}" if topic in with_arms and not arm else ""
-            method = self.method(f"{place}{end}", name, one, operation, result)
+            method = self.method(f"{place}{end}", name, one, operation, result, of)
             key = f"Analysis.{place}.{topic}{end}"
             if key not in self.analyses:
                 self.analyses[key] = {
@@ -210,7 +210,9 @@ class _Event:
             found.append({"order": 2, "groupingId": f"Grouping.{of.group[0]}", "resultsByGroup": True})
         return found
 
-    def method(self, place: str, name: str, one: Mapping[str, Any], operation: str, result: Part) -> Part:
+    def method(
+        self, place: str, name: str, one: Mapping[str, Any], operation: str, result: Part, of: Analysed | None
+    ) -> Part:
         """What an exhibit does, with an operation added where it is new."""
         exhibit = one["exhibit"] or {}
         described = exhibit.get("method") or one.get("does", "")
@@ -224,14 +226,18 @@ class _Event:
             },
         )
         known = {each["name"]: each for each in made["operations"]}
-        pattern = _pattern(result)
+        pattern, label = _pattern(result), operation_label(operation, result, of)
         if operation not in known:
-            told = {"label": operation_label(operation), **({"resultPattern": pattern} if pattern else {})}
+            told = {"label": label, **({"resultPattern": pattern} if pattern else {})}
             made["operations"].append(
                 {"id": f"{made['id']}.{operation}", "name": operation, "order": len(known) + 1, **told}
             )
-        elif known[operation].get("resultPattern", "") != pattern:
+            return made
+        # what is not the same of all its results is not said
+        if known[operation].get("resultPattern", "") != pattern:
             known[operation].pop("resultPattern", None)
+        if known[operation]["label"] != label:
+            known[operation]["label"] = capital(operation.replace("_", " "))
         return made
 
     def about(self, stem: str, one: Mapping[str, Any], of: Analysed | None) -> Part:

@@ -1,7 +1,8 @@
 """What the key of a result and the notes of its exhibit say in the terms of the Analysis Results Standard."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from helpers.chapters.analysed import Analysed, Condition
 from helpers.chapters.words import capital
@@ -11,14 +12,25 @@ from helpers.study.protocol import ARM_KEY
 ALONE = "value"
 """The operation of a key that ends with the arm."""
 OPERATIONS = {
-    "n": "Children with the event",
-    "N": "Children in the analysis set",
+    "n": "Number of children",
+    "N": "Number of children in the analysis set",
     "p": "p-value",
     "df": "Degrees of freedom",
     "between": "hUC-MSC against placebo",
     "difference": "Difference hUC-MSC - placebo",
 }
 """Operations whose names are no words yet."""
+WORDS = {
+    "upcr": "UPCR",
+    "egfr": "eGFR",
+    "gfr": "GFR",
+    "n": "number",
+    "p24": "24-hour protein",
+    "dip": "dipstick",
+    "month12": "month 12",
+    "rmst": "restricted mean time",
+}
+"""Parts of names of operations that are short for something."""
 ENDS = {"lower": "lower limit", "upper": "upper limit", "df": "degrees of freedom", "percent": "as percent"}
 """What the last part of an operation's name says of the rest."""
 
@@ -45,18 +57,29 @@ def parts(key: str) -> tuple[str, str, str]:
     return topic, operation or ALONE, arm
 
 
-def operation_label(operation: str) -> str:
-    """The name of an operation in words.
+def operation_label(operation: str, result: Mapping[str, Any], of: Analysed | None = None) -> str:
+    """The name of an operation in words; of one without a name of its own by how its result is told.
 
-    >>> operation_label("difference_lower"), operation_label("p"), operation_label("n_left")
-    ('Difference hUC-MSC - placebo, lower limit', 'p-value', 'N left')
+    >>> operation_label("difference_lower", {}), operation_label("p", {}), operation_label("month12_df", {})
+    ('Difference hUC-MSC - placebo, lower limit', 'p-value', 'Month 12, degrees of freedom')
+    >>> operation_label("value", {"shown": "3/20 (15.0 %)"}), operation_label("value", {"shown": "7", "value": 7})
+    ('Children with the event, of all (share)', 'Number')
     """
     if operation in OPERATIONS:
         return OPERATIONS[operation]
+    if operation == ALONE:
+        shown = str(result["shown"])
+        if re.match(r"\d+/\d+", shown):
+            return "Children with the event, of all (share)"
+        if isinstance(result.get("value"), int):
+            return "Number"
+        return "Estimate (95 % interval)" if " to " in shown else "Estimate"
     whole, _, end = operation.rpartition("_")
+    if of is not None and of.rows and end.isdigit():
+        return f"Row {int(end) + 1} of the exhibit"
     if end in ENDS:
-        return f"{operation_label(whole)}, {ENDS[end]}" if whole else capital(ENDS[end])
-    return capital(operation.replace("_", " "))
+        return f"{operation_label(whole, result)}, {ENDS[end]}" if whole else capital(ENDS[end])
+    return capital(" ".join(WORDS.get(word, word) for word in operation.split("_")))
 
 
 def unregistered(method: str, tables: Sequence[str]) -> Analysed | None:
