@@ -254,6 +254,13 @@ def test_purpose_and_reason_are_those_of_estimands_and_registration(event):
     assert {a["documentRefs"][0]["referenceDocumentId"] for a in registered} == {"Document.registration"}
 
 
+def test_arms_that_are_not_the_trials_are_not_said_to_be_randomised(records):
+    made = standard.reporting_event("own-x", "x", CHAPTERS, records, arms="dummy arms")
+    names = {one["id"]: one["name"] for one in made["analysisGroupings"]}
+    assert names["Grouping.TRT01P"] == names["Grouping.TRT01A"] == "Dummy arms"
+    assert "randomised" not in json.dumps(made["analysisGroupings"])
+
+
 def test_what_changed_after_the_plan_was_signed_is_data_driven(records):
     made = standard.reporting_event("base", "x", CHAPTERS, records, changed=["06-remission"])
     for analysis in made["analyses"]:

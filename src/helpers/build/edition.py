@@ -358,7 +358,6 @@ class Edition:
             results = {stem: record["results"] for stem, record in records.items()}
             write(self.report / "results.json", pages.results_file(results, self.head))
             standard = getattr(importlib.import_module(module), function)
-            nature = {"nature": self.head.lead} if self.head.own else {}
             event = standard(
                 self.name,
                 self.about(),
@@ -367,7 +366,7 @@ class Edition:
                 parameters=self.resolved["parameters"],
                 changed=self.changed_chapters(),
                 tail=self.head.tail,
-                **nature,
+                **self.nature(),
             )
             write(self.report / "results.ars.json", json.dumps(event, indent=1, ensure_ascii=False) + "\n")
             plan = reviewer.named(PLAN)(self.name, self.resolved["parameters"])
@@ -390,6 +389,10 @@ class Edition:
             made = {"key": key, "files": digests(self.report, [self.report / name for name in own])}
             write(index_record, seal(made))
         self.publish([name for record in records.values() for name in record["files"]] + own)
+
+    def nature(self) -> dict[str, str]:
+        """What the data and the arms are, for the results in the standard of the field; nothing of simulated ones."""
+        return {}
 
     def changed_chapters(self) -> list[str]:
         """Stems of chapters whose plan changed after the arms were known; a simulated trial has none."""

@@ -134,6 +134,10 @@ class OwnEdition(Edition):
             + post_hoc(self.changed(chapter))
         )
 
+    def nature(self) -> dict[str, str]:
+        absent = self.head.lead.removeprefix(self.record["notice"]).strip()
+        return {"nature": f"{absent} {self.head.text}".strip(), "arms": self.head.words}
+
     def changed_chapters(self) -> list[str]:
         return [one.stem for one in self.chapters if self.changed(one)]
 

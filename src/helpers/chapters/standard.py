@@ -39,6 +39,7 @@ def reporting_event(
     parameters: Mapping[str, Any] | None = None,
     changed: Iterable[str] = (),
     tail: str = "",
+    arms: str = "",
 ) -> dict[str, Any]:
     """A scenario's report as a ReportingEvent, ready for JSON.
 
@@ -53,9 +54,10 @@ def reporting_event(
     parameters : those in force, by name, as JSON; the plan's own where there are none
     changed : stems of chapters whose plan changed after it was signed and the arms were known
     tail : what the names of the report's files end with, before the dot
+    arms : what the arms are where they are not the trial's, such as "dummy arms"
     """
     plan = Parameters.model_validate_json(json.dumps(dict(parameters or {})))
-    event, chapters = _Event(analysed.register(plan), frozenset(changed), tail), list(chapters)
+    event, chapters = _Event(analysed.register(plan), frozenset(changed), tail, arms), list(chapters)
     contents, listed = [], []
     for order, chapter in enumerate(chapters, 1):
         items = event.chapter(chapter, records.get(chapter.stem, {}))
@@ -96,8 +98,8 @@ def reporting_event(
 class _Event:
     """The parts of a reporting event while chapters are added to it."""
 
-    def __init__(self, known: Mapping[str, Analysed], changed: frozenset[str], tail: str) -> None:
-        self.known, self.changed, self.tail = known, changed, tail
+    def __init__(self, known: Mapping[str, Analysed], changed: frozenset[str], tail: str, arms: str) -> None:
+        self.known, self.changed, self.tail, self.arms = known, changed, tail, arms
         self.sets: dict[str, Part] = {}
         self.subsets: dict[str, Part] = {}
         self.groupings: dict[str, Part] = {}
@@ -203,7 +205,7 @@ class _Event:
     def grouped(self, of: Analysed | None, by_arm: bool) -> list[Part]:
         """By what an analysis is grouped: the arm, and the subgroup; whether there is a result for each."""
         variable = of.arm if of else PLANNED
-        self.groupings.setdefault(variable, parts_of.arms(variable))
+        self.groupings.setdefault(variable, parts_of.arms(variable, self.arms))
         found = [{"order": 1, "groupingId": f"Grouping.{variable}", "resultsByGroup": by_arm}]
         if of and of.group[0]:
             self.groupings.setdefault(of.group[0], parts_of.subgroups(of.group[0]))

@@ -149,9 +149,14 @@ def subset(where: Sequence[Condition]) -> Part | None:
     return {**made, "compoundExpression": {"logicalOperator": "AND", "whereClauses": clauses}}
 
 
-def arms(variable: str) -> Part:
-    """The arms as groups: as randomised, or as treated."""
-    name = {PLANNED: "Arm, as randomised", RECEIVED: "Treatment, as received"}[variable]
+def arms(variable: str, otherwise: str = "") -> Part:
+    """The arms as groups: as randomised, or as treated; otherwise: what they are where they are not the trial's.
+
+    >>> arms("TRT01A")["name"], arms("TRT01P", "dummy arms")["name"]
+    ('Treatment, as received', 'Dummy arms')
+    """
+    named = {PLANNED: "Arm, as randomised", RECEIVED: "Treatment, as received"}
+    name = capital(otherwise) if otherwise else named[variable]
     return grouping(variable, name, {key: arm for arm, key in ARM_KEY.items()})
 
 
