@@ -103,6 +103,30 @@ def test_ids_are_unique_and_every_reference_leads_to_one(event):
     assert listed == {one["id"] for one in event["analyses"]}
 
 
+def test_an_exhibit_lists_the_analyses_of_all_results_that_it_states(records, event):
+    """Also of those that another exhibit of the chapter told first; none is listed that has no result in it."""
+    keys = {
+        one["id"]: set(one["description"].partition(f"{standard.KEYS}: ")[2].rstrip(".").split(", "))
+        for one in event["analyses"]
+    }
+    stated = {
+        f"Output.{stem}.{one['exhibit']['key']}": set(one["results"])
+        for stem, record in records.items()
+        for one in record["stated"]
+        if one["exhibit"]
+    }
+    compared = 0
+    for chapter in event["mainListOfContents"]["contentsList"]["listItems"]:
+        for item in chapter["sublist"]["listItems"]:
+            if "outputId" in item:
+                listed = [one["analysisId"] for one in item.get("sublist", {}).get("listItems", ())]
+                told = set().union(*(keys[one] for one in listed))
+                assert stated[item["outputId"]] <= told
+                assert all(keys[one] & stated[item["outputId"]] for one in listed)
+                compared += bool(listed)
+    assert compared > 50
+
+
 def test_ids_come_from_keys_alone(records, event):
     moved = json.loads(json.dumps(records))
     for record in moved.values():

@@ -228,11 +228,13 @@ def _numbers(facts: Mapping[str, Any]) -> Section:
             link = _cited(facts, chapter.stem, exhibit["key"])
             lines = [f"{name} ({file}:{first})" for name, file, first, _ in one["functions"][-2:]]
             results = len(one["results"])
-            rows.append(([link], exhibit["title"], exhibit.get("population", ""), lines, str(results)))
+            tables = [name.upper() if name.startswith("ad") else name for name in one.get("tables", ())]
+            told = (exhibit["title"], exhibit.get("population", ""), ", ".join(tables), lines, str(results))
+            rows.append(([link], *told))
             for words in exhibit.get("conventions", ()):
                 conventions.setdefault(words, []).append(link)
         if rows:
-            heads = ("Exhibit", "What it shows", "Population", "Functions", "Named results")
+            heads = ("Exhibit", "What it shows", "Population", "Tables", "Functions", "Named results")
             parts.append(_table(f"{chapter.title}: {len(rows)} exhibits", heads, rows, folded=True))
     if conventions:
         rows = [(words, links) for words, links in conventions.items()]

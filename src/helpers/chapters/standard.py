@@ -120,21 +120,23 @@ class _Event:
         results, stated = record.get("results", {}), record.get("stated", ())
         labels = {key: one.get("label", "") for key, one in record.get("exhibits", {}).items()}
         items: list[Part] = []
-        told: set[str] = set()
+        told_by: dict[str, str] = {}
         # an exhibit says more of a result than the sentence that quotes it
         for one in sorted(stated, key=lambda one: one["exhibit"] is None):
-            fresh = {key: results[key] for key in one["results"] if key in results and key not in told}
-            told |= set(fresh)
+            fresh = {key: results[key] for key in one["results"] if key in results and key not in told_by}
             exhibit = one["exhibit"]
             if exhibit is None and not fresh:
                 continue
             place = f"{chapter.stem}.{exhibit['key']}" if exhibit else f"{chapter.stem}.sentences"
             name = exhibit["title"] if exhibit else f"Stated in a sentence of the chapter {chapter.title}"
-            found = self.analyse(chapter.stem, place, name, one, fresh)
+            self.analyse(chapter.stem, place, name, one, fresh, told_by)
+            # also of results that another exhibit, or sentence, told first
+            found = dict.fromkeys(told_by[key] for key in one["results"] if key in told_by)
             listed = [
                 _item(self.analyses[key]["name"], 3, k, analysisId=key) for k, key in enumerate(found, 1)
             ]
-            entry = _item(name, 2, len(items) + 1, sublist={"listItems": listed})
+            below = {"sublist": {"listItems": listed}} if listed else {}
+            entry = _item(name, 2, len(items) + 1, **below)
             if exhibit:
                 label = labels.get(exhibit["key"], "")
                 code = _code(chapter.stem, {**one, "functions": (), "code": ""})
@@ -144,17 +146,21 @@ class _Event:
         return items
 
     def analyse(
-        self, stem: str, place: str, name: str, one: Mapping[str, Any], results: Mapping[str, Part]
-    ) -> list[str]:
-        """Add the analyses of some results that one exhibit, or one sentence, states; gives their ids.
+        self,
+        stem: str,
+        place: str,
+        name: str,
+        one: Mapping[str, Any],
+        results: Mapping[str, Part],
+        told_by: dict[str, str],
+    ) -> None:
+        """Add the analyses of some results that one exhibit, or one sentence, states.
 
-        one: an entry of `build.origins.stated`.
+        one: an entry of `build.origins.stated`; told_by: result -> its analysis, to which these are added.
         """
-        exhibit = one["exhibit"] or {}
         read = [(name_of, result, *self.read(name_of, one)) for name_of, result in results.items()]
         # what no arm has stands apart from what each has, and compares them
         with_arms = {topic for _, _, topic, _, arm, _ in read if arm}
-        found: dict[str, None] = {}
         for name_of, result, topic, operation, arm, of in read:
             end = f".{ACROSS}" if topic in with_arms and not arm else ""
             method = self.method(f"{place}{end}", name, one, operation, result, of)
@@ -183,10 +189,9 @@ class _Event:
                 ]
             analysis["results"].append(told)
             self.named.setdefault(key, []).append(name_of)
-            found[key] = None
+            told_by[name_of] = key
         for end in ("", f".{ACROSS}"):
             _related(self.methods.get(f"Method.{place}{end}"))
-        return list(found) if exhibit or found else []
 
     def read(self, key: str, one: Mapping[str, Any]) -> tuple[str, str, str, Analysed | None]:
         """(Topic, operation, arm, what it was computed of) of a result's key."""
