@@ -247,15 +247,16 @@ class _Parts:
 
 def origin(dataset: str, column: Column) -> tuple[str, str]:
     """(Type of origin, in words): the column that a variable is a copy of, how it is assigned, or how it is derived."""
-    place = (dataset, column.name)
-    if place in COPIES:
-        return "Predecessor", _where(COPIES[place])
+    known = COPIES.get(dataset, {}), ASSIGNED.get(dataset, {}), DERIVED[dataset]
+    copied, assigned, derived = (words.get(column.name) for words in known)
+    if copied:
+        return "Predecessor", _where(copied)
     if dataset != "adsl" and column in TABLES["adsl"].columns:
         return "Predecessor", f"ADSL.{column.name}"
-    if place in ASSIGNED:
-        return "Assigned", _plain(ASSIGNED[place])
-    if place in DERIVED:
-        return "Derived", " ".join(filter(None, (_plain(DERIVED[place]), _marked(column.name))))
+    if assigned:
+        return "Assigned", _plain(assigned)
+    if derived:
+        return "Derived", " ".join(filter(None, (_plain(derived), _marked(column.name))))
     for raw in ("screening", "randomisation", "disposition", "events"):
         for one in TABLES[raw].columns:
             if (one.meaning, one.values) == (column.meaning, column.values):
