@@ -67,8 +67,8 @@ DERIVED = {
         "rounded; empty where the birth date is.",
         "SEX": "M where `screening.sex` is male, F where it is female.",
         "RASFL": "Y where `screening.ras_inhibitor` is yes, N where it is no or not answered.",
-        "RASMON": f"(`screening.consent_date` - `screening.ras_since`) / {DAYS_PER_MONTH}, in months; empty for a child "
-        "without such treatment or with an unknown start.",
+        "RASMON": f"(`screening.consent_date` - `screening.ras_since`) / {DAYS_PER_MONTH}, in months; empty for a "
+        "child without such treatment or with an unknown start.",
         "UPCRBL": _AT_BASELINE.format("PROTCRT"),
         "RBCBL": _AT_BASELINE.format("RBCURINE"),
         "EGFRBL": _AT_BASELINE.format("the parameter that `gfr_method` names"),
@@ -100,8 +100,8 @@ DERIVED = {
         "AVISITN": "0 for Baseline; otherwise `labs.visit_no` - 1, which counts the eleven follow-up visits.",
         "ADT": "`labs.date` of the sample; of an eGFR that of its blood; at baseline of the last sample in it.",
         "ADY": "`ADLB.ADT` - `ADSL.TZERODT` in days: day 0 is time zero, negative before it.",
-        "MONTH": f"Target day of the visit / {DAYS_PER_MONTH}, whatever the actual day; at baseline the planned day of the "
-        f"first infusion, -`infusion_gap` / {DAYS_PER_MONTH}.",
+        "MONTH": f"Target day of the visit / {DAYS_PER_MONTH}, whatever the actual day; at baseline the planned day of "
+        f"the first infusion, -`infusion_gap` / {DAYS_PER_MONTH}.",
         "AVAL": "By parameter, see the value-level metadata.",
         "BASE": "`ADLB.AVAL` of the same child and parameter where `ADLB.ABLFL` is Y, on every record of them.",
         "CHG": "`ADLB.AVAL` - `ADLB.BASE` on records after baseline; empty at baseline or without one.",
