@@ -63,7 +63,7 @@ check-in-r: .venv/.ready ## the main results once more in R, beside ours; script
 	@case "$$SCENARIO" in own-*) exit 0;; esac; $(RUN) -m helpers.build.driver --scenario "$$SCENARIO" --set "$$SET" $${LIMIT:+--limit "$$LIMIT"}
 	@$(RUN) -m helpers.build.check_in_r --scenario "$$SCENARIO" --set "$$SET" $${NEED_R:+--need-r}
 
-trace: .venv/.ready ## from a number back to code, tables, parameters: make trace RESULT=remission.primary
+trace: .venv/.ready ## from a number or an exhibit back to code and tables: make trace RESULT=remission.primary; RESULT="Table 6.1"
 	@$(RUN) -m helpers.build.trace "$$RESULT" --scenario "$$SCENARIO" --set "$$SET"
 
 compare: .venv/.ready ## two settings side by side: make compare A=base B="base upcr_effect=0.8"

@@ -285,6 +285,28 @@ def test_a_hostile_child_and_description_harm_no_format(miniature, tmp_path):
         assert "<b>`rm`" not in page.read_text()
 
 
+def test_what_the_standard_s_file_refers_to_is_in_the_package(packed_once, tmp_path):
+    """Outputs, the notebooks that computed them, and the place of each on its page."""
+    top = unpacked(packed(packed_once), tmp_path / "out")
+    folder = top / "reports/base"
+    event = json.loads((folder / "results.ars.json").read_text())
+    files = [one for output in event["outputs"] for one in output["fileSpecifications"]]
+    assert files
+    for one in files:
+        place, _, anchor = one["location"].partition("#")
+        content = (folder / place).resolve().read_bytes()
+        assert one["name"] == place.rpartition("/")[2]
+        assert not anchor or f'id="{anchor}"'.encode() in content
+    notebooks = [one for one in event["referenceDocuments"] if one["location"].endswith(".ipynb")]
+    assert {one["location"] for one in notebooks} == {
+        f"../../notebooks/{path.name}" for path in (top / "notebooks").glob("*.ipynb")
+    }
+    # the statements that computed a number stand where the file says
+    for analysis in event["analyses"]:
+        (page,) = analysis["programmingCode"]["documentRef"]["pageRefs"]
+        assert re.fullmatch(r"cell \[\d+\]", page["pageNames"][0])
+
+
 def test_all_that_git_tracks_belongs_to_the_project_where_there_is_no_git():
     known = package.tracked()
     if known is None:

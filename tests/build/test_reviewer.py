@@ -10,7 +10,7 @@ from helpers import ROOT
 from helpers.analysis import adam
 from helpers.build import pages, reviewer
 from helpers.build.heads import Head
-from helpers.chapters import contents
+from helpers.chapters import adam_variables, contents, define
 from helpers.chapters import reviewer as words
 from helpers.chapters.contents import CHAPTERS
 from helpers.study.codebook import TABLES
@@ -105,6 +105,14 @@ def test_each_exhibit_is_linked_with_its_functions_and_each_file_with_its_digest
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for _, (digest,) in table["rows"])
 
 
+def test_the_readme_states_the_run_times_of_the_file():
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    rows = reviewer.times(ROOT)
+    told = re.findall(r"\b(\d+:\d\d)\b", readme.partition("Measured alone")[2].partition("Conda users")[0])
+    assert told == [words.minutes(int(row["seconds"])) for row in rows]
+    assert "about two minutes" not in readme
+
+
 def test_run_times_are_those_of_the_file_and_missing_without_it(tmp_path, report):
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / reviewer.TIMES).write_text("command,what,seconds,machine\nmake <x>,all of it,125,3 cores\n")
@@ -119,6 +127,14 @@ def test_run_times_are_those_of_the_file_and_missing_without_it(tmp_path, report
     rows = reviewer.times(ROOT)
     assert len({row["machine"] for row in rows}) == 1
     assert all(row["command"].startswith("make ") and float(row["seconds"]) >= 0 for row in rows)
+
+
+def test_the_guide_says_what_tables_are_made_from_and_what_stands_in_all_of_them():
+    assert words.core() == ["STUDYID", "USUBJID", "TRT01P", "TRT01PN"]
+    made = {name: define.made_from(name) for name in adam_variables.DATASETS}
+    assert made["adlb"] == ["labs", "ADSL"]
+    assert made["adtte"] == ["ADSL", "ADLB"]
+    assert made["adsl"] == ["screening", "randomisation", "infusions", "labs", "treatments", "disposition"]
 
 
 def test_a_report_of_little_has_a_guide(tmp_path):

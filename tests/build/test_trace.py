@@ -153,6 +153,56 @@ def test_the_chain_of_a_number(built_once):
     assert re.search(r"data/synthetic/base/clinic.csv  sha256 [0-9a-f]{64}, made by a-clinic$", table)
 
 
+def test_the_chain_of_an_exhibit_by_its_label_or_its_name(built_once):
+    page = (built_once.folder / "reports/base/b-visits.html").read_text()
+    (label,) = set(re.findall(r"Table \d+(?:\.\d+)?", page.partition("Means by")[0][-400:])) or {"means"}
+    told = [
+        run(built_once, text).stdout
+        for text in (label, label.upper(), "means", "exhibit-means", "b-visits.means")
+    ]
+    assert len(set(told)) == 1
+    lines = told[0].splitlines()
+    assert lines[:2] == ["scenario base", f"{label} (means): Means by <visit>"]
+    assert any(line.startswith("  function    helpers.chapters.exhibits.Exhibit  src/") for line in lines)
+    assert any(
+        re.search(r"  data        .*exhibits/b-visits/means.csv  sha256 [0-9a-f]{64}$", one) for one in lines
+    )
+    assert any(
+        re.search(r"  table       .*clinic.csv  sha256 [0-9a-f]{64}, made by a-clinic$", one) for one in lines
+    )
+    assert lines[lines.index("  results     1") + 1 :] == [
+        "    b.mean = 0.3333333333333333 mg/mg, shown as 0.33 mg/mg"
+    ]
+    # beside a result, and all faults at once
+    assert run(built_once, f"{label}, b.n").stdout.splitlines()[-1] != lines[-1]
+    wrong = run(built_once, "Figure 99.1 b.men")
+    assert wrong.returncode == 2
+    first, second = wrong.stderr.splitlines()
+    assert "no exhibit is called 'Figure 99.1'" in first
+    assert "the nearest: b.mean" in second
+
+
+def test_an_exhibit_has_the_tables_that_led_to_it_and_the_statements():
+    found = origins.stated(
+        {
+            "cells": [
+                cell("from helpers.analysis import remission\nfrom helpers.chapters.exhibits import show", 1),
+                cell('adsl, adlb = (study.read(one) for one in ("adsl", "adlb"))\nother = raw.labs', 2),
+                cell("a = remission.by_set(adsl, 1)\nshow(a)", 3, exhibit=exhibit("e")),
+                cell("show(other)", 4, exhibit=exhibit("f")),
+                cell('show(study.read("adie"))', 5, exhibit=exhibit("g")),
+            ]
+        }
+    )
+    assert [one["tables"] for one in found] == [["adsl"], ["labs"], ["adie"]]
+    first = found[0]["code"].splitlines()
+    assert first[-2:] == ["a = remission.by_set(adsl, 1)", "show(a)"]
+    assert not any("import" in line for line in first)
+    assert found[0]["does"].startswith("The primary endpoint in three sets")
+    assert origins.led_here(found[0], {"adsl.csv": "1", "adlb.csv": "2"}) == {"adsl.csv": "1"}
+    assert origins.led_here({"tables": []}, {"adsl.csv": "1"}) == {"adsl.csv": "1"}
+
+
 def test_a_sentence_is_named_as_one(built_once):
     lines = run(built_once, "b.n").stdout.splitlines()
     assert any(line.endswith("a sentence") for line in lines)

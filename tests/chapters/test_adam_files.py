@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,10 +14,11 @@ import pytest
 
 from helpers import ROOT, Problem
 from helpers.analysis import adam
-from helpers.chapters import adam_files, adam_variables, define
+from helpers.chapters import adam_derivations, adam_files, adam_terms, adam_variables, define
 from helpers.study import tables
 from helpers.study.codebook import TABLES
 from helpers.study.estimands import ESTIMANDS
+from helpers.study.parameters import Parameters
 
 TABLES_OF_BASE = ROOT / "data/synthetic/base"
 HOSTILE = (
@@ -202,7 +204,8 @@ def test_define_says_of_each_variable_what_the_codebook_says(files):
             kind = item.find("def:Origin", NAMES).get("Type")
             assert (kind == "Derived") == (reference.get("MethodOID") in methods)
             if kind == "Derived":
-                assert column.meaning[1:] in methods[reference.get("MethodOID")]
+                words = adam_derivations.DERIVED[name][column.name].replace("`", "")
+                assert words in " ".join(methods[reference.get("MethodOID")].split())
             if column.values:
                 codes = lists[item.find("odm:CodeListRef", NAMES).get("CodeListOID")]
                 assert [one.get("CodedValue") for one in codes if one.get("CodedValue")] == list(
@@ -210,6 +213,138 @@ def test_define_says_of_each_variable_what_the_codebook_says(files):
                 )
         key = [one.get("KeySequence") for one in references if one.get("KeySequence")]
         assert sorted(key) == [str(k) for k in range(1, len(TABLES[name].key) + 1)]
+
+
+def test_no_derivation_only_says_its_label_again(files, frames):
+    """A reviewer wants to know what was computed; and what is copied or assigned is no computation."""
+    root = ElementTree.fromstring(files["define.xml"])
+    items = {one.get("OID"): one for one in root.iterfind(".//odm:ItemDef", NAMES)}
+    methods = {one.get("OID"): "".join(one.itertext()) for one in root.iterfind(".//odm:MethodDef", NAMES)}
+    seen = 0
+    for reference in root.iterfind(".//odm:ItemRef[@MethodOID]", NAMES):
+        item = items[reference.get("ItemOID")]
+        label = " ".join("".join(item.find("odm:Description", NAMES).itertext()).split())
+        words = " ".join(methods[reference.get("MethodOID")].partition("Allowed:")[0].split())
+        told = set(re.findall(r"\w+", words.lower())) - set(re.findall(r"\w+", label.lower()))
+        assert len(told) >= 5, (item.get("OID"), label, words)
+        seen += 1
+    assert seen > 80
+    there = {name: {column.name for column in TABLES[name].columns} for name in adam_variables.DATASETS}
+    for name, columns in there.items():
+        told = [
+            variable
+            for register in (adam_derivations.COPIES, adam_derivations.ASSIGNED, adam_derivations.DERIVED)
+            for variable in register.get(name, ())
+        ]
+        assert len(set(told)) == len(told), "in one of them only"
+        assert set(told) <= columns
+
+
+def test_derivations_name_columns_and_parameters_that_there_are():
+    registers = (adam_derivations.ASSIGNED, adam_derivations.DERIVED)
+    words = [text for register in registers for told in register.values() for text in told.values()]
+    words += [adam_derivations.TEST, *adam_derivations.TIMES.values()]
+    marked = {name for text in words for name in re.findall("`([^`]+)`", text)}
+    marked |= {name for told in adam_derivations.COPIES.values() for name in told.values()}
+    assert len(marked) > 50
+    for name in marked:
+        table, dot, column = name.partition(".")
+        if dot:
+            assert column in {one.name for one in TABLES[table.lower()].columns}, name
+        else:
+            assert name in Parameters.model_fields, name
+
+
+def test_a_copy_is_one(files, frames):
+    """Each variable that is said to be copied has the values of that column, child by child (and event by event)."""
+    root = ElementTree.fromstring(files["define.xml"])
+    compared = 0
+    for item in root.iterfind(".//odm:ItemDef", NAMES):
+        origin = item.find("def:Origin", NAMES)
+        _, name, column, *by_value = item.get("OID").split(".")
+        if origin.get("Type") != "Predecessor" or by_value:
+            continue
+        table, _, source = "".join(origin.itertext()).split()[0].partition(".")
+        mine = frames[name.lower()]
+        if table == "ADSL":
+            child = mine["USUBJID"].map(frames["adsl"].set_index("USUBJID", drop=False)[source])
+        else:
+            found, faults, _ = tables.load(table, TABLES_OF_BASE / f"{table}.csv")
+            assert faults == []
+            key = [one for one in TABLES[table].key if one != "event_no"]
+            found = found.set_index([*key, "event_no"] if table == "events" else key[0], drop=False)
+            at = [*zip(mine["USUBJID"], mine["AESEQ"], strict=True)] if table == "events" else mine["USUBJID"]
+            child = found[source].reindex(at)
+        assert child.astype(object).where(child.notna().to_numpy(), None).tolist() == (
+            mine[column].astype(object).where(mine[column].notna(), None).tolist()
+        ), item.get("OID")
+        compared += 1
+    assert compared > 25
+
+
+def test_the_rules_in_words_are_those_by_which_the_tables_were_made(frames):
+    """The words of some derivations, computed as they stand from the raw tables."""
+    raw = {}
+    for table in ("screening", "infusions", "treatments", "disposition"):
+        raw[table], faults, _ = tables.load(table, TABLES_OF_BASE / f"{table}.csv")
+        assert faults == []
+    adsl, adae, adtte = (frames[name] for name in ("adsl", "adae", "adtte"))
+    child = adsl.set_index("USUBJID")
+    s = raw["screening"].set_index("usubjid").loc[child.index]
+    given = raw["infusions"].dropna(subset="date").groupby("usubjid")["date"].agg(["min", "max", "count"])
+    given = given.reindex(child.index)
+    planned = raw["infusions"].query("infusion == 2").set_index("usubjid")["planned_date"].loc[child.index]
+    day = pd.Timedelta(days=1)
+    assert child["AGE"].to_numpy() == pytest.approx(
+        ((s["consent_date"] - s["birth_date"]) / day / 365.25).to_numpy()
+    )
+    assert child["RASMON"].to_numpy() == pytest.approx(
+        ((s["consent_date"] - s["ras_since"]) / day / 30.4375).to_numpy(), abs=1e-8, nan_ok=True
+    )
+    assert (child["NINFUS"] == given["count"].fillna(0)).all()
+    assert child["TRTSDT"].equals(given["min"].rename("TRTSDT"))
+    assert child["TRTEDT"].equals(given["max"].rename("TRTEDT"))
+    assert (child["TZERODT"] == planned).all()
+    assert ((child["SAFFL"] == "Y") == (child["NINFUS"] >= 1)).all()
+    assert ((child["PPROTFL"] == "Y") == ((child["NINFUS"] == 2) & child["RESCDT"].isna())).all()
+    rescue = raw["treatments"].query("treatment == 'rescue'").groupby("usubjid")["date"].min()
+    assert child["RESCDT"].dropna().to_dict() == rescue.to_dict()
+    assert (((adae["AENDT"] - adae["ASTDT"]) / day + 1).dropna() == adae["ADURN"].dropna()).all()
+    assert ((adae["AEENRTPT"] == "ONGOING") == adae["AENDT"].isna()).all()
+    first = adae["USUBJID"].map(child["TRTSDT"])
+    assert ((adae["TRTEMFL"] == "Y") == (adae["ASTDT"] >= first)).all()
+    assert adtte["ACTMONTH"].to_numpy() == pytest.approx(
+        ((adtte["ADT"] - adtte["STARTDT"]) / day / 30.4375).to_numpy(), abs=1e-8
+    )
+    observed = (adtte["USUBJID"].map(child["EOSDT"]) - adtte["STARTDT"]) / day / 30.4375
+    ended = observed.clip(upper=365 / 30.4375).clip(lower=adtte["AVAL"])
+    ended = ended.where(adtte["CNSR"] > 0, adtte["AVAL"])
+    assert adtte["EOSMONTH"].to_numpy() == pytest.approx(ended.to_numpy(), abs=1e-8)
+
+
+def test_define_leads_to_the_guide_for_reviewers(frames):
+    root = ElementTree.fromstring(adam_files.written("base", "x", frames, "-x")["define.xml"])
+    named = root.find(".//def:SupplementalDoc/def:DocumentRef", NAMES).get("leafID")
+    leaf = root.find(f".//def:leaf[@ID='{named}']", NAMES)
+    assert leaf.get(f"{{{define.XLINK}}}href") == "../reviewer-x.html"
+    assert leaf.find("def:title", NAMES).text == "Analysis Data Reviewer's Guide"
+
+
+def test_published_terms_are_said_to_be_so_and_no_others(files):
+    root = ElementTree.fromstring(files["define.xml"])
+    lists = {one.get("OID"): one for one in root.iterfind(".//odm:CodeList", NAMES)}
+    sex = lists["CL.SEX"]
+    assert sex.get(f"{{{define.DEF}}}StandardOID") == define.TERMS
+    named = {
+        one.get("CodedValue", ""): one.find("odm:Alias", NAMES).get("Name")
+        for one in [sex, *sex.findall("odm:CodeListItem", NAMES)]
+    }
+    assert named == {"": "C66731", "M": "C20197", "F": "C16576"}
+    for oid, one in lists.items():
+        standard = one.get(f"{{{define.DEF}}}StandardOID")
+        assert bool(standard) != (one.get(f"{{{define.DEF}}}IsNonStandard") == "Yes")
+        assert bool(standard) == bool(one.findall(".//odm:Alias", NAMES)), oid
+    assert not any(one.get("Name") in ("In the safety set", "Serious") for one in lists.values())
 
 
 def test_a_value_of_adlb_is_described_parameter_by_parameter(files, frames):
@@ -302,7 +437,8 @@ def test_a_text_is_cut_between_letters_into_names_that_nobody_has():
 
 
 def test_the_examples_of_the_docstrings_run():
-    assert doctest.testmod(adam_variables).failed == 0
+    for module in (adam_variables, adam_terms, define):
+        assert doctest.testmod(module).failed == 0
 
 
 def test_a_table_that_cant_be_read_is_told_with_row_and_column(tmp_path):
@@ -328,7 +464,7 @@ def test_a_variable_of_one_allowed_value_is_assigned_and_one_that_may_be_empty_i
     for table in ("adlb", "adtte", "adae"):
         for one in adam_variables.variables(table, frames[table]):
             columns[table, one.column.name] = (table, one)
-    said = {name: define.origin(*found)[0] for name, found in columns.items()}
+    said = {name: define.origin(found[0], found[1].column)[0] for name, found in columns.items()}
     single = {
         name: found[1].column.empty
         for name, found in columns.items()

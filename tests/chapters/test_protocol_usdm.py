@@ -142,6 +142,14 @@ def test_estimands_have_their_events_and_strategies(design):
         assert beyond[f"{place}.missing-data"] == ours.missing
         assert all(name.startswith(f"{place}.") for name in beyond)
     assert [one["name"] for one in design["analysisPopulations"]] == [flag for _, flag, *_ in ANALYSIS_SETS]
+    # a set is a part of another one, and in the end of the population
+    whole = {one["id"]: one["subsetOfIds"] for one in design["analysisPopulations"]}
+    for parts in whole.values():
+        assert parts == [design["population"]["id"]] or whole[parts[0]] == [design["population"]["id"]]
+    for estimand in design["estimands"]:
+        names = [one["name"] for one in estimand["intercurrentEvents"]]
+        assert len(set(names)) == len(INTERCURRENT_EVENTS)
+        assert not any(name[-1].isdigit() for name in names), "a name and no number"
 
 
 def test_a_term_is_published_or_marked_never_invented(plan):

@@ -364,8 +364,16 @@ class Edition:
             results = {stem: record["results"] for stem, record in records.items()}
             write(self.report / self.head.file("results.json"), pages.results_file(results, self.head))
             standard = getattr(importlib.import_module(module), function)
-            nature = (self.head.lead,) if self.head.own else ()
-            event = standard(self.name, self.about(), self.chapters, records, *nature)
+            event = standard(
+                self.name,
+                self.about(),
+                self.chapters,
+                records,
+                parameters=self.resolved["parameters"],
+                changed=self.changed_chapters(),
+                tail=self.head.tail,
+                **self.nature(),
+            )
             told = json.dumps(event, indent=1, ensure_ascii=False) + "\n"
             write(self.report / self.head.file("results.ars.json"), told)
             plan = reviewer.named(PLAN)(self.name, self.resolved["parameters"])
@@ -388,6 +396,14 @@ class Edition:
             made = {"key": key, "files": digests(self.report, [self.report / name for name in own])}
             write(index_record, seal(made))
         self.publish([name for record in records.values() for name in record["files"]] + own)
+
+    def nature(self) -> dict[str, str]:
+        """What the data and the arms are, for the results in the standard of the field; nothing of simulated ones."""
+        return {}
+
+    def changed_chapters(self) -> list[str]:
+        """Stems of chapters whose plan changed after the arms were known; a simulated trial has none."""
+        return []
 
     def described(self) -> str:
         """What a file that leaves the pages says of itself."""

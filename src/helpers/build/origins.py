@@ -14,9 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from helpers import ROOT
+from helpers.chapters.contents import ARRIVED, CHAPTERS
 
 PLUMBING = frozenset({"helpers.chapters.exhibits.show", "helpers.chapters.exhibits.say"})
 """Functions by which every cell shows what it has; they compute nothing."""
+COMPUTING = ("analysis", "design", "estimators", "trial")
+"""Rooms whose functions compute what is shown; those of the others read it, draw it or word it."""
+TABLES = frozenset(
+    name.removesuffix(".csv")
+    for chapter in (*CHAPTERS, ARRIVED)
+    for name in (*chapter.reads, *chapter.writes)
+    if name.endswith(".csv") and "/" not in name
+)
+"""Names of tables, which cells call the same."""
 PACKAGE = "helpers"
 PARSER = threading.RLock()
 """Held by whoever parses: Python 3.11 keeps the parser's depth for all threads together, and two at once end in a
@@ -37,6 +47,8 @@ class Function:
     file: str
     first: int
     last: int
+    says: str = ""
+    """What its docstring begins with, up to the first empty line."""
 
     def __str__(self) -> str:
         return f"{self.name}  {self.file}:{self.first}-{self.last}"
@@ -47,10 +59,11 @@ class Function:
 
 @dataclass(frozen=True)
 class _Statement:
-    """A statement of a cell: names that it sets anew, that it changes, and that it uses."""
+    """A statement of a cell: names that it sets anew, that it changes, and that it uses; its text."""
 
     cell: int
     tree: ast.stmt
+    text: str
     sets: frozenset[str]
     changes: frozenset[str]
     uses: frozenset[str]
@@ -97,7 +110,9 @@ class Modules:
                 for node in tree.body:
                     if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == parts[cut]:
                         first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-                        return Function(f"{module}.{node.name}", file, first, node.end_lineno or first)
+                        last = node.end_lineno or first
+                        says = (ast.get_docstring(node) or "").partition("\n\n")[0]
+                        return Function(f"{module}.{node.name}", file, first, last, " ".join(says.split()))
                 handed = imports(tree).get(parts[cut])
                 if handed is None:
                     return None
@@ -146,7 +161,8 @@ def _statements(number: int, source: str) -> list[_Statement]:
                     changes.add(inner.id)
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             changes.add(node.target.id)
-        found.append(_Statement(number, node, frozenset(sets), frozenset(changes), frozenset(uses)))
+        text = ast.get_source_segment(source, node) or ""
+        found.append(_Statement(number, node, text, frozenset(sets), frozenset(changes), frozenset(uses)))
     return found
 
 
@@ -184,22 +200,42 @@ def _named(statement: _Statement, known: dict[str, str]) -> list[str]:
     return [name for _, _, name in sorted(found)]
 
 
+def tables(leading: Sequence[_Statement]) -> list[str]:
+    """The tables that some statements use, by their names: `adsl` as a frame, "adsl" as what is read, `raw.adsl`.
+
+    A statement that makes several frames at once uses none of them yet.
+    """
+    found: set[str] = set()
+    for one in leading:
+        found |= one.uses & TABLES
+        for node in ast.walk(one.tree):
+            if isinstance(node, ast.Attribute) and node.attr in TABLES:
+                found.add(node.attr)
+            elif isinstance(node, ast.Constant) and node.value in TABLES and not one.sets & TABLES:
+                found.add(node.value)
+    return sorted(found)
+
+
 def stated(notebook: dict, modules: Modules | None = None) -> list[dict[str, Any]]:
     """What each cell of an executed notebook shows, and what led to it, as plain data for a record.
 
     Of each exhibit, and of each sentence with results: `cell` (its number as the notebook shows it), `exhibit` (None
     for a sentence), `results` (keys), `functions` (name, file, first and last line; from what computes to what
-    shows). The notes by which an exhibit stands alone (population, n, method, conventions, caption) come along. Cells
-    that hold no Python lead to no function.
+    shows), `does` (what the function that computes says of itself), `tables` (those that led there; none where the
+    cells do not tell), `code` (the statements that led there, without imports and parameters). The notes by which an
+    exhibit stands alone (population, n, method, conventions, caption) come along. Cells that hold no Python lead to no
+    function.
     """
     modules = modules or Modules()
     statements: list[_Statement] = []
     known: dict[str, str] = {}
+    given: set[int] = set()
     found = []
     for number, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
             continue
         here = _statements(number, text_of(cell))
+        given |= {number} if "parameters" in cell.get("metadata", {}).get("tags", ()) else set()
         statements += here
         for one in here:
             known |= imports(one.tree)
@@ -210,6 +246,9 @@ def stated(notebook: dict, modules: Modules | None = None) -> list[dict[str, Any
         leading = _leading_to(statements, number)
         names = dict.fromkeys(name for one in leading for name in _named(one, known))
         functions = dict.fromkeys(filter(None, map(modules.function, names)))
+        working = [one for one in leading if not isinstance(one.tree, ast.Import | ast.ImportFrom)]
+        working = [one for one in working if one.cell not in given]
+        computing = [one for one in functions if one.name.split(".")[1] in COMPUTING] or list(functions)
         for one in shows:
             exhibit = one.get("exhibit")
             results = exhibit["results"] if exhibit else one["results"]
@@ -220,9 +259,20 @@ def stated(notebook: dict, modules: Modules | None = None) -> list[dict[str, Any
                     "exhibit": exhibit and {name: exhibit[name] for name in notes if name in exhibit},
                     "results": [result["key"] for result in results],
                     "functions": [one.record() for one in functions if one.name not in PLUMBING],
+                    "does": computing[-1].says if computing else "",
+                    "tables": tables(working),
+                    "code": "\n".join(one.text for one in working),
                 }
             )
     return found
+
+
+def led_here(one: Mapping[str, Any], tables: Mapping[str, str]) -> dict[str, str]:
+    """Of what a chapter read (file -> digest) what led to an entry of `stated`; all where its cells do not tell."""
+    mine = {
+        name: value for name, value in tables.items() if name.removesuffix(".csv") in one.get("tables", ())
+    }
+    return mine or dict(tables)
 
 
 def folded(one: Mapping[str, Any], tables: Mapping[str, str]) -> str:
@@ -235,9 +285,11 @@ def folded(one: Mapping[str, Any], tables: Mapping[str, str]) -> str:
         for name, file, first, last in one["functions"]
     ]
     parts = [f"<ol>{''.join(steps)}</ol>"] if steps else []
-    if tables:
-        read = ", ".join(f"{escape(name)} (<code>{value[:12]}</code>)" for name, value in tables.items())
-        parts.append(f"<p>Tables that the chapter read, with their SHA-256: {read}.</p>")
+    mine = led_here(one, tables)
+    if mine:
+        read = ", ".join(f"{escape(name)} (<code>{value[:12]}</code>)" for name, value in mine.items())
+        who = "led here" if len(mine) < len(tables) else "the chapter read"
+        parts.append(f"<p>Tables that {who}, with their SHA-256: {read}.</p>")
     if one["results"]:
         first, more = one["results"][0], len(one["results"]) - 1
         rest = f" and {more} more" if more else ""

@@ -136,6 +136,13 @@ class OwnEdition(Edition):
             + post_hoc(self.changed(chapter))
         )
 
+    def nature(self) -> dict[str, str]:
+        absent = self.head.lead.removeprefix(self.record["notice"]).strip()
+        return {"nature": f"{absent} {self.head.text}".strip(), "arms": self.head.words}
+
+    def changed_chapters(self) -> list[str]:
+        return [one.stem for one in self.chapters if self.changed(one)]
+
     def changed(self, chapter: Chapter) -> list[str]:
         """Changes since the signed plan that touch a chapter; none while blinded, when no result could lead to them."""
         if self.record["blinded"] or not self.differs.get("signed"):

@@ -1,9 +1,9 @@
 """`define.xml` 2.1 of the analysis tables: variables, codes, derivations in words, value-level metadata.
 
-Everything is said once, elsewhere: what a column means in `study.codebook`, which children a flag marks and which
-estimand an endpoint answers in `study.estimands`, where a laboratory parameter comes from in `analysis.adam`, the
-equation behind an eGFR in `study.kidney`. Codes carry no term of a published terminology: none of the codebook's lists
-says that it is one, and none is guessed.
+Everything is said once, elsewhere: what a column means in `study.codebook`, how it comes about in
+`chapters.adam_derivations`, which children a flag marks and which estimand an endpoint answers in `study.estimands`,
+where a laboratory parameter comes from in `analysis.adam`, the equation behind an eGFR in `study.kidney`. Codes are of
+a published terminology where `chapters.adam_terms` has them, and the project's own elsewhere.
 """
 
 import inspect
@@ -14,13 +14,28 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from helpers.analysis import adam
-from helpers.chapters.adam_variables import DATE_FORMAT, Variable, name_of, structure, variable, variables
-from helpers.chapters.words import capital
+from helpers.chapters import adam_terms
+from helpers.chapters.adam_derivations import ASSIGNED, COPIES, DERIVED, TEST, TIMES
+from helpers.chapters.adam_variables import (
+    DATASETS,
+    DATE_FORMAT,
+    Variable,
+    name_of,
+    structure,
+    variable,
+    variables,
+)
 from helpers.study import kidney
-from helpers.study.codebook import TABLES
+from helpers.study.codebook import TABLES, Column
 from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS
 from helpers.study.protocol import TRIAL
 
+GUIDE = "../reviewer{tail}.html"
+"""Where the guide for reviewers stands, from define.xml; the tail of a blinded report's names in it."""
+TERMS = "STD.CT.SDTM"
+"""The published terminology among the standards."""
+NCI = "nci:ExtCodeID"
+"""The context of a code of the NCI's thesaurus."""
 CREATED = "1980-01-01T00:00:00"
 """The time of creation that formats ask for: the files do not depend on the day."""
 
@@ -66,7 +81,10 @@ def item_oid(dataset: str, name: str) -> str:
 
 
 def define(scenario: str, about: str, frames: Mapping[str, pd.DataFrame], tail: str = "") -> bytes:
-    """The define.xml of some analysis tables (name -> table), those of one scenario; tail: of their files' names."""
+    """The define.xml of some analysis tables (name -> table), those of one scenario.
+
+    tail: what the names of the tables' files and of the reviewer's guide end with.
+    """
     root = _element("ODM", FileType="Snapshot", FileOID=f"DEF.{TRIAL}.{scenario}", ODMVersion="1.3.2")
     root.set("CreationDateTime", CREATED)
     root.set(f"{{{DEF}}}Context", "Other")
@@ -79,10 +97,17 @@ def define(scenario: str, about: str, frames: Mapping[str, pd.DataFrame], tail: 
     version.set(f"{{{DEF}}}DefineVersion", "2.1.0")
     standards = _add(version, "def:Standards")
     _add(standards, "def:Standard", OID="STD.ADAMIG", Name="ADaMIG", Type="IG", Version="1.3", Status="Final")
+    _add(
+        standards, "def:Standard", OID=TERMS, Name="CDISC/NCI", Type="CT", PublishingSet="SDTM",
+        Version=adam_terms.VERSION, Status="Final",
+    )  # fmt: skip
+    beside = _add(version, "def:SupplementalDoc")
+    _add(beside, "def:DocumentRef", leafID="LF.ADRG")
     parts = _Parts()
     for name, frame in frames.items():
         parts.dataset(name, frame, f"{name}{tail}.xpt")
     version.extend(parts.ordered())
+    _leaf(version, "LF.ADRG", GUIDE.format(tail=tail), "Analysis Data Reviewer's Guide")
     ElementTree.indent(root, " ")
     for prefix, address in (("", ODM), ("def", DEF), ("xlink", XLINK)):
         ElementTree.register_namespace(prefix, address)
@@ -136,7 +161,9 @@ class _Parts:
     ) -> None:
         """A variable: its reference in the table, its definition, its codes, how it is derived."""
         oid = item_oid(name, one.name)
-        from_where, words = origin(name, one)
+        from_where, words = origin(name, one.column)
+        if from_where == "Derived" and not one.codes:
+            words = f"{words} {_allowed(one)}"
         reference = _add(group, "ItemRef", ItemOID=oid, OrderNumber=str(order))
         reference.set("Mandatory", "No" if one.column.empty else "Yes")
         if one.key:
@@ -180,7 +207,8 @@ class _Parts:
 
     def code_list(self, name: str, one: Variable) -> str:
         """A list of codes, one for all tables that share it; gives its id."""
-        shared = f"CL.{one.name}"
+        known = adam_terms.published(one.name, one.codes)
+        shared = f"CL.{known.short if known else one.name}"
         for oid in (shared, f"{shared}.{name.upper()}"):
             made = self.codes.setdefault(oid, _codes(oid, one))
             if ElementTree.tostring(made) == ElementTree.tostring(_codes(oid, one)):
@@ -200,7 +228,7 @@ class _Parts:
             said, made = parameter(name, str(code))
             from_where = "Derived" if made else "Predecessor"
             if made:
-                words_of = f"{said} {_meaning(one)}"
+                words_of = f"{said} {_allowed(one)}"
                 reference.set(
                     "MethodOID",
                     self.method(
@@ -220,27 +248,48 @@ class _Parts:
         return f"VL.{oid}"
 
 
-def origin(dataset: str, one: Variable) -> tuple[str, str]:
-    """(Type of origin, in words): the column that a variable is a copy of, or how it is derived."""
-    if dataset != "adsl" and one.column in TABLES["adsl"].columns:
-        return "Predecessor", f"ADSL.{one.name}"
+def origin(dataset: str, column: Column) -> tuple[str, str]:
+    """(Type of origin, in words): the column that a variable is a copy of, how it is assigned, or how it is derived."""
+    known = COPIES.get(dataset, {}), ASSIGNED.get(dataset, {}), DERIVED[dataset]
+    copied, assigned, derived = (words.get(column.name) for words in known)
+    if copied:
+        return "Predecessor", _where(copied)
+    if dataset != "adsl" and column in TABLES["adsl"].columns:
+        return "Predecessor", f"ADSL.{column.name}"
+    if assigned:
+        return "Assigned", _plain(assigned)
+    if derived:
+        return "Derived", " ".join(filter(None, (_plain(derived), _marked(column.name))))
     for raw in ("screening", "randomisation", "disposition", "events"):
-        same = [
-            c for c in TABLES[raw].columns if (c.meaning, c.values) == (one.column.meaning, one.column.values)
-        ]
-        if same:
-            return "Predecessor", f"{raw}.{same[0].name} (raw table)"
-    if one.column.values and len(one.column.values) == 1 and not one.column.empty:
-        return "Assigned", _meaning(one)
-    return "Derived", _meaning(one)
+        for one in TABLES[raw].columns:
+            if (one.meaning, one.values) == (column.meaning, column.values):
+                return "Predecessor", _where(f"{raw}.{one.name}")
+    raise ValueError(f"{dataset}.{column.name}: neither copied, nor assigned, nor derived")
+
+
+def made_from(dataset: str) -> list[str]:
+    """The tables that a table is made from, by what the origins of its variables name: raw ones, then analysis ones.
+
+    Of two analysis tables that name each other, the later one is made from the earlier one.
+
+    >>> made_from("adae")
+    ['events', 'ADSL']
+    """
+    words = " ".join(
+        [TEST * (dataset == "adlb"), *(origin(dataset, one)[1] for one in TABLES[dataset].columns)]
+    )
+    named = re.findall(r"\b(\w+)\.[A-Za-z_]\w*", words)
+    before = DATASETS[: DATASETS.index(dataset)]
+    found = [name for name in TABLES if name in named or (name in before and name.upper() in named)]
+    return [name.upper() if name.startswith("ad") else name for name in found]
 
 
 def parameter(dataset: str, code: str) -> tuple[str, str]:
-    """(How a parameter's values come about, the function that makes them); no function for a raw value."""
+    """(How a parameter's values come about, the function that makes them)."""
     if dataset == "adtte":
         estimand = next((one for one in ESTIMANDS if one.name == ANSWERS.get(code)), None)
         said = f"Estimand: {estimand.name}, {estimand.role}; {estimand.variable}." if estimand else ""
-        return f"{_first_line(adam.Adam.adtte)} {said}".strip(), "helpers.analysis.adam.Adam.adtte"
+        return f"{_plain(TIMES.get(code[-1:], ''))} {said}".strip(), "helpers.analysis.adam.Adam.adtte"
     known = adam.PARAMS.get(code)
     if known is None:
         return "A parameter that the plan does not name.", "helpers.analysis.adam.Adam.adlb"
@@ -248,14 +297,27 @@ def parameter(dataset: str, code: str) -> tuple[str, str]:
     if source in EQUATIONS:
         words = " ".join(_first_line(function) for function in EQUATIONS[source])
         return f"eGFR by the method {source}. {words}", "helpers.study.kidney.egfr"
-    return f"labs.value where labs.test is {source} (raw table), in its unit", ""
+    return _plain(TEST.format(source)), "helpers.analysis.adam.Adam.adlb"
 
 
-def _meaning(one: Variable) -> str:
-    """The codebook's words about a variable, the definition of the set that it marks, and what is allowed."""
-    marked = next((definition for _, flag, definition, _ in ANALYSIS_SETS if flag == one.name), "")
-    words = [f"{capital(one.column.meaning)}.", marked, f"Allowed: {one.column.allowed}."]
-    return " ".join(word for word in words if word)
+def _where(place: str) -> str:
+    """A column by table and name; a raw table is said to be one."""
+    return place if place[:1].isupper() else f"{place} (raw table)"
+
+
+def _plain(words: str) -> str:
+    """Words without the marks of names."""
+    return words.replace("`", "")
+
+
+def _marked(variable: str) -> str:
+    """The definition of the analysis set that a flag marks."""
+    return next((definition for _, flag, definition, _ in ANALYSIS_SETS if flag == variable), "")
+
+
+def _allowed(one: Variable) -> str:
+    """What is allowed, where no list of codes says it."""
+    return "" if one.codes else f"Allowed: {one.column.allowed}."
 
 
 def _first_line(function: object) -> str:
@@ -263,16 +325,22 @@ def _first_line(function: object) -> str:
 
 
 def _codes(oid: str, one: Variable) -> ElementTree.Element:
-    made = _element("CodeList", OID=oid, Name=one.label, DataType=TYPES[one.column.kind])
-    made.set(f"{{{DEF}}}IsNonStandard", "Yes")
-    said = all(one.codes.values())
+    known = adam_terms.published(one.name, one.codes)
+    name = known.name if known else one.label
+    made = _element("CodeList", OID=oid, Name=name, DataType=TYPES[one.column.kind])
+    made.set(f"{{{DEF}}}{'StandardOID' if known else 'IsNonStandard'}", TERMS if known else "Yes")
+    said = known is not None or all(one.codes.values())
     for order, (code, words) in enumerate(one.codes.items(), 1):
         kind = "CodeListItem" if said else "EnumeratedItem"
         item = _add(made, kind, CodedValue=code, OrderNumber=str(order))
         if said:
-            _text(_add(item, "Decode"), words)
+            _text(_add(item, "Decode"), known.terms[code][1] if known else words)
         elif words:
             _describe(item, words)
+        if known:
+            _add(item, "Alias", Context=NCI, Name=known.terms[code][0])
+    if known:
+        _add(made, "Alias", Context=NCI, Name=known.code)
     return made
 
 
@@ -282,10 +350,10 @@ def _insert_codes(item: ElementTree.Element, oid: str) -> None:
     item.insert(1, reference)
 
 
-def _leaf(parent: ElementTree.Element, identifier: str, file: str) -> None:
+def _leaf(parent: ElementTree.Element, identifier: str, file: str, title: str = "") -> None:
     leaf = _add(parent, "def:leaf", ID=identifier)
     leaf.set(f"{{{XLINK}}}href", file)
-    _add(leaf, "def:title", file)
+    _add(leaf, "def:title", title or file)
 
 
 def _describe(parent: ElementTree.Element, words: str) -> None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from helpers.chapters.acronyms import ACRONYMS
 from helpers.chapters.usdm_terms import alias, code
 from helpers.study.eligibility import CRITERIA
 from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS, INTERCURRENT_EVENTS, MISSING_DATA, Estimand
@@ -28,6 +29,8 @@ SETS = {
     "Renal function improvement": "GFRFL",
 }
 """Estimand -> flag of the analysis set that its population is drawn from; `populationSummary` says the rest."""
+WHOLE = "RANDFL"
+"""The analysis set of which the others are parts."""
 OUTCOME_OF = {"Remission of haematuria": 1, "Renal function improvement": 2}
 """Estimand -> number of the registered outcome that it answers; proteinuria, 0, where nothing stands."""
 LEVELS = {"primary": "Primary Endpoint", "secondary": "Secondary Endpoint"}
@@ -121,6 +124,11 @@ def _version(scenario: str, p: Parameters) -> dict:
         ],
         "organizations": organisations,
         "roles": [role],
+        "abbreviations": [
+            {"id": f"Abbreviation.{short}", "abbreviatedText": short, "expandedText": long,
+             "instanceType": "Abbreviation"}
+            for short, long in ACRONYMS
+        ],
         "studyInterventions": _interventions(p),
         "eligibilityCriterionItems": [
             {"id": f"EligibilityCriterionItem.{one.id}", "name": one.id, "text": one.registered,
@@ -194,7 +202,9 @@ def _design(p: Parameters) -> dict:
         "estimands": [_estimand(one) for one in ESTIMANDS],
         "analysisPopulations": [
             {"id": f"AnalysisPopulation.{flag}", "name": flag, "label": name, "text": text,
-             "description": f"used for: {use}", "instanceType": "AnalysisPopulation"}
+             "description": f"used for: {use}",
+             "subsetOfIds": ["StudyDesignPopulation" if flag == WHOLE else f"AnalysisPopulation.{WHOLE}"],
+             "instanceType": "AnalysisPopulation"}
             for name, flag, text, use in ANALYSIS_SETS
         ],
         "population": _population(p),
@@ -352,7 +362,7 @@ def _estimand(one: Estimand) -> dict:
     for k, (event, strategy, _, words) in enumerate(INTERCURRENT_EVENTS, 1):
         mine = one.strategy(event, strategy)
         events.append(
-            {"id": f"IntercurrentEvent.{key}.{k}", "name": f"{one.name}, {k}", "text": event, "description": words
+            {"id": f"IntercurrentEvent.{key}.{k}", "name": event.partition(" (")[0], "text": event, "description": words
              if mine == strategy else mine, "strategy": mine.partition(":")[0], "instanceType": "IntercurrentEvent"}
         )  # fmt: skip
     beyond = {"population-level summary": one.summary, "missing data": one.missing, "sensitivity": one.sensitivity,

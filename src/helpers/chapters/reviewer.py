@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from helpers.analysis import adam
-from helpers.chapters import adam_variables
+from helpers.chapters import adam_terms, adam_variables, define
+from helpers.chapters.acronyms import ACRONYMS
 from helpers.chapters.words import capital
-from helpers.study.codebook import TABLES
+from helpers.study.codebook import TABLES, Column
 from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS, INTERCURRENT_EVENTS, MISSING_DATA
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, TRIAL, VISITS
@@ -22,8 +23,18 @@ STANDARDS = (
     ("Analysis tables", "CDISC ADaM: ADSL, BDS (ADLB, ADTTE), OCCDS (ADAE)", "adam/*.json, adam/*.xpt, CSV"),
     ("Exchange", "Dataset-JSON 1.1 and SAS transport 5, the same values in both", "adam/"),
     ("Metadata", "Define-XML 2.1", "adam/define.xml"),
+    (
+        "Controlled terms of the tables",
+        f"CDISC SDTM terminology {adam_terms.VERSION}: {', '.join(adam_terms.names())}",
+        "adam/define.xml",
+    ),
     ("Results", "CDISC Analysis Results Standard v1", "results{tail}.ars.json"),
     ("Plan", "CDISC Unified Study Definitions Model v4", "protocol.usdm.json"),
+)
+CHECKED = (
+    "define.xml and Dataset-JSON are held against the published schema and read back by odmlib, the transport files by "
+    "pyreadstat, and all three against the CSV tables, in the project's tests; results.ars.json and protocol.usdm.json "
+    "against the published schemas where these are at hand. No conformance engine (CDISC CORE, Pinnacle 21) was run."
 )
 DIFFERENCES = ("09-validation", "validation-conventions")
 AGREEMENT = ("09-validation", "validation-agreement")
@@ -72,12 +83,24 @@ def _introduction(facts: Mapping[str, Any]) -> Section:
             f"{facts['about']} This guide is generated with the report from the same objects as its pages; it follows "
             "the order of the Analysis Data Reviewer's Guide.",
             _table("Standards in use", ("What", "Standard", "Where"), standards),
-            "Where the tables depart from the standards: codes are the plan's own and carry no term of a published "
-            "terminology; no licensed dictionary codes events; the time of creation that formats ask for is fixed, so "
+            _table("Acronyms", ("Short", "Long"), ACRONYMS, folded=True),
+            "Where the tables depart from the standards: lists of codes without a published list are the project's "
+            "own (define.xml marks them as non-standard), and severity is in the plan's five words; no licensed "
+            "dictionary codes events; the time of creation that formats ask for is fixed, so "
             "that the same input gives the same bytes; a text of more than 200 bytes goes on in further variables of "
             "its transport file.",
         ],
     }
+
+
+def core() -> list[str]:
+    """The variables of ADSL that every table has."""
+    names = [[column.name for column in TABLES[name].columns] for name in adam_variables.DATASETS]
+    return [name for name in names[0] if all(name in other for other in names)]
+
+
+def _column(dataset: str, name: str) -> Column:
+    return next(column for column in TABLES[dataset].columns if column.name == name)
 
 
 def _protocol() -> Section:
@@ -102,7 +125,11 @@ def _considerations() -> Section:
         "heading": "Considerations for all analysis tables",
         "parts": [
             " ".join((adam.__doc__ or "").partition("\n\n")[2].split()),
-            "TRT01P is the arm as randomised, TRT01A the treatment received; TRT01PN and TRT01AN count from 0.",
+            "TRT01P is the arm as randomised, TRT01A the treatment received; TRT01PN and TRT01AN count from 0. "
+            f"Core variables, in every table: {', '.join(core())}.",
+            f"Visits: {define.origin('adlb', _column('adlb', 'AVISIT'))[1]}",
+            "Imputation: no value of a table is imputed. What is a mean of samples has its DTYPE: "
+            f"{define.origin('adlb', _column('adlb', 'DTYPE'))[1]}",
             _table("Analysis sets", ("Set", "Flag in ADSL", "Who", "Used for"), ANALYSIS_SETS),
             _table(
                 "Visits, by default of the plan",
@@ -127,12 +154,13 @@ def _tables(facts: Mapping[str, Any]) -> Section:
         [_link("adam/define.xml", "adam/define.xml")],
         _table(
             "The tables",
-            ("Table", "One row is", "Key", "Rows", "Children", "Files"),
+            ("Table", "One row is", "Key", "Made from", "Rows", "Children", "Files"),
             [
                 (
                     name.upper(),
                     adam_variables.structure(name),
                     ", ".join(TABLES[name].key),
+                    ", ".join(define.made_from(name)),
                     *map(str, facts["rows"][name]),
                     [
                         _link(f"{name}.csv", facts["places"][name]),
@@ -148,10 +176,23 @@ def _tables(facts: Mapping[str, Any]) -> Section:
     ]
     for name in there:
         rows = [
-            (one.name, adam_variables.label(one), capital(one.meaning), one.allowed)
+            (
+                one.name,
+                adam_variables.label(one),
+                capital(one.meaning),
+                one.allowed,
+                *define.origin(name, one),
+            )
             for one in TABLES[name].columns
         ]
-        heads = ("Variable", "Label", "Meaning and derivation", "Allowed")
+        heads = (
+            "Variable",
+            "Label",
+            "Meaning",
+            "Allowed",
+            "Origin",
+            "Copied from, assigned as, or derived by",
+        )
         parts.append(_table(f"Variables of {adam_variables.name_of(name)}", heads, rows, folded=True))
     return {"heading": "Analysis tables", "parts": parts}
 
@@ -163,7 +204,8 @@ def _checks(facts: Mapping[str, Any]) -> Section:
         "site: What arrived lists them, each with the rule by which the analysis went on, and each exhibit "
         "names the rules that touched it."
         if facts["own"]
-        else "Tables that contradict the codebook, themselves or each other are refused."
+        else "Tables that contradict the codebook, themselves or each other are refused.",
+        CHECKED,
     ]
     if found:
         rows = [tuple(row.values()) for row in found]
@@ -190,11 +232,13 @@ def _numbers(facts: Mapping[str, Any]) -> Section:
             link = _cited(facts, chapter.stem, exhibit["key"])
             lines = [f"{name} ({file}:{first})" for name, file, first, _ in one["functions"][-2:]]
             results = len(one["results"])
-            rows.append(([link], exhibit["title"], exhibit.get("population", ""), lines, str(results)))
+            tables = [name.upper() if name.startswith("ad") else name for name in one.get("tables", ())]
+            told = (exhibit["title"], exhibit.get("population", ""), ", ".join(tables), lines, str(results))
+            rows.append(([link], *told))
             for words in exhibit.get("conventions", ()):
                 conventions.setdefault(words, []).append(link)
         if rows:
-            heads = ("Exhibit", "What it shows", "Population", "Functions", "Named results")
+            heads = ("Exhibit", "What it shows", "Population", "Tables", "Functions", "Named results")
             parts.append(_table(f"{chapter.title}: {len(rows)} exhibits", heads, rows, folded=True))
     if conventions:
         rows = [(words, links) for words, links in conventions.items()]
@@ -239,8 +283,10 @@ def _again(facts: Mapping[str, Any]) -> Section:
         machine = facts["times"][0]["machine"]
         rows = [(row["command"], row["what"], minutes(int(row["seconds"]))) for row in facts["times"]]
         parts += [
-            f"Run times, measured once on {machine} by `benchmarks/run_times.py`; they depend on the machine, and no "
-            "result on them. .cache/build.json holds those of the last build.",
+            f"Run times, measured once on {machine} by `benchmarks/run_times.py`, each alone and one after the other "
+            "in a fresh clone: the first one makes the environment, from a package index nearby, and the others have "
+            "it. A busy machine or a distant index takes longer; no result depends on them. .cache/build.json holds "
+            "those of the last build.",
             _table("Run times", ("Command", "What", "Time (min:s)"), rows),
         ]
     if facts["benchmarks"]:

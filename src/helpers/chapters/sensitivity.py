@@ -237,13 +237,22 @@ def events(found: pd.DataFrame) -> Exhibit:
     )  # fmt: skip
 
 
+def subgroup_key(variable: str, value: str) -> str:
+    """The beginning of the result keys of a subgroup.
+
+    >>> subgroup_key("GENOTYPE", "X-linked")
+    'remission.subgroup.genotype_xlinked'
+    """
+    return f"remission.subgroup.{variable.lower()}_{''.join(filter(str.isalnum, value.lower()))}"
+
+
 def subgroups(found: pd.DataFrame, adsl: pd.DataFrame, p: Parameters) -> Finding:
     """Confirmed UPCR remission by sex, genotype and RAS inhibition at baseline. found: from `strategies.subgroups`."""
     pairs = list(zip(found["variable"], found["value"], strict=True))
     shown = table_and_forest(
         "remission-subgroups", "Confirmed remission of proteinuria by UPCR in subgroups", (confirmation(p),),
         found.assign(label=[VALUES.get(pair, pair[1]) for pair in pairs], group=found["variable"].map(SUBGROUPS)),
-        [f"remission.subgroup.{name.lower()}_{''.join(filter(str.isalnum, v.lower()))}" for name, v in pairs],
+        [subgroup_key(*pair) for pair in pairs],
         "Subgroup", population=RANDOMISED, n=f"{len(adsl)} randomised",
         method=f"{INTERVALS}, no p-values and no test of interaction; source ADSL, ADTTE (UPCRC)",
     )  # fmt: skip

@@ -1,41 +1,33 @@
 """All named results in the CDISC Analysis Results Standard v1, from what exhibits and estimands say of themselves.
 
-An exhibit is an Output, its method an AnalysisMethod, its population an AnalysisSet. Named results whose keys differ
-in the arm or in the last word are one Analysis: `remission.primary.msc.share` is the operation `share` of the analysis
-`remission.primary`, of the group `msc`. Ids are made from keys alone, so that they stay when values move. What an
-exhibit does not say stays out: no data set where its method names none, no purpose where no estimand ranks it.
+An exhibit is an Output; what it computes by arm, and what it computes across them, are its AnalysisMethods. Named
+results whose keys differ in the arm or in the last word are one Analysis: `remission.primary.msc.share` is the
+operation `share` of the analysis `remission.primary`, of the group `msc`. Ids are made from keys alone, so that they
+stay when values move. Which data set, records, children and estimand an analysis is about stands in
+`chapters.analysed`; for a result that it does not know, in the notes of its exhibit and in the cells that lead there.
 """
 
+import json
+import platform
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from helpers.study.codebook import TABLES
-from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS
-from helpers.study.protocol import ARM_KEY, TRIAL
+from helpers.chapters import analysed
+from helpers.chapters import standard_parts as parts_of
+from helpers.chapters.analysed import PLANNED, Analysed
+from helpers.chapters.standard_keys import operation_label, parts, unregistered
+from helpers.chapters.standard_parts import CSV, HTML, OWN_FILES, OWN_PURPOSES, OWN_REASONS, PNG, Part, slug
+from helpers.chapters.words import capital
+from helpers.study.parameters import Parameters
+from helpers.study.protocol import TRIAL
 
-BEHIND = {
-    "remission.primary": "Remission of proteinuria",
-    "remission.primary.evaluable": None,
-    "remission.sequence.confirmed": "Remission of proteinuria",
-    "remission.sequence.weighted": "Time-weighted mean of UPCR",
-    "remission.sequence.month12": "Remission of proteinuria at month 12",
-    "remission.hem.confirmed": "Remission of haematuria",
-    "remission.gfr.confirmed": "Renal function improvement",
-    "ttr.confirmed": "Time to confirmed remission of proteinuria",
-}
-"""Beginnings of result keys, with the estimand that they answer; the longest beginning counts."""
-
-PURPOSES = {"primary": "PRIMARY OUTCOME MEASURE", "secondary": "SECONDARY OUTCOME MEASURE"}
-"""The first word of an estimand's role -> term of the standard."""
-OWN_PURPOSES = {
-    "Purpose.supportive": "SUPPORTIVE OF AN ESTIMAND",
-    "Purpose.unranked": "NOT RANKED BY AN ESTIMAND",
-}
-CSV, PNG = "FileType.csv", "FileType.png"
-ARM = "Grouping.TRT01P"
-ALONE = "value"
-"""The operation of a key that ends with the arm."""
+KEYS = "Keys of its results in results.json, in their order"
+"""What leads from an analysis to the named results and back."""
+ACROSS = "across"
+"""What ends the id of an analysis, and of its method, whose results are of no arm where others are."""
+FRACTIONS = {"share": ("n", "N")}
+"""An operation, with those that are its numerator and denominator."""
 
 
 def reporting_event(
@@ -44,6 +36,10 @@ def reporting_event(
     chapters: Iterable[Any],
     records: Mapping[str, Mapping[str, Any]],
     nature: str = "All data are synthetic.",
+    parameters: Mapping[str, Any] | None = None,
+    changed: Iterable[str] = (),
+    tail: str = "",
+    arms: str = "",
 ) -> dict[str, Any]:
     """A scenario's report as a ReportingEvent, ready for JSON.
 
@@ -52,15 +48,21 @@ def reporting_event(
     scenario : the scenario's name
     about : what it assumes, in a sentence
     chapters : in their order, each with `stem` and `title`
-    records : of each chapter `results` (key -> value, unit, shown) and `stated` (`build.origins.stated`)
+    records : of each chapter `results` (key -> value, unit, digits, shown), `stated` (`build.origins.stated`), and
+        `exhibits` (key -> label, title), where there are any
     nature : what the data are, in a sentence
+    parameters : those in force, by name, as JSON; the plan's own where there are none
+    changed : stems of chapters whose plan changed after it was signed and the arms were known
+    tail : what the names of the report's files end with, before the dot
+    arms : what the arms are where they are not the trial's, such as "dummy arms"
     """
-    event = _Event()
-    contents = []
+    plan = Parameters.model_validate_json(json.dumps(dict(parameters or {})))
+    event, chapters = _Event(analysed.register(plan), frozenset(changed), tail, arms), list(chapters)
+    contents, listed = [], []
     for order, chapter in enumerate(chapters, 1):
-        record = records.get(chapter.stem, {})
-        items = event.chapter(chapter, record.get("results", {}), record.get("stated", ()))
-        contents.append({"name": chapter.title, "level": 1, "order": order, "sublist": {"listItems": items}})
+        items = event.chapter(chapter, records.get(chapter.stem, {}))
+        contents.append(_item(chapter.title, 1, order, sublist={"listItems": items}))
+        listed += [{"name": one["name"], "outputId": one["outputId"]} for one in items if "outputId" in one]
     return {
         "id": f"{TRIAL}.{scenario}",
         "name": f"{TRIAL}, scenario {scenario}",
@@ -69,15 +71,26 @@ def reporting_event(
             "name": "Chapters, outputs, analyses",
             "contentsList": {"listItems": contents},
         },
+        "otherListsOfContents": [
+            {
+                "name": "Outputs",
+                "contentsList": {
+                    "listItems": [{**one, "level": 1, "order": k} for k, one in enumerate(listed, 1)]
+                },
+            }
+        ],
         "analysisSets": _ordered(event.sets),
         "dataSubsets": _ordered(event.subsets),
-        "analysisGroupings": [_arms()],
+        "analysisGroupings": list(event.groupings.values()),
         "methods": list(event.methods.values()),
-        "analyses": list(event.analyses.values()),
+        "analyses": event.whole(),
         "outputs": event.outputs,
+        "analysisOutputCategorizations": [parts_of.categories()],
+        "referenceDocuments": parts_of.documents(chapters, tail),
         "terminologyExtensions": [
-            _terms("AnalysisPurposeEnum", OWN_PURPOSES),
-            _terms("OutputFileTypeEnum", {CSV: "csv", PNG: "png"}),
+            parts_of.terms("AnalysisPurposeEnum", OWN_PURPOSES),
+            parts_of.terms("AnalysisReasonEnum", OWN_REASONS),
+            parts_of.terms("OutputFileTypeEnum", OWN_FILES),
         ],
     }
 
@@ -85,184 +98,279 @@ def reporting_event(
 class _Event:
     """The parts of a reporting event while chapters are added to it."""
 
-    def __init__(self) -> None:
-        self.sets: dict[str, dict] = {}
-        self.subsets: dict[str, dict] = {}
-        self.methods: dict[str, dict] = {}
-        self.analyses: dict[str, dict] = {}
-        self.outputs: list[dict] = []
+    def __init__(self, known: Mapping[str, Analysed], changed: frozenset[str], tail: str, arms: str) -> None:
+        self.known, self.changed, self.tail, self.arms = known, changed, tail, arms
+        self.sets: dict[str, Part] = {}
+        self.subsets: dict[str, Part] = {}
+        self.groupings: dict[str, Part] = {}
+        self.methods: dict[str, Part] = {}
+        self.analyses: dict[str, Part] = {}
+        self.outputs: list[Part] = []
+        self.named: dict[str, list[str]] = {}
 
-    def chapter(self, chapter: Any, results: Mapping[str, dict], stated: Sequence[dict]) -> list[dict]:
+    def whole(self) -> list[Part]:
+        """The analyses, each with the keys that `results.json` has for its results."""
+        return [
+            {**one, "description": f"{one['description']} {KEYS}: {', '.join(self.named[key])}."}
+            for key, one in self.analyses.items()
+        ]
+
+    def chapter(self, chapter: Any, record: Mapping[str, Any]) -> list[Part]:
         """Add a chapter's exhibits and results; gives its entries in the list of contents."""
-        items: list[dict] = []
-        told: set[str] = set()
+        results, stated = record.get("results", {}), record.get("stated", ())
+        labels = {key: one.get("label", "") for key, one in record.get("exhibits", {}).items()}
+        items: list[Part] = []
+        told_by: dict[str, str] = {}
         # an exhibit says more of a result than the sentence that quotes it
         for one in sorted(stated, key=lambda one: one["exhibit"] is None):
-            fresh = {key: results[key] for key in one["results"] if key in results and key not in told}
-            told |= set(fresh)
+            fresh = {key: results[key] for key in one["results"] if key in results and key not in told_by}
             exhibit = one["exhibit"]
             if exhibit is None and not fresh:
                 continue
             place = f"{chapter.stem}.{exhibit['key']}" if exhibit else f"{chapter.stem}.sentences"
             name = exhibit["title"] if exhibit else f"Stated in a sentence of the chapter {chapter.title}"
-            found = self.analyse(place, name, exhibit or {}, fresh, one["functions"])
+            self.analyse(chapter.stem, place, name, one, fresh, told_by)
+            # also of results that another exhibit, or sentence, told first
+            found = dict.fromkeys(told_by[key] for key in one["results"] if key in told_by)
             listed = [
                 _item(self.analyses[key]["name"], 3, k, analysisId=key) for k, key in enumerate(found, 1)
             ]
-            entry = _item(name, 2, len(items) + 1, sublist={"listItems": listed})
+            below = {"sublist": {"listItems": listed}} if listed else {}
+            entry = _item(name, 2, len(items) + 1, **below)
             if exhibit:
-                self.outputs.append(_output(chapter.stem, place, exhibit))
+                label = labels.get(exhibit["key"], "")
+                code = _code(chapter.stem, {**one, "functions": (), "code": ""})
+                self.outputs.append(self.output(chapter.stem, place, exhibit, label, code))
                 entry["outputId"] = self.outputs[-1]["id"]
             items.append(entry)
         return items
 
     def analyse(
-        self, place: str, name: str, exhibit: Mapping[str, Any], results: Mapping[str, dict], functions: list
-    ) -> list[str]:
-        """Add the analyses of some results that one exhibit, or one sentence, states; gives their ids."""
-        found: dict[str, None] = {}
-        for key, result in results.items():
-            topic, operation, arm = parts(key)
-            method = self.method(place, exhibit.get("method") or name, operation, result.get("unit", ""))
-            analysis = self.analyses.setdefault(
-                f"Analysis.{place}.{topic}",
-                {
-                    "id": f"Analysis.{place}.{topic}",
-                    "name": f"{name}: {topic}",
-                    "reason": {"controlledTerm": "SPECIFIED IN SAP"},
-                    "purpose": purpose(topic),
+        self,
+        stem: str,
+        place: str,
+        name: str,
+        one: Mapping[str, Any],
+        results: Mapping[str, Part],
+        told_by: dict[str, str],
+    ) -> None:
+        """Add the analyses of some results that one exhibit, or one sentence, states.
+
+        one: an entry of `build.origins.stated`; told_by: result -> its analysis, to which these are added.
+        """
+        read = [(name_of, result, *self.read(name_of, one)) for name_of, result in results.items()]
+        # what no arm has stands apart from what each has, and compares them
+        with_arms = {topic for _, _, topic, _, arm, _ in read if arm}
+        for name_of, result, topic, operation, arm, of in read:
+            end = f".{ACROSS}" if topic in with_arms and not arm else ""
+            method = self.method(f"{place}{end}", name, one, operation, result, of)
+            key = f"Analysis.{place}.{topic}{end}"
+            if key not in self.analyses:
+                self.analyses[key] = {
+                    "id": key,
+                    "name": f"{name}: {topic}{', across the arms' if end else ''}",
+                    **self.about(stem, one, of),
                     "methodId": method["id"],
-                    **self.about(exhibit),
-                    "programmingCode": {"context": "Python", "code": "\n".join(one[0] for one in functions)},
+                    "programmingCode": _code(stem, one),
                     "results": [],
-                },
-            )
+                }
+            analysis = self.analyses[key]
             told = {"operationId": f"{method['id']}.{operation}", "formattedValue": str(result["shown"])}
             if result["value"] is not None:
                 told["rawValue"] = _raw(result["value"])
-            if arm:
-                analysis["orderedGroupings"] = [{"order": 1, "groupingId": ARM, "resultsByGroup": True}]
-                told["resultGroups"] = [{"groupingId": ARM, "groupId": f"{ARM}.{arm}"}]
+            groups = [(of.arm if of else PLANNED, arm)] if arm else []
+            groups += [(of.group[0], slug(of.group[1]))] if of and of.group[0] else []
+            if groups if arm else of and of.compared and of.dataset.startswith("AD"):
+                analysis["orderedGroupings"] = self.grouped(of, bool(arm))
+            if groups:
+                told["resultGroups"] = [
+                    {"groupingId": f"Grouping.{variable}", "groupId": f"Grouping.{variable}.{group}"}
+                    for variable, group in groups
+                ]
             analysis["results"].append(told)
-            found[analysis["id"]] = None
-        return list(found)
+            self.named.setdefault(key, []).append(name_of)
+            told_by[name_of] = key
+        for end in ("", f".{ACROSS}"):
+            _related(self.methods.get(f"Method.{place}{end}"))
 
-    def method(self, place: str, text: str, operation: str, unit: str) -> dict:
-        """An exhibit's method, with an operation added where it is new; its label is the unit of all its values."""
+    def read(self, key: str, one: Mapping[str, Any]) -> tuple[str, str, str, Analysed | None]:
+        """(Topic, operation, arm, what it was computed of) of a result's key."""
+        topic, operation, arm = parts(key)
+        beginning, of = analysed.found(self.known, f"{topic}.{operation}")
+        if beginning == "":
+            exhibit = one["exhibit"] or {}
+            return topic, operation, arm, unregistered(exhibit.get("method", ""), one.get("tables", ()))
+        if of is not None and of.group[0]:
+            # the values of a variable are its groups
+            topic = topic.removesuffix(beginning.rpartition(of.group[0].lower())[2])
+        elif len(beginning) > len(topic):
+            topic = beginning
+        return topic, operation, arm, of
+
+    def grouped(self, of: Analysed | None, by_arm: bool) -> list[Part]:
+        """By what an analysis is grouped: the arm, and the subgroup; whether there is a result for each."""
+        variable = of.arm if of else PLANNED
+        self.groupings.setdefault(variable, parts_of.arms(variable, self.arms))
+        found = [{"order": 1, "groupingId": f"Grouping.{variable}", "resultsByGroup": by_arm}]
+        if of and of.group[0]:
+            self.groupings.setdefault(of.group[0], parts_of.subgroups(of.group[0]))
+            found.append({"order": 2, "groupingId": f"Grouping.{of.group[0]}", "resultsByGroup": True})
+        return found
+
+    def method(
+        self, place: str, name: str, one: Mapping[str, Any], operation: str, result: Part, of: Analysed | None
+    ) -> Part:
+        """What an exhibit does, with an operation added where it is new."""
+        exhibit = one["exhibit"] or {}
+        described = exhibit.get("method") or one.get("does", "")
         made = self.methods.setdefault(
-            f"Method.{place}", {"id": f"Method.{place}", "name": text, "operations": []}
+            f"Method.{place}",
+            {
+                "id": f"Method.{place}",
+                "name": one.get("does") or described or name,
+                **({"description": capital(described)} if described else {}),
+                "operations": [],
+            },
         )
-        known = {one["name"]: one for one in made["operations"]}
+        known = {each["name"]: each for each in made["operations"]}
+        pattern, label = _pattern(result), operation_label(operation, result, of)
         if operation not in known:
-            label = {"label": unit} if unit else {}
+            told = {"label": label, **({"resultPattern": pattern} if pattern else {})}
             made["operations"].append(
-                {"id": f"{made['id']}.{operation}", "name": operation, "order": len(known) + 1, **label}
+                {"id": f"{made['id']}.{operation}", "name": operation, "order": len(known) + 1, **told}
             )
-        elif known[operation].get("label", "") != unit:
-            known[operation].pop("label", None)
+            return made
+        # what is not the same of all its results is not said
+        if known[operation].get("resultPattern", "") != pattern:
+            known[operation].pop("resultPattern", None)
+        if known[operation]["label"] != label:
+            known[operation]["label"] = capital(operation.replace("_", " "))
         return made
 
-    def about(self, exhibit: Mapping[str, Any]) -> dict[str, str]:
-        """Analysis set, data set, subset and variable of an exhibit, as far as its notes name them."""
-        out = {}
-        population = exhibit.get("population")
+    def about(self, stem: str, one: Mapping[str, Any], of: Analysed | None) -> Part:
+        """Why and of what an analysis is: reason, purpose, category, children, data set, records, in words as well."""
+        exhibit = one["exhibit"] or {}
+        origin = parts_of.source(stem, of, one.get("tables", ()), one["functions"])
+        population = exhibit.get("population", "")
+        out: Part = {
+            "reason": parts_of.reason(of, origin, stem in self.changed),
+            "purpose": parts_of.purpose(of, origin),
+            "categoryIds": [origin],
+        }
+        document = parts_of.REGISTRATION if of and of.registered else parts_of.PLAN
+        out["documentRefs"] = [{"referenceDocumentId": document}]
+        words = [f"{parts_of.SOURCES[origin]}."]
+        estimand = of.answers if of else None
+        if estimand:
+            words.append(f"Estimand: {estimand.name}, {estimand.role}; {estimand.variable}.")
         if population:
-            known = named_set(population)
-            label = known or {"id": f"Set.{slug(population)}", "name": population}
+            words.append(f"Population: {population}.")
+        out["description"] = " ".join(words)
+        label = parts_of.analysis_set(of.flag, of.known) if of else parts_of.named_set(population)
+        if label and of is not None and of.known:
+            # the set that it is a part of
+            whole = parts_of.analysis_set(of.flag)
+            self.sets.setdefault(whole["id"], whole)
+        if label and origin in ("Source.analysis", "Source.collected", "Source.several"):
             self.sets.setdefault(label["id"], label)
             out["analysisSetId"] = label["id"]
-        named = sources(exhibit.get("method", ""))
-        if len(named) == 1 or sum(bool(codes) for codes in named.values()) == 1:
-            dataset = next((name for name, codes in named.items() if codes), next(iter(named)))
-            out["dataset"] = dataset
-            variables = [code for code in named[dataset] if code in columns(dataset)]
-            if len(variables) == 1:
-                out["variable"] = variables[0]
-        conditions = [
-            {
-                "dataset": dataset,
-                "variable": "PARAMCD",
-                "comparator": "IN" if len(kept) > 1 else "EQ",
-                "value": kept,
-            }
-            for dataset, codes in named.items()
-            if (kept := [code for code in codes if code not in columns(dataset)])
-            and "PARAMCD" in columns(dataset)
-        ]
-        if conditions:
-            words = [f"{one['dataset']}.{'-'.join(one['value'])}" for one in conditions]
-            subset: dict[str, Any] = {"id": "Subset." + "_".join(words), "name": " or ".join(words)}
-            if len(conditions) == 1:
-                subset["condition"] = conditions[0]
-            else:
-                clauses = [{"level": 2, "order": k, "condition": c} for k, c in enumerate(conditions, 1)]
-                subset["compoundExpression"] = {"logicalOperator": "OR", "whereClauses": clauses}
-            self.subsets.setdefault(subset["id"], subset)
-            out["dataSubsetId"] = subset["id"]
+        if of is not None:
+            out |= {"dataset": of.dataset} | ({"variable": of.variable} if of.variable else {})
+            records = parts_of.subset(of.where)
+            if records:
+                self.subsets.setdefault(records["id"], records)
+                out["dataSubsetId"] = records["id"]
         return out
 
-
-def parts(key: str) -> tuple[str, str, str]:
-    """(topic, operation, arm) of a result's key; no arm is an empty text.
-
-    >>> parts("remission.primary.msc.share"), parts("remission.ever.placebo"), parts("b.n")
-    (('remission.primary', 'share', 'msc'), ('remission.ever', 'value', 'placebo'), ('b', 'n', ''))
-    """
-    words = key.split(".")
-    arm = next((word for word in words[1:] if word in ARM_KEY.values()), "")
-    rest = [word for word in words if word != arm]
-    if arm and words[-1] == arm:
-        return ".".join(rest), ALONE, arm
-    return ".".join(rest[:-1]) or rest[0], rest[-1], arm
-
-
-def purpose(topic: str) -> dict[str, str]:
-    """The standard's term for the role of the estimand that a topic answers, or our own where it has none.
-
-    >>> purpose("remission.primary"), purpose("safety.any")
-    ({'controlledTerm': 'PRIMARY OUTCOME MEASURE'}, {'sponsorTermId': 'Purpose.unranked'})
-    """
-    beginnings = [one for one in BEHIND if topic == one or topic.startswith(f"{one}.")]
-    name = BEHIND[max(beginnings, key=len)] if beginnings else None
-    if name is None:
-        return {"sponsorTermId": "Purpose.unranked"}
-    role = next(one.role for one in ESTIMANDS if one.name == name)
-    term = PURPOSES.get(re.split(r"\W", role)[0])
-    return {"controlledTerm": term} if term else {"sponsorTermId": "Purpose.supportive"}
-
-
-def sources(method: str) -> dict[str, list[str]]:
-    """The analysis tables that an exhibit's method names after the word source, each with what stands in brackets.
-
-    >>> sources("a mean; source ADSL and ADLB (PROTCRT, AVALCAT1)")
-    {'ADSL': [], 'ADLB': ['PROTCRT', 'AVALCAT1']}
-    """
-    _, found, text = method.partition("source ")
-    if not found:
-        return {}
-    named = re.findall(r"\b(AD[A-Z]{2,6})\b(?: \(([A-Z0-9, ]+)\))?", text)
-    return {name: codes.split(", ") if codes else [] for name, codes in named if name.lower() in TABLES}
-
-
-def columns(dataset: str) -> set[str]:
-    return {column.name for column in TABLES[dataset.lower()].columns}
-
-
-def named_set(population: str) -> dict[str, Any] | None:
-    """The analysis set of the plan that a population is; None where it is none, or only a part of one.
-
-    >>> named_set("safety set, by treatment received")["id"], named_set("all randomised with a baseline")
-    ('Set.SAFFL', None)
-    """
-    for name, flag, definition, _ in ANALYSIS_SETS:
-        if re.match(rf"{re.escape(name)}( set)?\s*([,;(]|$)", population, re.IGNORECASE):
-            condition = {"dataset": "ADSL", "variable": flag, "comparator": "EQ", "value": ["Y"]}
-            return {"id": f"Set.{flag}", "name": name, "label": definition, "condition": condition}
-    return None
+    def output(self, stem: str, place: str, exhibit: Mapping[str, Any], label: str, code: Part) -> Part:
+        """An exhibit as an Output: its title, notes, files and code."""
+        notes = [exhibit.get("caption")]
+        notes += [
+            f"{word}: {exhibit[name]}"
+            for word, name in (("Population", "population"), ("n", "n"), ("Method", "method"))
+            if exhibit.get(name)
+        ]
+        notes += [f"Conventions: {', '.join(exhibit['conventions'])}"] if exhibit.get("conventions") else []
+        title = f"{label}. {exhibit['title']}" if label else exhibit["title"]
+        shown = [
+            {
+                "sectionType": kind,
+                "orderedSubSections": [
+                    {"order": k, "subSection": {"id": f"Display.{place}.{kind}.{k}", "text": text}}
+                    for k, text in enumerate(texts, 1)
+                ],
+            }
+            for kind, texts in (("Title", [title]), ("Footnote", [note for note in notes if note]))
+            if texts
+        ]
+        file = f"exhibits/{stem}/{exhibit['key']}{self.tail}"
+        kinds = [(HTML, f"{stem}{self.tail}.html", f"#exhibit-{exhibit['key']}"), (CSV, f"{file}.csv", "")]
+        kinds += [(PNG, f"{file}.png", "")] if exhibit.get("kind") == "figure" else []
+        return {
+            "id": f"Output.{place}",
+            "name": exhibit["title"],
+            **({"label": label} if label else {}),
+            "programmingCode": code,
+            "fileSpecifications": [
+                {
+                    "name": location.rpartition("/")[2],
+                    "location": f"{location}{anchor}",
+                    "fileType": {"sponsorTermId": kind},
+                }
+                for kind, location, anchor in kinds
+            ],
+            "displays": [
+                {
+                    "order": 1,
+                    "display": {
+                        "id": f"Display.{place}",
+                        "name": exhibit["title"],
+                        "displayTitle": title,
+                        "displaySections": shown,
+                    },
+                }
+            ],
+        }
 
 
-def slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+def _code(stem: str, one: Mapping[str, Any]) -> Part:
+    """The statements that lead to an exhibit, below the functions that they call, and the notebook that runs them."""
+    called = [f"# {name}  {file}:{first}-{last}" for name, file, first, last in one["functions"]]
+    reference = {
+        "referenceDocumentId": parts_of.notebook(stem),
+        "pageRefs": [{"refType": "NamedDestination", "pageNames": [f"cell [{one['cell']}]"]}],
+    }
+    code = "\n".join([*called, one.get("code", "")]).strip("\n")
+    major, minor, _ = platform.python_version_tuple()
+    return {
+        "context": f"Python {major}.{minor}",
+        **({"code": code} if code else {}),
+        "documentRef": reference,
+    }
+
+
+def _related(method: Part | None) -> None:
+    """Say of a share which operations are its numerator and its denominator."""
+    known = {one["name"]: one for one in (method or {}).get("operations", ())}
+    for share, (above, below) in FRACTIONS.items():
+        if {share, above, below} <= set(known):
+            known[share]["referencedOperationRelationships"] = [
+                {
+                    "id": f"{known[share]['id']}.{role.lower()}",
+                    "referencedOperationRole": {"controlledTerm": role},
+                    "operationId": known[name]["id"],
+                }
+                for role, name in (("NUMERATOR", above), ("DENOMINATOR", below))
+            ]
+
+
+def _pattern(result: Mapping[str, Any]) -> str:
+    """The format of a result that is shown as a number alone; nothing for one that is told in other words."""
+    found = re.fullmatch(r"[-−]?\d+(?:\.(\d+))?( \D+)?", str(result["shown"]))
+    unit = result.get("unit", "")
+    if not found or (found[2] or "").strip() != unit:
+        return ""
+    return f"X{'.' + 'X' * len(found[1]) if found[1] else ''}{' ' + unit if unit else ''}"
 
 
 def _raw(value: Any) -> str:
@@ -270,80 +378,9 @@ def _raw(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _item(name: str, level: int, order: int, **more: Any) -> dict[str, Any]:
+def _item(name: str, level: int, order: int, **more: Any) -> Part:
     return {"name": name, "level": level, "order": order, **more}
 
 
-def _ordered(found: Mapping[str, dict]) -> list[dict]:
+def _ordered(found: Mapping[str, Part]) -> list[Part]:
     return [{**one, "level": 1, "order": order} for order, one in enumerate(found.values(), 1)]
-
-
-def _arms() -> dict[str, Any]:
-    groups = [
-        {
-            "id": f"{ARM}.{key}",
-            "name": arm,
-            "level": 1,
-            "order": order,
-            "condition": {"dataset": "ADSL", "variable": "TRT01P", "comparator": "EQ", "value": [arm]},
-        }
-        for order, (arm, key) in enumerate(ARM_KEY.items(), 1)
-    ]
-    return {
-        "id": ARM,
-        "name": "Arm, as randomised",
-        "dataDriven": False,
-        "groupingDataset": "ADSL",
-        "groupingVariable": "TRT01P",
-        "groups": groups,
-    }
-
-
-def _terms(enumeration: str, terms: Mapping[str, str]) -> dict[str, Any]:
-    words = [{"id": key, "submissionValue": value} for key, value in terms.items()]
-    return {"id": f"Terms.{enumeration}", "enumeration": enumeration, "sponsorTerms": words}
-
-
-def _output(stem: str, place: str, exhibit: Mapping[str, Any]) -> dict[str, Any]:
-    """An exhibit as an Output: its title, notes and files."""
-    notes = [exhibit.get("caption")]
-    notes += [f"Population: {exhibit['population']}"] if exhibit.get("population") else []
-    notes += [f"n = {exhibit['n']}"] if exhibit.get("n") else []
-    notes += [f"Conventions: {', '.join(exhibit['conventions'])}"] if exhibit.get("conventions") else []
-    sections = [("Title", [exhibit["title"]]), ("Footnote", [note for note in notes if note])]
-    shown = [
-        {
-            "sectionType": kind,
-            "orderedSubSections": [
-                {"order": k, "subSection": {"id": f"Display.{place}.{kind}.{k}", "text": text}}
-                for k, text in enumerate(texts, 1)
-            ],
-        }
-        for kind, texts in sections
-        if texts
-    ]
-    file = f"exhibits/{stem}/{exhibit['key']}"
-    kinds = [(CSV, "csv"), *([(PNG, "png")] if exhibit.get("kind") == "figure" else [])]
-    return {
-        "id": f"Output.{place}",
-        "name": exhibit["title"],
-        "fileSpecifications": [
-            {
-                "name": f"{exhibit['key']}.{end}",
-                "location": f"{file}.{end}",
-                "fileType": {"sponsorTermId": kind},
-            }
-            for kind, end in kinds
-        ],
-        "displays": [
-            {
-                "order": 1,
-                "display": {
-                    "id": f"Display.{place}",
-                    "name": exhibit["title"],
-                    "displayTitle": exhibit["title"],
-                    "displaySections": shown,
-                },
-            }
-        ],
-    }

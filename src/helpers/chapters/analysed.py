@@ -1,0 +1,386 @@
+"""What a named result was computed of: data set, variable, records, children, and the estimand that it serves.
+
+A register by beginnings of result keys, so that a result says the same in every file that leaves the report. Its rows
+are made from what the analyses themselves loop over (measures, endpoints, kinds, visits, clocks) and from the
+estimands; the longest beginning counts. It depends on the plan only where a reading decides which parameter is judged.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from helpers.analysis import (
+    adam,
+    course,
+    laboratory_safety,
+    open_choices,
+    remission,
+    safety,
+    sequence,
+    strategies,
+)
+from helpers.chapters.sensitivity import subgroup_key
+from helpers.chapters.time_to_remission import CLOCKS, ENDPOINTS
+from helpers.study.codebook import TABLES, UNITS
+from helpers.study.estimands import ESTIMANDS, Estimand
+from helpers.study.parameters import Parameters
+from helpers.study.protocol import LAST, VISITS
+
+PLANNED, RECEIVED = "TRT01P", "TRT01A"
+"""The arm that an analysis compares: as randomised, or as treated."""
+
+MAIN, SENSITIVITY, SUPPLEMENTARY = "main", "sensitivity", "supplementary"
+EXPLORATORY, SAFETY, DESCRIPTION = "exploratory", "safety", "description"
+"""What an analysis is for. The first three are about an estimand."""
+
+PRIMARY, AT_LAST_VISIT = "Remission of proteinuria", "Remission of proteinuria at month 12"
+TIME, WEIGHTED, COURSE = (
+    "Time to confirmed remission of proteinuria",
+    "Time-weighted mean of UPCR",
+    "Course of UPCR",
+)
+HAEMATURIA, RENAL = "Remission of haematuria", "Renal function improvement"
+"""Names of estimands."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Records are chosen by a variable of a table and the values that it may have."""
+
+    dataset: str
+    variable: str
+    values: tuple[str, ...]
+    differs: bool = False
+    """Whether the values are those that it may not have; one empty value is a missing one."""
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """What a result was computed of.
+
+    dataset, variable: the table and what of it is analysed; where: conditions on records, all of which hold; flag: of
+    ADSL, which marks the children ("" = of another table than ADSL); known: a variable of ADSL that each of them must
+    have; group: (variable of ADSL, value) of a subgroup; arm: by which treatment they are grouped; estimand, kind: what
+    it is for; registered: whether the outcome stands in the registration; compared: whether a result of no arm compares
+    both; rows: whether keys end with the number of their row in the exhibit.
+    """
+
+    dataset: str
+    variable: str
+    where: tuple[Condition, ...] = ()
+    flag: str = "RANDFL"
+    known: str = ""
+    group: tuple[str, str] = ("", "")
+    arm: str = PLANNED
+    estimand: str = ""
+    kind: str = EXPLORATORY
+    registered: bool = False
+    compared: bool = True
+    rows: bool = False
+
+    @property
+    def answers(self) -> Estimand | None:
+        """The estimand that it is about."""
+        return next((one for one in ESTIMANDS if one.name == self.estimand), None)
+
+
+def register(p: Parameters) -> dict[str, Analysed]:
+    """Beginning of result keys -> what those results were computed of, under the plan's readings."""
+    return {
+        **_received(),
+        **_collected(),
+        **_sets(),
+        **_remission(p),
+        **_sensitivity(p),
+        **_courses(p),
+        **_times(),
+        **_safety(),
+        **_laboratory(p),
+    }
+
+
+def found(known: Mapping[str, Analysed], key: str) -> tuple[str, Analysed | None]:
+    """(Longest beginning of a key in a register, its row); an empty text and None where there is none.
+
+    A beginning ends where a word, or a part of one before `_`, ends.
+
+    >>> found({"a": 1, "a.b": 2}, "a.b_c"), found({"a": 1, "a.b": 2}, "a.bc"), found({"a": 1}, "b")
+    (('a.b', 2), ('a', 1), ('', None))
+    """
+    for cut in range(len(key), 0, -1):
+        if key[cut : cut + 1] in ("", ".", "_") and key[:cut] in known:
+            return key[:cut], known[key[:cut]]
+    return "", None
+
+
+def parameter(dataset: str, *codes: str) -> tuple[Condition, ...]:
+    """The records of some parameters."""
+    return (Condition(dataset, "PARAMCD", codes),)
+
+
+USED = Condition("ADLB", "ANL01FL", ("Y",))
+"""The records of ADLB that analyses use."""
+
+
+def at(visit: str) -> Condition:
+    return Condition("ADLB", "AVISIT", (visit,))
+
+
+def event(code: str, **more: object) -> Analysed:
+    """Children with an event of ADTTE, of all of a set: who is not evaluable has none."""
+    return replace(Analysed("ADTTE", "CNSR", parameter("ADTTE", code)), **more)
+
+
+def state(code: str, visit: str = "", **more: object) -> Analysed:
+    """The state of children against their baseline, at a visit or at all of them."""
+    where = (*parameter("ADLB", code), USED, *([at(visit)] if visit else []))
+    return replace(Analysed("ADLB", "AVALCAT1", where), **more)
+
+
+def values(code: str, visit: str = "", **more: object) -> Analysed:
+    """Laboratory values of children, at a visit or at all of them."""
+    return replace(state(code, visit), variable="AVAL", **more)
+
+
+def _received() -> dict[str, Analysed]:
+    """Results of own data alone: what arrived, and what was observed beside what is assumed."""
+    told = {"flag": "", "kind": DESCRIPTION, "compared": False}
+    return {
+        "arrived.n_screened": Analysed("SCREENING", "usubjid", **told),
+        "arrived.n_randomised": Analysed("RANDOMISATION", "usubjid", **told),
+        "arrived.off_window": Analysed("VISITS", "date", **told),
+        **{f"arrived.{test}": Analysed("LABS", "value", **told) for test in UNITS},
+        "operating.observed.noise": values("PROTCRT", kind=DESCRIPTION, compared=False),
+        "operating.observed.dropout": Analysed("ADSL", "EOSSTT", kind=DESCRIPTION, compared=False),
+    }
+
+
+def _collected() -> dict[str, Analysed]:
+    """Results on the raw tables, and of the criteria on everyone screened."""
+    screened = {"flag": "", "kind": DESCRIPTION, "compared": False}
+    randomised = {"kind": DESCRIPTION, "compared": False}
+    names = {"n_screened": "usubjid", "boys": "sex", "x_linked": "genotype", "upcr_median": "upcr"}
+    followed = {
+        "n_randomised": ("RANDOMISATION", "usubjid"),
+        "n": ("RANDOMISATION", "arm"),
+        "n_left": ("DISPOSITION", "status"),
+        "visits_attended": ("VISITS", "attended"),
+        "infusions_given": ("INFUSIONS", "given"),
+        "recruitment_months": ("RANDOMISATION", "randomisation_date"),
+    }
+    return {
+        **{f"screening.{key}": Analysed("SCREENING", name, **screened) for key, name in names.items()},
+        "eligibility": Analysed("ADIE", "AVALC", **screened),
+        # the criteria applied again, under another reading
+        "eligibility.most_contested": Analysed("SCREENING", "usubjid", **screened),
+        **{f"follow_up.{key}": Analysed(*of, **randomised) for key, of in followed.items()},
+    }
+
+
+def _sets() -> dict[str, Analysed]:
+    """Sizes of the analysis sets."""
+    flags = {"randomised": "RANDFL", "safety": "SAFFL", "protocol": "PPROTFL", "evaluable": "UPCRFL"}
+    return {
+        f"analysis.n_{name}": Analysed("ADSL", flag, flag=flag, kind=DESCRIPTION, compared=False)
+        for name, flag in flags.items()
+    }
+
+
+def _remission(p: Parameters) -> dict[str, Analysed]:
+    """The primary endpoint, the sequence of tests, every visit, every measure."""
+    primary = event("UPCRC", estimand=PRIMARY)
+    main, beside = replace(primary, kind=MAIN, registered=True), replace(primary, kind=SUPPLEMENTARY)
+    last = state("PROTCRT", LAST, estimand=AT_LAST_VISIT, kind=MAIN)
+    mean = values("PROTCRT", known="UPCRBL", estimand=WEIGHTED)
+    made = {
+        "remission.primary": main,
+        "remission.primary.evaluable": replace(beside, flag="UPCRFL"),
+        "remission.primary.undetermined": state("PROTCRT", estimand=PRIMARY, kind=SENSITIVITY),
+        f"remission.sequence.{sequence.CONFIRMED}": main,
+        f"remission.sequence.{sequence.WEIGHTED}": replace(mean, kind=MAIN),
+        f"remission.sequence.{sequence.LAST}": last,
+        f"remission.sequence.{sequence.HC2}": replace(mean, kind=SENSITIVITY),
+        f"remission.sequence.{sequence.AFTER_RESCUE}": replace(mean, kind=SUPPLEMENTARY),
+        "remission.supplement": beside,
+        "remission.supplement.adjusted": replace(beside, known="UPCRBL"),
+        "remission.all_randomised": beside,
+        "remission.evaluable": replace(beside, flag="UPCRFL"),
+        "remission.per_protocol": replace(beside, flag="PPROTFL"),
+        "remission.tiles": state("PROTCRT", flag="UPCRFL", compared=False),
+        "remission.ever": event("UPCRF"),
+    }
+    for visit in VISITS:
+        key = f"remission.visit.{visit.name.lower().replace(' ', '')}"
+        made[key] = last if visit.name == LAST else state("PROTCRT", visit.name)
+    answered = {
+        "UPCR": main,
+        "P24": replace(beside, registered=True),
+        "DIP": replace(beside, registered=True),
+    }
+    flags = {"HEM": ("HEMFL", HAEMATURIA), "GFR": ("GFRFL", RENAL)}
+    for measure in remission.MEASURES:
+        flag, estimand = flags.get(measure, ("RANDFL", PRIMARY))
+        for kind, letter in remission.KINDS.items():
+            key = f"remission.{measure.lower()}.{kind}"
+            made[key] = event(f"{measure}{letter}", flag=flag, estimand=estimand)
+            if letter == "C":
+                first = answered.get(measure) or replace(made[key], kind=MAIN, registered=True)
+                made[key] = replace(first, where=made[key].where)
+        judged = adam.endpoint_paramcd(measure, p)
+        of = AT_LAST_VISIT if measure in remission.PROTEIN else estimand
+        at_last = state(judged, LAST, flag=flag, estimand=of)
+        kind = SUPPLEMENTARY if measure in remission.PROTEIN else EXPLORATORY
+        made[f"remission.{measure.lower()}.{remission.AT_LAST}"] = replace(at_last, kind=kind)
+    made[f"remission.upcr.{remission.AT_LAST}"] = last
+    for pair in remission.PAIRS:
+        where = (*parameter("ADTTE", *(f"{one}C" for one in pair)), Condition("ADTTE", "ANL01FL", ("Y",)))
+        for word in ("agreement", "kappa"):
+            key = f"remission.{word}.{'_'.join(pair).lower()}"
+            made[key] = Analysed("ADTTE", "CNSR", where, compared=False)
+    return made
+
+
+def _sensitivity(p: Parameters) -> dict[str, Analysed]:
+    """What absent values, other strategies, subgroups and open choices do to the primary endpoint."""
+    primary = event("UPCRC", estimand=PRIMARY)
+    again = values("PROTCRT", estimand=PRIMARY)
+    choice = "remission.choice"
+    return {
+        "remission.tipping": replace(primary, kind=SENSITIVITY),
+        "remission.missing": replace(primary, kind=SENSITIVITY, rows=True),
+        "remission.missing.upcr": values(
+            "PROTCRT", LAST, known="UPCRBL", estimand=COURSE, kind=SENSITIVITY, rows=True
+        ),
+        "remission.estimand": replace(again, kind=SUPPLEMENTARY),
+        "remission.estimand.per_protocol": replace(again, kind=SUPPLEMENTARY, flag="PPROTFL"),
+        **{
+            subgroup_key(*group): replace(primary, group=group)
+            for variable in strategies.SUBGROUPS
+            for group in ((variable, value) for value in allowed("adsl", variable))
+        },
+        choice: again,
+        f"{choice}.{open_choices.ACTUAL}": event("UPCRA", estimand=PRIMARY),
+        **{
+            f"{choice}.{measure.lower()}": event(f"{measure}C", estimand=PRIMARY)
+            for measure in open_choices.MEASURES
+        },
+    }
+
+
+def _courses(p: Parameters) -> dict[str, Analysed]:
+    """Laboratory values over the visits."""
+    # what the course by visit serves, what the models serve, the variable of ADSL with the baseline
+    told = {
+        "upcr": ((COURSE, MAIN), (COURSE, SENSITIVITY), "UPCRBL"),
+        "rbc": ((HAEMATURIA, SUPPLEMENTARY), (HAEMATURIA, SUPPLEMENTARY), "RBCBL"),
+        "egfr": ((RENAL, SUPPLEMENTARY), (RENAL, SUPPLEMENTARY), "EGFRBL"),
+    }
+    made, fitted = {}, {}
+    for name, measure in course.measures(p).items():
+        plain, model, baseline = told[name]
+        key, variable = f"longitudinal.{name}", "AVAL" if measure.ratio else "CHG"
+        seen = values(measure.paramcd, estimand=plain[0], kind=plain[1])
+        later = replace(seen, variable=variable, known=baseline)
+        fitted[name] = replace(seen, estimand=model[0], kind=model[1], known=baseline)
+        made |= {
+            key: replace(seen, kind=DESCRIPTION, estimand="", compared=False),
+            f"{key}.baseline": replace(seen, where=(*seen.where, Condition("ADLB", "ABLFL", ("Y",)))),
+            f"{key}.{'ratio' if measure.ratio else 'change'}_month12": replace(
+                later, where=(*seen.where, at(LAST))
+            ),
+            f"{key}.better_at_last": replace(later, kind=EXPLORATORY, estimand=""),
+            f"{key}.mmrm": fitted[name],
+        }
+    made["longitudinal.upcr.ancova"] = replace(fitted["upcr"], where=(*fitted["upcr"].where, at(LAST)))
+    made["longitudinal.egfr.slope"] = fitted["egfr"]
+    return made
+
+
+def _times() -> dict[str, Analysed]:
+    """Times to remission, by endpoint and clock."""
+    made = {}
+    for code, (key, _) in ENDPOINTS.items():
+        of_protein = code.startswith("UPCR")
+        where = (*parameter("ADTTE", code), Condition("ADTTE", "ANL01FL", ("Y",)))
+        for clock, (prefix, _, _) in CLOCKS.items():
+            if (code[-1] == "A") != (clock == "ACTMONTH"):
+                continue
+            kind = MAIN if code[-1] == "C" else SUPPLEMENTARY
+            made[f"ttr.{prefix}{key}"] = Analysed(
+                "ADTTE",
+                clock,
+                where,
+                flag="UPCRFL" if of_protein else "HEMFL",
+                estimand=TIME if of_protein else "",
+                kind=(kind if clock == "AVAL" else SENSITIVITY) if of_protein else EXPLORATORY,
+            )
+    main = made["ttr.confirmed"]
+    made["ttr.confirmed.npmle"] = replace(main, variable="RMONTH", kind=SENSITIVITY)
+    return made
+
+
+def _safety() -> dict[str, Analysed]:
+    """Exposure and adverse events, by treatment received."""
+    treated = Analysed("ADSL", "SAFFL", flag="SAFFL", arm=RECEIVED, kind=SAFETY)
+    emergent = Condition("ADAE", "TRTEMFL", ("Y",))
+
+    def events(variable: str, *more: Condition) -> Analysed:
+        return replace(treated, dataset="ADAE", variable=variable, where=(emergent, *more))
+
+    def of(variable: str, *told: str, differs: bool = False) -> Condition:
+        return Condition("ADAE", variable, told, differs)
+
+    # an event that nobody judged counts as serious, and as related
+    related, serious = of("AEREL", "N", differs=True), of("AESER", "N", differs=True)
+    groups = {
+        "any": (),
+        "related": (related,),
+        "serious": (serious,),
+        "serious_related": (serious, related),
+        "grave": (of("AESEV", *safety.GRAVE),),
+        "fatal": (of("AESEV", safety.GRAVE[-1]),),
+        "within_24h": (of("AE24HFL", "Y"),),
+        "ongoing": (of("AEENRTPT", "ONGOING"),),
+        **{kind: (of("AEDECOD", kind),) for kind in safety.KINDS},
+    }
+    left = Condition("ADSL", "DCSREAS", ("adverse event",))
+    return {
+        "safety": treated,
+        "safety.years": replace(treated, variable="TRTSDT"),
+        "safety.infusions_2": replace(
+            treated, variable="NINFUS", where=(Condition("ADSL", "NINFUS", ("2",)),)
+        ),
+        "safety.left_event": replace(treated, variable="DCSREAS", where=(left,)),
+        "safety.died": events("USUBJID", *groups["fatal"]),
+        **{f"safety.{name}": events("USUBJID", *where) for name, where in groups.items()},
+        **{f"safety.rate.{name}": events("ASTDT", *where) for name, where in groups.items()},
+        "safety.worst_grave": events("AESEV", *groups["grave"]),
+        "safety.soon": events("ASTDT"),
+        "safety.terms": replace(events("AETERM"), compared=False),
+        "safety.terms_outside_zero": replace(events("AETERM"), compared=False),
+        "safety.listed": replace(events("AETERM"), compared=False),
+        "safety.listed_serious": replace(events("AETERM", serious), compared=False),
+        "safety.before_first_infusion": replace(
+            events("ASTDT"),
+            where=(Condition("ADAE", "TRTEMFL", ("N",)),),
+            flag="RANDFL",
+            arm=PLANNED,
+            compared=False,
+        ),
+        **{f"safety.rate_ratio.{name}": events("ASTDT", *where) for name, where in groups.items()},
+    }
+
+
+def _laboratory(p: Parameters) -> dict[str, Analysed]:
+    """Laboratory signals, by the measure with which their names begin."""
+    measures = laboratory_safety.measures(p)
+    return {
+        f"safety.lab.{key.partition('_')[0]}": replace(
+            values(measure.paramcd), flag="SAFFL", arm=RECEIVED, kind=SAFETY
+        )
+        for key, measure in measures.items()
+    }
+
+
+def allowed(table: str, variable: str) -> tuple[str, ...]:
+    """The closed list of values of a variable."""
+    return next(column.values for column in TABLES[table].columns if column.name == variable)
