@@ -36,6 +36,13 @@ NOTICE = re.compile(r"^> \*\*(?:Synthetic|Own) data\.\*\*.*\n?(?:^>.*\n?)*", re.
 """A notebook's own notice: on a page the head says it."""
 LONG = 30
 """Lines from which printed text is folded away."""
+CELL = r"<(t[hd])\b([^>]*)>(.*?)</\1>"
+FEWEST_COLUMNS = 3
+"""Columns from which a table's rows are cards on a narrow screen."""
+LONGEST_WORD = 40
+"""Characters of a word from which it may be broken anywhere: a checksum, a path."""
+TABLET, PIXELS, PADDING = 700, 7.5, 13
+"""The width for a table on a tablet, and what a letter and the edges of a cell take of it."""
 TEMPLATES = Path(__file__).with_name("templates")
 _environment = Environment(
     loader=FileSystemLoader(TEMPLATES),
@@ -334,6 +341,88 @@ def headed(html: str) -> str:
     return re.sub(r"<th\b[^>]*></th>", "<td></td>", html)
 
 
+def carded(html: str) -> str:
+    """The tables of a page, whose cells say their column's heading: on a narrow screen each row becomes a card."""
+    return re.sub(r"<table\b.*?</table>", lambda found: _carded(found[0]), html, flags=re.S)
+
+
+def _carded(table: str) -> str:
+    head, between, body = table.partition("<tbody>")
+    heads = _headings(head)
+    if not between:
+        return table
+    cells, many = iter(_places(body)), len(heads) >= FEWEST_COLUMNS
+
+    def named(cell: re.Match) -> str:
+        place = next(cells)
+        text = re.sub(r"<[^>]+>", "", cell[3])
+        tag = cell[0]
+        if any(len(word) > LONGEST_WORD for word in text.split()):
+            tag = _classed(tag, "breaks")
+        if not many or cell[1] == "th" or place >= len(heads) or not heads[place]:
+            return tag
+        return tag.replace("<td", f'<td data-label="{heads[place]}"', 1)
+
+    kind = "cards wide" if _least_width(table, heads) > TABLET else "cards"
+    first = _classed(head, kind) if many else head
+    return first + between + re.sub(CELL, named, body, flags=re.S)
+
+
+def _least_width(table: str, heads: Sequence[str]) -> float:
+    """About how many pixels a table takes where every space and hyphen may break its line."""
+    longest = [max(map(len, re.split(r"[\s-]+", words)), default=0) for words in heads]
+    body = table.partition("<tbody>")[2]
+    for place, (_, _, inner) in zip(_places(body), re.findall(CELL, body, re.S), strict=True):
+        for word in re.split(r"[\s-]+", re.sub(r"<[^>]+>", " ", inner)):
+            if place < len(longest) and longest[place] < len(word) <= LONGEST_WORD:
+                longest[place] = len(word)
+    return sum(PIXELS * letters + PADDING for letters in longest)
+
+
+def _classed(tag: str, name: str) -> str:
+    """An element, or HTML that begins with one, with one class more."""
+    first, end, rest = tag.partition(">")
+    if 'class="' in first:
+        return first.replace('class="', f'class="{name} ', 1) + end + rest
+    return f'{first} class="{name}"{end}{rest}'
+
+
+def _headings(head: str) -> list[str]:
+    """What stands over each column of a table, as text for an attribute; several lines of headings are joined."""
+    said: list[list[str]] = []
+    for row in re.findall(r"<tr\b.*?</tr>", head, re.S):
+        place = 0
+        for _, attributes, inner in re.findall(CELL, row, re.S):
+            words = " ".join(re.sub(r"<[^>]+>", "", inner).split()).replace('"', "&quot;")
+            for _ in range(_span(attributes, "col")):
+                said.extend([] for _ in range(place + 1 - len(said)))
+                said[place] += [words] * bool(words)
+                place += 1
+    return [", ".join(words) for words in said]
+
+
+def _places(body: str) -> list[int]:
+    """The column of each cell of a table's body, in their order."""
+    found: list[int] = []
+    below: dict[int, int] = {}
+    for row in re.findall(r"<tr\b.*?</tr>", body, re.S):
+        place, held, below = 0, below, {k: rows - 1 for k, rows in below.items() if rows > 1}
+        for _, attributes, _ in re.findall(CELL, row, re.S):
+            while place in held:
+                place += 1
+            found.append(place)
+            for _ in range(_span(attributes, "col")):
+                if _span(attributes, "row") > 1:
+                    below[place] = _span(attributes, "row") - 1
+                place += 1
+    return found
+
+
+def _span(attributes: str, kind: str) -> int:
+    told = re.search(rf'\b{kind}span="?(\d+)', attributes)
+    return int(told[1]) if told else 1
+
+
 def formula_note(table: str) -> str:
     """A sentence for beside a link to a CSV text of which a spreadsheet would take cells for formulas."""
     cells = (cell for row in csv.reader(io.StringIO(table)) for cell in row)
@@ -360,7 +449,7 @@ def _page(title: str, body: str, head: Head = SYNTHETIC, **context) -> bytes:
         "footer": "", **context,
     }  # fmt: skip
     page = _environment.get_template("page.html")
-    told = {"title": head.title(title), "head": head, "body": Markup(body), "style": Markup(style)}
+    told = {"title": head.title(title), "head": head, "body": Markup(carded(body)), "style": Markup(style)}
     return page.render(**told, **context).encode()
 
 
