@@ -279,6 +279,16 @@ def test_the_footer_names_scenario_and_key():
     assert "Scenario base · content key 0123456789abcdef · trial NCT06731192" in page("# One")
 
 
+def test_a_page_of_two_settings_names_them_in_place_of_a_scenario():
+    files, *_ = pages.chapter_page(
+        notebook("# One"), CHAPTERS[0], CHAPTERS, "compare", "k", named="A: base; B: <x>"
+    )
+    text = files["00-one.html"].decode()
+    assert "<strong>A: base; B: &lt;x&gt;</strong>.</p>" in text
+    assert "A: base; B: &lt;x&gt; · content key k" in text
+    assert "Scenario" not in text
+
+
 def test_formulas_that_are_none_stay_as_they_are():
     assert pages._formula("\\sqrt", "inline") == "<code>\\sqrt</code>"
     assert pages._formula("<^", "inline") == "<code>&lt;^</code>"

@@ -445,7 +445,7 @@ def _page(title: str, body: str, head: Head = SYNTHETIC, **context) -> bytes:
     if head.own:
         style = style.replace(SYNTHETIC.printed, css_string(head.printed))
     context = {
-        "scenario": "", "chapters": (), "current": "", "contents": (), "before": None, "after": None,
+        "scenario": "", "named": "", "chapters": (), "current": "", "contents": (), "before": None, "after": None,
         "footer": "", **context,
     }  # fmt: skip
     page = _environment.get_template("page.html")
@@ -475,12 +475,14 @@ def chapter_page(
     origins: Mapping[str, str] | None = None,
     rows: Collection[str] = (),
     head: Head = SYNTHETIC,
+    named: str = "",
 ):
     """The files of one chapter, its results and its exhibits (kind, title, alt) by their keys.
 
     `notebook` is an executed notebook as JSON; `chapter` one of `chapters`, each with `stem`, `title` and
     `about`; `key` the content key that the footer prints; `origins` HTML below each exhibit, by its key; `rows` the
-    names of the references, which become links. Raises ValueError where two exhibits, or two different results,
+    names of the references, which become links; `named` what banner and foot say in place of the scenario.
+    Raises ValueError where two exhibits, or two different results,
     share a key.
     """
     work = _Chapter(chapter.stem, origins, head.tail)
@@ -495,20 +497,21 @@ def chapter_page(
         body,
         head,
         scenario=scenario,
+        named=named,
         chapters=chapters,
         current=chapter.stem,
         contents=[heading for heading in work.headings if heading["level"] in (2, 3)],
         before=chapters[here - 1] if here else None,
         after=chapters[here + 1] if here + 1 < len(chapters) else None,
-        footer=_footer(scenario, key, head),
+        footer=_footer(scenario, key, head, named),
     )
     return work.files, work.results, work.exhibits
 
 
-def _footer(scenario: str, key: str, head: Head) -> str:
-    kind = "Own data" if head.own else "Scenario"
+def _footer(scenario: str, key: str, head: Head, named: str = "") -> str:
+    told = named or f"{'Own data' if head.own else 'Scenario'} {scenario}"
     words = f" · {head.words}" if head.words else ""
-    return f"{kind} {scenario}{words} · content key {key[:16]} · trial NCT06731192"
+    return f"{told}{words} · content key {key[:16]} · trial NCT06731192"
 
 
 def cited(html: str, rows: Collection[str], tail: str = "") -> str:
