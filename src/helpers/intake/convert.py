@@ -15,6 +15,7 @@ from helpers.intake.sources import Opened
 from helpers.study.checks.single import VISIT_NAMES
 from helpers.study.codebook import DIPSTICK, LAB_LIMITS, TABLES, UNITS, Column
 from helpers.study.shown import plain
+from helpers.study.wording import counted
 
 MOSTLY = 0.5
 """Share of a column's cells: where more of them can't be read or be true, the mapping is wrong and not the cells."""
@@ -117,7 +118,8 @@ class Converter:
         some = int(texts.notna().sum())
         if bad.sum() > MOSTLY * some:
             self.log.fatal.append(
-                f"{self.where}, column {source.header or column}: {int(bad.sum())} of {some} cells can't be read as "
+                f"{self.where}, column {source.header or column}: {int(bad.sum())} of "
+                f"{counted(some, 'cell', 'cells')} can't be read as "
                 f"{column}, such as {_cut(texts[bad].iloc[0])!r} in row {_few(self.row[bad])}; allowed: {allowed}"
             )
             return
@@ -177,7 +179,8 @@ class Converter:
             return False
         some, first = int(texts.notna().sum()), _cut(texts[bad].iloc[0])
         self.log.fatal.append(
-            f"{self.where}, column {source.header or column.name}: {int(bad.sum())} of {some} cells can't be read as "
+            f"{self.where}, column {source.header or column.name}: {int(bad.sum())} of "
+            f"{counted(some, 'cell', 'cells')} can't be read as "
             f"{source.date}, such as {first!r} in row {_few(self.row[bad])}, and all can as {other}; allowed: the "
             "format in which the column is written"
         )
@@ -218,7 +221,8 @@ class Converter:
         if bad.sum() > MOSTLY * some:
             words = ", ".join(repr(_cut(word)) for word in list(dict.fromkeys(texts[bad]))[:5])
             self.log.fatal.append(
-                f"{self.where}, column {source.header}: {int(bad.sum())} of {some} cells are no {column.name}, such "
+                f"{self.where}, column {source.header}: {int(bad.sum())} of "
+                f"{counted(some, 'cell', 'cells')} {'is' if bad.sum() == 1 else 'are'} no {column.name}, such "
                 f"as {words}; allowed: {column.allowed}; or `values:` in the mapping"
             )
             return
@@ -273,7 +277,8 @@ class Converter:
         if out.sum() > MOSTLY * np.sum(~np.isnan(value)) and np.sum(out) > 2:
             middle = float(np.median(value[out]))
             self.log.fatal.append(
-                f"{self.where}, column {header}: {int(out.sum())} values of {name} lie outside {plain(low)} to "
+                f"{self.where}, column {header}: {counted(int(out.sum()), 'value', 'values')} of {name} "
+                f"{'lies' if out.sum() == 1 else 'lie'} outside {plain(low)} to "
                 f"{plain(high)} {home}, half of them {'above' if middle > high else 'below'} {plain(middle)}"
                 f"{_guess(name, middle, low, high)}; state the unit in which they are"
             )
@@ -369,7 +374,8 @@ class Converter:
                 f" ({units.UNCONVERTED[test]})" if test in units.UNCONVERTED and isinstance(unit, str) else ""
             )
             self.log.fatal.append(
-                f"{self.where}: {test} has {found} in {len(rows)} rows, first in row {_few(rows['row'])}; allowed: "
+                f"{self.where}: {test} has {found} in {counted(len(rows), 'row', 'rows')}, first in row "
+                f"{_few(rows['row'])}; allowed: "
                 f"{', '.join(units.known(test))}{why}"
             )
         return out

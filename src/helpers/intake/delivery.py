@@ -25,6 +25,7 @@ from helpers.study import checks
 from helpers.study.checks.findings import FATAL
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
+from helpers.study.wording import counted
 
 RAW = mapping.RAW
 
@@ -139,8 +140,8 @@ class _Intake:
             return []
         return [
             f"The mapping says that the trial was unblinded on {self.mapped.unblinded}, but {int(later.sum())} of "
-            f"{len(later)} children were randomised after that day: their arms were known when they were chosen, or "
-            "the date is wrong."
+            f"{counted(len(later), 'child was', 'children were')} randomised after that day: the arm was "
+            "known when the child was chosen, or the date is wrong."
         ]
 
     def _stop(self) -> None:
@@ -302,7 +303,8 @@ class _Intake:
             given = int((source["given"] == "yes").sum()) if code in CODED else 0
             if given and len(rows) > max(MOSTLY * given, 2):
                 self.log.fatal.append(
-                    f"{self.files.get(table, table)}: in {len(rows)} of {given} infusions given this does not hold: "
+                    f"{self.files.get(table, table)}: in {len(rows)} of "
+                    f"{counted(given, 'infusion', 'infusions')} given this does not hold: "
                     f"{entry.sentence}. Found {rows['found'].iloc[0]}, expected {rows['expected'].iloc[0]}; the words "
                     "for arms and products look exchanged in the mapping"
                 )

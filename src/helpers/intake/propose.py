@@ -27,6 +27,7 @@ from helpers.study import files
 from helpers.study.checks.single import VISIT_NAMES
 from helpers.study.codebook import Column
 from helpers.study.shown import plain
+from helpers.study.wording import counted
 
 FORMS = ("yyyy-mm-dd", "yyyy/mm/dd", "yyyymmdd", "yyyy年mm月dd日", "dd/mm/yyyy", "mm/dd/yyyy", "dd-mm-yyyy",
          "mm-dd-yyyy", "dd.mm.yyyy", "mm.dd.yyyy", "dd-mon-yyyy", "ddmonyyyy", "dd mon yyyy")  # fmt: skip
@@ -470,7 +471,8 @@ def _unit_evidence(test: str, texts: pd.Series, where: str, comma: bool) -> str:
         for unit, factor in list(units.FACTORS[test].items())[:5]
     )
     return (
-        f"{where}: in which unit is {test}? {len(found)} values from {plain(low, 3)} to {plain(high, 3)}, median "
+        f"{where}: in which unit is {test}? {counted(len(found), 'value', 'values')} from "
+        f"{plain(low, 3)} to {plain(high, 3)}, median "
         f"{plain(middle, 3)}; {told}; state unit: {' or '.join(units.known(test))}"
     )
 

@@ -20,6 +20,7 @@ from helpers.study.checks.findings import FATAL, beside, faults, together, word
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, VISITS
+from helpers.study.wording import counted
 
 RAW = (
     "screening", "randomisation", "infusions", "visits", "labs", "events", "treatments", "disposition",
@@ -404,7 +405,9 @@ def _as_treated(infusions: pd.DataFrame) -> pd.DataFrame:
     """One finding where no product was sent of anybody."""
     given = infusions[infusions["given"] == "yes"]
     rows = given.head(0 if given["product"].notna().any() else 1)
-    what = [f"no product of any of {len(given)} infusions: as-treated is unknown"] * len(rows)
+    what = [
+        f"no product of any of {counted(len(given), 'infusion', 'infusions')}: as-treated is unknown"
+    ] * len(rows)
     found = faults(
         "infusions", rows, "product", "the product of each infusion: map the column `product`", what
     )

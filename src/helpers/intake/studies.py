@@ -24,6 +24,7 @@ from helpers.study import scenario as plans
 from helpers.study.protocol import ARMS
 from helpers.study.recording import plain
 from helpers.study.scenario import Study
+from helpers.study.wording import counted, unknown_scenario
 
 NAME = re.compile(r"own-[a-z0-9-]+(\+[0-9a-f]{8})?")
 """Names of studies of own data; no scenario is called so where such a study is there."""
@@ -138,7 +139,10 @@ class OwnStudy(Study):
 
 def notice(record: dict[str, Any]) -> str:
     """What each page says of its data, in the place of "Synthetic data"; plain text, to be escaped."""
-    return f"Data of {record['folder']}, {record['children']} children, received as listed in provenance."
+    return (
+        f"Data of {record['folder']}, {counted(record['children'], 'child', 'children')}, received as "
+        "listed in provenance."
+    )
 
 
 def is_own(study: Study) -> bool:
@@ -210,4 +214,6 @@ def load(scenario: str = "base", **changes: Any) -> Study:
         folder = home(scenario)
         if (folder / RECORD).is_file():
             return from_folder(folder, **changes)
+    if isinstance(scenario, str) and scenario.partition("+")[0] not in plans.scenarios():
+        raise Problem(unknown_scenario(scenario, plans.scenarios()))
     return plans.load(scenario, **changes)
