@@ -148,7 +148,8 @@ def test_exhibits_bring_files_and_results():
     assert results["one.mean"]["value"] == 1.0
     assert "exhibits/00-one/t.csv" in Addresses(files["00-one.html"].decode()).links
     kept = json.loads(pages.results_file({"00-one": results}))
-    assert kept == {"00-one": {"one.mean": {"value": 1.0, "unit": "", "digits": 1, "shown": "1.0"}}}
+    stated = {"value": 1.0, "unit": "", "digits": 1, "shown": "1.0", "exhibit": "Table 0.1"}
+    assert kept == {"00-one": {"one.mean": stated}}
 
 
 def test_two_exhibits_or_two_results_of_one_name_are_refused():
@@ -536,6 +537,30 @@ def test_a_table_of_long_words_is_wide_and_a_checksum_breaks():
     assert 'class="cards"' in pages.carded(table.replace("long", "l"))
     digest = table.replace("long" * 5, "0" * 64, 1)
     assert '<td data-label="heading" class="breaks">000' in pages.carded(digest)
+
+
+def test_a_sentence_cites_by_number_the_exhibit_that_states_its_numbers():
+    said = output(
+        {"text/markdown": "The mean is 1.0.", "text/plain": ""},
+        results=table("s")["metadata"]["exhibit"]["results"],
+        filled=[[12, 15, "one.mean"]],
+    )
+    cells = notebook("# Title", ("say()", [said]), ("show(s)", [a_table("other"), table("s")]))
+    files, results, _ = pages.chapter_page(cells, CHAPTERS[1], CHAPTERS, "base", "k")
+    text = files["01-two.html"].decode()
+    assert '</a>. <span class="cited">(<a href="#exhibit-s">Table 1.2</a>)</span></p>' in text, (
+        "before it is shown"
+    )
+    assert results["one.mean"]["exhibit"] == "Table 1.2"
+    quoted = [
+        output(
+            {"text/markdown": "> The mean is 1.0.", "text/plain": ""},
+            results=[],
+            filled=[[14, 17, "one.mean"]],
+        )
+    ]
+    text = page("# Title", ("show(s)", [table("s")]), ("say()", quoted))
+    assert 'class="cited"' not in text, "what is to be copied stays as it is"
 
 
 def test_what_a_chapter_assumes_is_closed_and_in_words():

@@ -36,6 +36,9 @@ NOTICE = re.compile(r"^> \*\*(?:Synthetic|Own) data\.\*\*.*\n?(?:^>.*\n?)*", re.
 """A notebook's own notice: on a page the head says it."""
 LONG = 30
 """Lines from which printed text is folded away."""
+OPEN, CLOSE = "\ue003", "\ue004"
+"""Marks of private use around an exhibit's key, until its number is known."""
+CITED = re.compile(f"{OPEN}([a-z0-9_-]+){CLOSE}")
 CELL = r"<(t[hd])\b([^>]*)>(.*?)</\1>"
 FEWEST_COLUMNS = 3
 """Columns from which a table's rows are cards on a narrow screen."""
@@ -125,6 +128,8 @@ class _Chapter:
         self.given: set[str] = set()
         self.stating: dict[str, str] = {}
         """Result key -> where on this page it is stated: the cell, or the exhibit."""
+        self.sources: dict[str, str] = {}
+        """Result key -> the exhibit that states it."""
         self.markdown = MarkdownWithMath(renderer=_Renderer(self.headings, tail)).render
         self.highlighted = Highlight2HTML(pygments_lexer="ipython3")
 
@@ -190,9 +195,14 @@ class _Chapter:
 
     def body(self, cells: list[dict]) -> str:
         shown = [output.get("metadata", {}) for cell in cells for output in cell.get("outputs", ())]
-        self.stating = keyed.stated_at([one["exhibit"] for one in shown if "exhibit" in one])
+        exhibits = [one["exhibit"] for one in shown if "exhibit" in one]
+        self.stating, self.sources = keyed.stated_at(exhibits), keyed.stating(exhibits)
         lead = self.lead(cells)
         body = "\n".join(filter(None, [*map(self.cell, cells), self.code()]))
+        # a sentence may stand before the exhibit that it cites
+        lead, body = (
+            CITED.sub(lambda found: self.exhibits[found[1]]["label"], part) for part in (lead, body)
+        )
         head, end, rest = body.partition("</h1>\n")
         return f"{head}{end}{lead}\n{rest}" if end else f"{lead}\n{body}" if lead else body
 
@@ -215,13 +225,23 @@ class _Chapter:
                 shown.append(printed(_text(output["text"]), output["name"]))
             elif self.keyed and metadata.get("filled") and "text/markdown" in output["data"]:
                 text = _text(output["data"]["text/markdown"])
-                shown.append(keyed.sentence(text, metadata["filled"], self.markdown, self.stating))
+                said = keyed.sentence(text, metadata["filled"], self.markdown, self.stating)
+                shown.append(self.citing(said, [key for _, _, key in metadata["filled"]]))
             elif output["output_type"] == "error":
                 trace = strip_ansi("\n".join(output["traceback"]))
                 shown.append(f'<pre class="output error">{escape(trace)}</pre>')
             else:
                 shown.append(self.other(output["data"]))
         return shown
+
+    def citing(self, said: str, keys: Sequence[str]) -> str:
+        """A paragraph that ends with where its numbers stand: the exhibits by their number."""
+        places = dict.fromkeys(self.sources[key] for key in keys if key in self.sources)
+        links = [f'<a href="#exhibit-{key}">{OPEN}{key}{CLOSE}</a>' for key in places]
+        before, end, after = said.rpartition("</p>")
+        if not links or after.strip():
+            return said
+        return f'{before} <span class="cited">({", ".join(links)})</span>{end}{after}'
 
     def above(self, metadata: dict) -> str:
         """Where an exhibit stands that the page began with."""
@@ -505,7 +525,12 @@ def chapter_page(
         after=chapters[here + 1] if here + 1 < len(chapters) else None,
         footer=_footer(scenario, key, head, named),
     )
-    return work.files, work.results, work.exhibits
+    # by its number, as the text cites it
+    results = {
+        key: one | ({"exhibit": work.exhibits[work.sources[key]]["label"]} if key in work.sources else {})
+        for key, one in work.results.items()
+    }
+    return work.files, results, work.exhibits
 
 
 def _footer(scenario: str, key: str, head: Head, named: str = "") -> str:

@@ -136,7 +136,8 @@ def tipping_point(found: pd.DataFrame, primary: pd.DataFrame, p: Parameters) -> 
             confirmation(p),
         ),
         caption=words,
-        alt=f"Grid of {counted(total, 'assignment', 'assignments')}. {words} Differences from {said['low']} to {said['high']}.",
+        alt=f"Grid of {counted(total, 'assignment', 'assignments')}. {words} Differences from {said['low']} to "
+        f"{said['high']}.",
         figure=figures.tipping(100 * difference, decided, arms=ARMS, contains_zero=zero),
         results=results_in(said),
         folded=True,
