@@ -59,7 +59,9 @@ _environment = Environment(
 def _formula(tex: str, display: str) -> str:
     """A formula as MathML; as the TeX it is where it can't be converted."""
     try:
-        return latex2mathml.converter.convert(tex.strip(), display=display)
+        made = latex2mathml.converter.convert(tex.strip(), display=display)
+        # one that stands alone may scroll on a narrow screen
+        return made.replace("<math ", '<math tabindex="0" ', 1) if display == "block" else made
     except Exception:  # the converter raises bare IndexError, KeyError and its own on bad TeX
         return f"<code>{escape(tex)}</code>"
 
