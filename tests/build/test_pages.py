@@ -535,6 +535,11 @@ def test_a_table_of_long_words_is_wide_and_a_checksum_breaks():
     table = f"<table><thead>{head}</thead><tbody>{row}</tbody></table>"
     assert 'class="cards wide"' in pages.carded(table)
     assert 'class="cards"' in pages.carded(table.replace("long", "l"))
+    why = "not estimable: no child in one of the arms"
+    mixed = table.replace("<td>longlong", f'<td class="num">{why} ', 1).replace("<td>l", '<td class="num">l')
+    assert pages.carded(mixed).count('class="prose num"') == 1, "words wrap in a column of numbers"
+    numbers = table.replace(f"<td>{'long' * 5}", '<td class="num">8/20, 40.0 % (21.9 to 61.3)')
+    assert "prose" not in pages.carded(numbers)
     digest = table.replace("long" * 5, "0" * 64, 1)
     assert '<td data-label="heading" class="breaks">000' in pages.carded(digest)
 

@@ -40,6 +40,8 @@ OPEN, CLOSE = "\ue003", "\ue004"
 """Marks of private use around an exhibit's key, until its number is known."""
 CITED = re.compile(f"{OPEN}([a-z0-9_-]+){CLOSE}")
 CELL = r"<(t[hd])\b([^>]*)>(.*?)</\1>"
+PROSE = re.compile(r"^(?=.{25}).*[A-Za-z]{3}.*[A-Za-z]{3}")
+"""Words in a column of numbers, such as why there is none: they wrap, and stand left."""
 FEWEST_COLUMNS = 3
 """Columns from which a table's rows are cards on a narrow screen."""
 LONGEST_WORD = 40
@@ -381,6 +383,8 @@ def _carded(table: str) -> str:
         tag = cell[0]
         if any(len(word) > LONGEST_WORD for word in text.split()):
             tag = _classed(tag, "breaks")
+        if 'class="num"' in cell[2] and PROSE.search(text):
+            tag = _classed(tag, "prose")
         if not many or cell[1] == "th" or place >= len(heads) or not heads[place]:
             return tag
         return tag.replace("<td", f'<td data-label="{heads[place]}"', 1)

@@ -90,7 +90,9 @@ def _told(row: Any) -> str:
 
 def gain_text(gain: float, lower: float, upper: float, unit: str = " points") -> str:
     """A difference of two powers with its limits: "22 points (19 to 25)"."""
-    return f"{rounded(gain)}{unit} ({rounded(lower)} to {rounded(upper)})"
+    told = rounded(gain)
+    unit = unit.removesuffix("s") if told in ("1", "-1") else unit
+    return f"{told}{unit} ({rounded(lower)} to {rounded(upper)})"
 
 
 def even_text(planned: int, p: Parameters) -> str:
