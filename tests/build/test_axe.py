@@ -24,10 +24,10 @@ FEW = ("reports/index.html", "base/06-remission.html", "base/explore.html", "bas
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("few", "folds"),
-    [(True, "closed"), (False, "closed"), (False, "open")],
+    ("few", "folds", "width"),
+    [(True, "closed", 1280), (False, "closed", 1280), (False, "open", 1280), (False, "open", 390)],
 )
-def test_it_finds_nothing(browser, whole_project, few, folds):
+def test_it_finds_nothing(browser, whole_project, few, folds, width):
     browser.set_script_timeout(600)
     reports, found = whole_project.folder / "reports", {}
     pages = sorted([reports / "index.html", *(reports / "base").glob("*.html")])
@@ -35,7 +35,7 @@ def test_it_finds_nothing(browser, whole_project, few, folds):
     pages = [page for page in pages if not few or page.as_posix().endswith(FEW)]
     assert len(pages) >= len(FEW)
     for page in pages:
-        sized(browser, page, 1280)
+        sized(browser, page, width)
         if folds == "open":
             browser.execute_script(UNFOLD)
         browser.execute_script(axe())

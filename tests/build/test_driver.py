@@ -315,9 +315,10 @@ def test_two_builds_at_once(miniature):
     ("arguments", "said"),
     [
         (["--scenario", "../x"], "unknown scenario '../x'; there are: base,"),
-        (["--scenario", "bas"], "unknown scenario 'bas'; there are: base,"),
+        (["--scenario", "bas"], "unknown scenario 'bas' (did you mean base?); there are: base,"),
         (["--scenario", "base+0123abcd"], "data/synthetic/base+0123abcd/ does not exist"),
         (["--set", "upcr_effect"], "SET='upcr_effect': 'upcr_effect' is not of the form name=value"),
+        (["--set", "alpha = 0.05"], "(no space may stand beside the equals sign: alpha=0.05)"),
         (["--set", "no_such_thing=1"], "no_such_thing"),
         (["--set", "alpha=0.05 alpha=0.06"], "alpha is given twice"),
         (["--set", "scenario=high-noise"], "the scenario is chosen by SCENARIO=name"),

@@ -418,7 +418,8 @@ def test_what_stands_on_all_chapters_is_made_once_and_published(root):
     made.finish()
     report, tables = root / "reports/base", root / "data/synthetic/base"
     results = json.loads((report / "results.json").read_text())
-    assert results["c-words"] == {"c-words.mean": {"value": 3.0, "unit": "", "digits": 1, "shown": "3.0"}}
+    (stated,) = results["c-words"].values()
+    assert stated == {"value": 3.0, "unit": "", "digits": 1, "shown": "3.0", "exhibit": "Table 1"}
     told = json.loads((report / "provenance.json").read_text())
     assert (told["scenario"], told["trial"]) == ("base", "NCT06731192")
     assert (told["git_commit"], told["uncommitted_changes"]) == (None, None)

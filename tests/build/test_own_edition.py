@@ -272,7 +272,7 @@ def test_the_command_refuses_what_does_not_fit_together(tmp_path):
         ("--data", str(tmp_path), "--all"): "the report on one folder",
         ("--mapping", "m.yaml"): "how the tables of --data are to be read",
         ("--data", str(tmp_path), "--mapping", str(tmp_path / "m.yaml")): "there is no such file",
-        ("--data", str(tmp_path), "--scenario", "nothing"): "unknown scenario 'nothing' for the readings",
+        ("--data", str(tmp_path), "--scenario", "nothing"): "the readings: unknown scenario 'nothing'",
     }.items():
         options = SimpleNamespace(scenario="base", set="", data="", mapping="", all=False)
         done = None

@@ -5,10 +5,12 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag
 
+import pandas as pd
 import pytest
 from chromium import requests, sized
 
 from helpers.build import pages
+from helpers.chapters.contents import CHAPTERS as CONTENTS
 from helpers.chapters.contents import Chapter
 
 CHAPTERS = (Chapter("00-one", "One & only", "First."), Chapter("01-two", "Two", "Second."))
@@ -146,7 +148,8 @@ def test_exhibits_bring_files_and_results():
     assert results["one.mean"]["value"] == 1.0
     assert "exhibits/00-one/t.csv" in Addresses(files["00-one.html"].decode()).links
     kept = json.loads(pages.results_file({"00-one": results}))
-    assert kept == {"00-one": {"one.mean": {"value": 1.0, "unit": "", "digits": 1, "shown": "1.0"}}}
+    stated = {"value": 1.0, "unit": "", "digits": 1, "shown": "1.0", "exhibit": "Table 0.1"}
+    assert kept == {"00-one": {"one.mean": stated}}
 
 
 def test_two_exhibits_or_two_results_of_one_name_are_refused():
@@ -275,6 +278,16 @@ def test_contents_hold_the_second_and_third_level():
 
 def test_the_footer_names_scenario_and_key():
     assert "Scenario base · content key 0123456789abcdef · trial NCT06731192" in page("# One")
+
+
+def test_a_page_of_two_settings_names_them_in_place_of_a_scenario():
+    files, *_ = pages.chapter_page(
+        notebook("# One"), CHAPTERS[0], CHAPTERS, "compare", "k", named="A: base; B: <x>"
+    )
+    text = files["00-one.html"].decode()
+    assert "<strong>A: base; B: &lt;x&gt;</strong>.</p>" in text
+    assert "A: base; B: &lt;x&gt; · content key k" in text
+    assert "Scenario" not in text
 
 
 def test_formulas_that_are_none_stay_as_they_are():
@@ -491,6 +504,70 @@ def test_a_page_begins_with_its_finding_and_key_exhibit():
     assert re.findall(r'class="label">([^<]+)', text) == ["Table 0.1", "Table 0.2", "Table 0.3", "Table 0.3"]
 
 
+def test_a_cell_says_its_heading_for_a_narrow_screen():
+    rows = '<tr><th scope="row">ALT</th><td class="num">1</td><td></td></tr>'
+    head = '<tr><th>Test</th><th>Value <span class="unit">(U/L)</span></th><th></th></tr>'
+    made = pages.carded(f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>")
+    assert '<table class="cards">' in made
+    assert '<th scope="row">ALT</th><td data-label="Value (U/L)" class="num">1</td><td></td>' in made
+    two = "<table><thead><tr><th>a</th><th>b</th></tr></thead><tbody><tr><th>c</th><td>d</td></tr></tbody></table>"
+    assert pages.carded(two) == two, "two columns fit any screen"
+
+
+def test_a_cell_says_the_headings_of_a_frame_with_several_lines_of_them():
+    columns = pd.MultiIndex.from_product([["median", "count"], ["Placebo", "hUC-MSC"]], names=[None, "arm"])
+    index = pd.MultiIndex.from_tuples([("X-linked", "F"), ("X-linked", "M")], names=["form", "sex"])
+    frame = pd.DataFrame([[1, 2, 3, 4], [5, 6, 7, 8]], index=index, columns=columns)
+    made = pages.carded(frame.to_html())
+    assert re.findall(r'data-label="([^"]+)">(\d)<', made) == [
+        (f"{what}, {arm}", str(n))
+        for row in (0, 4)
+        for n, (what, arm) in enumerate(
+            [("median", "Placebo"), ("median", "hUC-MSC"), ("count", "Placebo"), ("count", "hUC-MSC")],
+            row + 1,
+        )
+    ]
+
+
+def test_a_table_of_long_words_is_wide_and_a_checksum_breaks():
+    head = "<tr>" + "<th>heading</th>" * 6 + "</tr>"
+    row = "<tr>" + f"<td>{'long' * 5}</td>" * 6 + "</tr>"
+    table = f"<table><thead>{head}</thead><tbody>{row}</tbody></table>"
+    assert 'class="cards wide"' in pages.carded(table)
+    assert 'class="cards"' in pages.carded(table.replace("long", "l"))
+    why = "not estimable: no child in one of the arms"
+    mixed = table.replace("<td>longlong", f'<td class="num">{why} ', 1).replace("<td>l", '<td class="num">l')
+    assert pages.carded(mixed).count('class="prose num"') == 1, "words wrap in a column of numbers"
+    numbers = table.replace(f"<td>{'long' * 5}", '<td class="num">8/20, 40.0 % (21.9 to 61.3)')
+    assert "prose" not in pages.carded(numbers)
+    digest = table.replace("long" * 5, "0" * 64, 1)
+    assert '<td data-label="heading" class="breaks">000' in pages.carded(digest)
+
+
+def test_a_sentence_cites_by_number_the_exhibit_that_states_its_numbers():
+    said = output(
+        {"text/markdown": "The mean is 1.0.", "text/plain": ""},
+        results=table("s")["metadata"]["exhibit"]["results"],
+        filled=[[12, 15, "one.mean"]],
+    )
+    cells = notebook("# Title", ("say()", [said]), ("show(s)", [a_table("other"), table("s")]))
+    files, results, _ = pages.chapter_page(cells, CHAPTERS[1], CHAPTERS, "base", "k")
+    text = files["01-two.html"].decode()
+    assert '</a>. <span class="cited">(<a href="#exhibit-s">Table 1.2</a>)</span></p>' in text, (
+        "before it is shown"
+    )
+    assert results["one.mean"]["exhibit"] == "Table 1.2"
+    quoted = [
+        output(
+            {"text/markdown": "> The mean is 1.0.", "text/plain": ""},
+            results=[],
+            filled=[[14, 17, "one.mean"]],
+        )
+    ]
+    text = page("# Title", ("show(s)", [table("s")]), ("say()", quoted))
+    assert 'class="cited"' not in text, "what is to be copied stays as it is"
+
+
 def test_what_a_chapter_assumes_is_closed_and_in_words():
     cells = notebook(
         ("scenario = 'base'  # a file\nfall = None  # proportion, least fall\nrule = None  # 'a' or 'b'", [])
@@ -575,18 +652,32 @@ def test_pages_open_from_disk_in_a_browser(built, browser):
 
 @pytest.mark.slow
 def test_real_pages_are_short_and_fit(whole_project, browser):
-    wide = """return [...document.querySelectorAll("section.exhibit-box .scroll")]
+    wide = """return [...document.querySelectorAll("main .scroll, main .output")]
         .filter(frame => frame.scrollWidth > frame.clientWidth + 1)
-        .map(frame => frame.getAttribute("aria-label"))"""
-    folds = "document.querySelectorAll('details.folded').forEach(one => one.open = true)"
+        .map(frame => frame.getAttribute("aria-label") || frame.textContent.slice(0, 60))"""
+    folds = "document.querySelectorAll('details').forEach(one => one.open = true)"
     for path in sorted((whole_project.folder / "reports" / "base").glob("*.html")):
         for width in (390, 768, 1280):
             sized(browser, path, width)
             assert browser.execute_script("return document.documentElement.scrollWidth") <= width, path.name
-        height = browser.execute_script("return document.documentElement.scrollHeight")
-        assert height <= 9000, f"{path.name} is {height} px high with its folds closed"
-        browser.execute_script(folds)
-        assert browser.execute_script(wide) == [], f"{path.name}: wider than the column"
+            height = browser.execute_script("return document.documentElement.scrollHeight")
+            assert width < 1280 or height <= 9000, f"{path.name} is {height} px high with its folds closed"
+            browser.execute_script(folds)
+            assert browser.execute_script(wide) == [], f"{path.name}: wider than the column at {width} px"
+
+
+@pytest.mark.slow
+def test_each_real_chapter_opens_with_its_finding_and_key_exhibit_on_the_first_screen(whole_project, browser):
+    shown = """const [heading, said, exhibit] = document.querySelectorAll("main > *");
+        const table = exhibit.querySelector("table, img");
+        return [heading.tagName, said.className, exhibit.className, said.textContent.trim(),
+                table && table.getBoundingClientRect().bottom]"""
+    for chapter in CONTENTS:
+        sized(browser, whole_project.folder / "reports/base" / f"{chapter.stem}.html", 1280)
+        heading, said, exhibit, words, bottom = browser.execute_script(shown)
+        assert (heading, said, exhibit) == ("H1", "headline", "exhibit-box"), chapter.stem
+        assert bottom <= 900, f"{chapter.stem}: the key exhibit ends at {bottom} px"
+        assert len(re.findall(r"[.?!](?: |$)", words)) <= 3, f"{chapter.stem} opens with a paragraph: {words}"
 
 
 def test_a_link_opens_the_fold_that_it_points_into(browser, tmp_path):

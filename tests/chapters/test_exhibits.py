@@ -13,7 +13,7 @@ from IPython.utils.capture import capture_output
 from matplotlib import pyplot as plt
 
 from helpers.chapters import kept
-from helpers.chapters.exhibits import Exhibit, Result, say
+from helpers.chapters.exhibits import Exhibit, Result, limit, say
 from helpers.chapters.words import NOT_ESTIMABLE, joined, percent, pvalue_text, rounded
 
 
@@ -244,6 +244,49 @@ def test_say_shows_results_and_records_them(shown):
     )
     assert data["text/markdown"] == "Of **12** children\nthe mean was 0.33 mg/mg in both."
     assert [one["key"] for one in metadata["results"]] == ["a.n", "a.mean"]
+
+
+@pytest.mark.parametrize(
+    ("n", "told"), [(1, "1 child was"), (0, "0 children were"), (12, "12 children were")]
+)
+def test_a_sentence_counts_one_as_one(shown, n, told):
+    [(data, metadata)] = shown(say, "Here {n:child was|children were} seen.", n=Result("a.n", n))
+    assert data["text/markdown"] == f"Here {told} seen."
+    [[start, end, key]] = metadata["filled"]
+    assert (data["text/markdown"][start:end], key) == (str(n), "a.n"), "the number alone leads to its source"
+    [(data, _)] = shown(say, "{n:day|days}, {N:row|rows}", n=n, N="1/2")
+    assert data["text/markdown"].startswith(f"{n} {'day' if n == 1 else 'days'}, 1/2 rows")
+
+
+def test_a_limit_stays_on_its_side_of_no_effect():
+    told = [
+        limit("a.lower", value, "points", 1, null).record()
+        for value, null in [
+            (-0.015, 0),
+            (0.96, 1),
+            (1.0004, 1),
+            (0.0, 0),
+            (-3.04, 0),
+            (float("nan"), 0),
+            (-0.015, None),
+        ]
+    ]
+    assert [one["shown"] for one in told] == [
+        "-0.02 points",
+        "0.96 points",
+        "1.0004 points",
+        "0.0 points",
+        "-3.0 points",
+        "not estimable",
+        "0.0 points",
+    ]
+    assert [one["digits"] for one in told] == [2, 2, 4, 1, 1, 1, 1]
+    assert told[0]["value"] == -0.015
+
+
+def test_a_unit_of_one_has_no_plural():
+    shown = [str(Result("a.n", value, "days", 1)) for value in (1, 2, 1.04, 28.0)]
+    assert shown == ["1 day", "2 days", "1.0 days", "28.0 days"]
 
 
 def test_say_refuses_a_bare_float():

@@ -247,10 +247,12 @@ def test_the_chapter_leads_with_the_planned_analysis():
     leads = ["".join(c["source"]) for c in cells if "finding" in c["metadata"].get("tags", ())]
     assert len(leads) == 2
     assert "mixed_models.mmrm(upcr" in leads[0]
-    order = [
-        leads[1].index(part) for part in ("{weighted}", "{place}", "{average}", "Unadjusted", "{between}")
-    ]
-    assert order == sorted(order)
+    assert leads[1].index("{weighted}") < leads[1].index("{place}") < leads[1].index("{nature}")
+    assert not {"{average}", "{month12}", "{between}"} & set(re.findall(r"{\w+}", leads[1])), (
+        "each is said below"
+    )
+    (unadjusted,) = ["".join(c["source"]) for c in cells if "unadjusted, {between}" in "".join(c["source"])]
+    assert "{between}: a description, which forgets who is absent" in unadjusted
 
 
 def test_the_adjusted_course_of_upcr_is_open_and_the_unadjusted_one_folded(base, drawn):
@@ -399,7 +401,9 @@ def test_values_below_quantification_are_told(base, drawn):
     few = adlb.assign(LOQFL=adlb["LOQFL"].mask(here, "N"))
     few.loc[few.index[here & (few["AVISIT"] == "Month 6")][:3], "LOQFL"] = "Y"
     said = findings(adsl, few, MEASURES["upcr"])["course"].said
-    assert said["quantified"].startswith(f"3 of {(here & (adlb['ANL01FL'] == 'Y')).sum()} values lie below")
+    assert said["quantified"].startswith(
+        f"Below quantification, and counted at the limit: 3 of {(here & (adlb['ANL01FL'] == 'Y')).sum()} values."
+    )
     none = findings(adsl, adlb.assign(LOQFL="N"), MEASURES["upcr"])["course"].said
     assert none["quantified"] == "No value lies below quantification."
     assert findings(adsl, adlb, MEASURES["egfr"])["course"].said["quantified"] == ""

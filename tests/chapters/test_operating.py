@@ -125,6 +125,13 @@ def test_power_in_words(power, words):
     assert chapter._odds(power) == words
 
 
+def test_one_point_is_one_point():
+    assert chapter.gain_text(1.2, -4, 6) == "1 point (-4 to 6)"
+    assert chapter.gain_text(-0.9, -4, 6) == "-1 point (-4 to 6)"
+    assert chapter.gain_text(21.6, 18.5, 24.7) == "22 points (19 to 25)"
+    assert chapter.gain_text(1.2, -4, 6, unit="") == "1 (-4 to 6)"
+
+
 def test_numbers_against_categories_in_words():
     told = []
     for power in (60.0, 30.0, 41.0):

@@ -147,7 +147,7 @@ def test_the_primary_table_by_hand(undrawn):
     assert str(found.said["difference"]).startswith("20.0 percentage points (95 % interval ")
     assert found.exhibit("remission-primary").n == "5 v 5 children"
     opened = chapter.undetermined(remission.undetermined(adsl, adlb, adtte, P), primary, P)
-    assert opened.exhibits[0].n == "2 of 5 v 0 of 5 randomised children"
+    assert opened.exhibits[0].n == "2 of 5 v 0 of 5 randomised"
     assert list(opened.exhibits[0].data["last"]) == ["none after baseline", "Month 8"]
     assert list(opened.exhibits[0].data["end"]) == ["left: family moved"] * 2
     assert opened.said["placebo_undetermined"].value == 2
@@ -160,7 +160,7 @@ def test_nobody_undetermined_is_said():
     children = remission.undetermined(adsl, adlb, known, P)
     found = chapter.undetermined(children, remission.primary(adsl, adlb, known, P), P).exhibits[0]
     assert "outcome of every child is known" in found.caption
-    assert found.n == "0 of 5 v 0 of 5 randomised children"
+    assert found.n == "0 of 5 v 0 of 5 randomised"
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,8 @@ def test_ticks_on_a_log_axis_keep_their_digits():
     assert house_style.whole_numbers()(0.5) == "1"
 
 
-NUMBERED = re.compile(r"\{[^{}:]*:[^{}%]*[gfeEGn,%d]\}")
+NUMBERED = re.compile(r"\{[^{}:]*:[^{}%|]*[gfeEGn,%d]\}")
+"""A number's form in a template; with a bar it is the word for one and for many, of `say`."""
 FORMATTERS = {"StrMethodFormatter", "FormatStrFormatter", "PercentFormatter", "format_float_positional"}
 
 

@@ -14,30 +14,38 @@ def every():
 
 
 def agreement(every):
-    return chapter.agreement(every, comparisons.by_method(every))
+    return chapter.agreement(every, comparisons.by_kind(every), comparisons.by_method(every))
 
 
 def test_a_number_that_fails_is_red_and_named(every):
     finding = agreement(every)
-    (table,) = finding.exhibits
+    kinds, table = finding.exhibits
     assert "fails" not in table.table()
-    assert finding.said["verdict"] == "Every number agrees as far as it must."
+    assert kinds.data["failed"].tolist() == [0, 0, 0]
+    assert finding.said["verdict"] == "every one agrees as far as it must."
     assert finding.said["failed"].value == 0
     broken = every.copy()
     broken.loc[broken["method"].str.startswith("Log-rank"), "passes"] = False
     finding = agreement(broken)
-    for table in (*finding.exhibits, chapter.complete(broken)):
+    assert finding.exhibits[0].data["failed"].sum() == (~broken["passes"]).sum()
+    for table in (finding.exhibits[1], chapter.complete(broken)):
         failed = table.data["verdict"] == chapter.FAILS
         assert table.table().count('class="fails"') == failed.sum() > 0
         assert set(table.data.loc[failed, "method"]) == {"Log-rank test"}
-    assert finding.said["verdict"] == "Not right: Log-rank test."
-    assert finding.said["failed"].value == (~broken["passes"]).sum()
+    failed = finding.said["failed"].value
+    assert finding.said["verdict"] == f"{failed} fail: Log-rank test."
+    assert failed == (~broken["passes"]).sum()
+    broken["passes"] = [False, *[True] * (len(broken) - 1)]
+    assert agreement(broken).said["verdict"] == f"1 fails: {broken['method'].iloc[0]}."
 
 
 def test_counts_said_are_those_of_the_frame(every):
     said = agreement(every).said
     assert said["compared"].value == len(every)
     assert said["methods"].value == every["method"].nunique()
+    kinds = comparisons.by_kind(every).set_index("kind")
+    assert kinds["compared"].sum() == len(every)
+    assert kinds.loc["printed in the source", "compared"] == said["printed"].value
     published = every[~every["source"].str.startswith("R ")]
     assert said["printed"].value == published["source"].str.contains("(printed)", regex=False).sum()
     assert published["source"].str.contains(r" \((?:printed|computed: .+)\)$").all()
@@ -58,7 +66,7 @@ def test_no_verdict_and_no_printed_number_hangs_on_last_bits(every, monkeypatch)
     A closed form moves by 1e-14, an iterative fit by up to 2e-10 between the kernels of OpenBLAS. One number in
     some thousands may stand so near to a rounding boundary that its last shown digit moves; none does here.
     """
-    here = agreement(every).exhibits[0].table(), chapter.complete(every).table()
+    here = agreement(every).exhibits[1].table(), chapter.complete(every).table()
     right = comparisons.agrees
     for sign in (-1, 1):
         monkeypatch.setattr(
@@ -66,7 +74,7 @@ def test_no_verdict_and_no_printed_number_hangs_on_last_bits(every, monkeypatch)
         )
         moved = comparisons.every()
         moved["ours"] *= 1 + sign * 1e-10
-        assert (agreement(moved).exhibits[0].table(), chapter.complete(moved).table()) == here
+        assert (agreement(moved).exhibits[1].table(), chapter.complete(moved).table()) == here
 
 
 def test_conventions_quote_the_numbers_of_their_own_row():

@@ -116,6 +116,13 @@ def test_two_settings_side_by_side(bench):
         (pair.results["power_b"] - pair.results["power_a"]).to_numpy()
     )
     assert list(dict.fromkeys(pair.curves["setting"])) == ["A", "B"]
+    for frame, value in ((pair.results, "power"), (pair.remission, "share")):
+        for letter in "ab":
+            middle = frame[f"{value}_{letter}"]
+            assert ((frame[f"lower_{letter}"] <= middle) & (middle <= frame[f"upper_{letter}"])).all()
+    at = pair.a.power.set_index("analysis").loc["confirmed"]
+    here = pair.results.set_index(["question", "analysis"]).loc[("power", "confirmed")]
+    assert (here["lower_a"], here["upper_a"]) == (at["power_lower"], at["power_upper"])
 
 
 def test_a_setting_beside_itself_differs_in_nothing(move):
@@ -130,7 +137,11 @@ def test_what_a_person_writes_becomes_a_study():
     assert side_by_side.read("modest-effect").scenario == "modest-effect"
     for text, told in (
         ("", "found nothing"),
-        ("bass upcr_effect", "unknown scenario 'bass'.*'upcr_effect' is not of the form name=value"),
+        ("base dropout = 0.3", r"no space may stand beside the equals sign: base dropout=0\.3\)$"),
+        (
+            "bass upcr_effect",
+            r"unknown scenario 'bass' \(did you mean base\?\).*'upcr_effect' is not of the form name=value",
+        ),
         ("base upcr_efect=0.8", r"did you mean upcr_effect\?"),
         ("base dropout=2", "dropout: found '2'"),
         ("base dropout=0.1 dropout=0.2", "dropout is given twice"),

@@ -51,6 +51,8 @@ def test_a_scenario_is_loaded_as_ever():
     mine, theirs = studies.load("base", dropout=0.2), scenario.load("base", dropout=0.2)
     assert (mine.name, plain(mine.parameters)) == (theirs.name, plain(theirs.parameters))
     assert type(mine) is scenario.Study
+    with pytest.raises(Problem, match=r"unknown scenario 'waning-efect' \(did you mean waning-effect\?\)"):
+        studies.load("waning-efect")
     with pytest.raises(Problem, match="unknown scenario 'own-nobody'"):
         studies.load("own-nobody")
 

@@ -65,7 +65,9 @@ def build(a: str, b: str) -> int:
     execute(SOURCE, draft, {"a": a, "b": b}, dict(os.environ) | {DRAWN: "1"})
     page = _Page(name, f"{a} v {b}")
     key = digest(draft.read_bytes())
-    files, results, _ = pages.chapter_page(json.loads(draft.read_bytes()), page, [page], TITLE, key)
+    files, results, _ = pages.chapter_page(
+        json.loads(draft.read_bytes()), page, [page], TITLE, key, named=f"A: {a}; B: {b}"
+    )
     for place, content in files.items():
         write(stage / "report" / place, content)
     made = {"key": key, "a": a, "b": b, "files": sorted(files), "results": results}

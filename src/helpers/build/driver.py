@@ -43,6 +43,7 @@ from helpers.build.publishing import (
 from helpers.chapters.contents import CHAPTERS, Chapter
 from helpers.study.files import seal, unseal, write
 from helpers.study.freshness import Sources
+from helpers.study.wording import spaced, unknown_scenario
 
 STARTED = time.perf_counter()
 WORKERS = 2
@@ -106,7 +107,7 @@ def asked(arguments) -> list[str]:
     match = NAME.fullmatch(name)
     if not match or match[1] not in scenarios():
         rule = "(a name has lower-case letters, digits and hyphens)"
-        raise Problem(f"unknown scenario {name!r}; there are: {', '.join(scenarios())} {rule}")
+        raise Problem(f"{unknown_scenario(name, scenarios())} {rule}")
     if match[2] and not (TABLES / name / "overrides.json").is_file():
         raise Problem(f"data/synthetic/{name}/ does not exist; scenarios: {', '.join(scenarios())}")
     changes = settings(arguments)
@@ -133,8 +134,11 @@ def settings(arguments) -> dict:
         key, equals, value = part.partition("=")
         if not equals or not key or not value:
             raise Problem(
-                f"SET={scenario.text(arguments.set)!r}: {scenario.text(part)!r} is not of the form name=value "
-                "(a value with a space in it stands in quotes: gfr_method='U25 mean')"
+                f"SET={scenario.text(arguments.set)!r}: {scenario.text(part)!r} is not of the form name=value"
+                + (
+                    spaced(arguments.set)
+                    or " (a value with a space in it stands in quotes: gfr_method='U25 mean')"
+                )
             )
         if key in changes:
             raise Problem(f"SET={scenario.text(arguments.set)!r}: {scenario.text(key)} is given twice")
@@ -150,7 +154,7 @@ def own_data(arguments) -> list[str]:
 
     name = arguments.scenario
     if name not in scenarios():
-        raise Problem(f"unknown scenario {name!r} for the readings; there are: {', '.join(scenarios())}")
+        raise Problem(f"the readings: {unknown_scenario(name, scenarios())}")
     folder = Path(arguments.data).expanduser()
     if not folder.is_dir():
         raise Problem(f"DATA={arguments.data}: there is no such folder")

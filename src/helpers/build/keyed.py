@@ -43,6 +43,15 @@ def stated_at(exhibits: Iterable[Mapping]) -> dict[str, str]:
     return seen | found
 
 
+def stating(exhibits: Iterable[Mapping]) -> dict[str, str]:
+    """Result key -> key of the first exhibit that states it."""
+    found: dict[str, str] = {}
+    for record in exhibits:
+        for result in record.get("results", ()):
+            found.setdefault(result["key"], record["key"])
+    return found
+
+
 def sentence(
     text: str,
     filled: Sequence[Sequence],

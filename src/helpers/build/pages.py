@@ -36,6 +36,18 @@ NOTICE = re.compile(r"^> \*\*(?:Synthetic|Own) data\.\*\*.*\n?(?:^>.*\n?)*", re.
 """A notebook's own notice: on a page the head says it."""
 LONG = 30
 """Lines from which printed text is folded away."""
+OPEN, CLOSE = "\ue003", "\ue004"
+"""Marks of private use around an exhibit's key, until its number is known."""
+CITED = re.compile(f"{OPEN}([a-z0-9_-]+){CLOSE}")
+CELL = r"<(t[hd])\b([^>]*)>(.*?)</\1>"
+PROSE = re.compile(r"^(?=.{25}).*[A-Za-z]{3}.*[A-Za-z]{3}")
+"""Words in a column of numbers, such as why there is none: they wrap, and stand left."""
+FEWEST_COLUMNS = 3
+"""Columns from which a table's rows are cards on a narrow screen."""
+LONGEST_WORD = 40
+"""Characters of a word from which it may be broken anywhere: a checksum, a path."""
+TABLET, PIXELS, PADDING = 700, 7.5, 13
+"""The width for a table on a tablet, and what a letter and the edges of a cell take of it."""
 TEMPLATES = Path(__file__).with_name("templates")
 _environment = Environment(
     loader=FileSystemLoader(TEMPLATES),
@@ -49,7 +61,9 @@ _environment = Environment(
 def _formula(tex: str, display: str) -> str:
     """A formula as MathML; as the TeX it is where it can't be converted."""
     try:
-        return latex2mathml.converter.convert(tex.strip(), display=display)
+        made = latex2mathml.converter.convert(tex.strip(), display=display)
+        # one that stands alone may scroll on a narrow screen
+        return made.replace("<math ", '<math tabindex="0" ', 1) if display == "block" else made
     except Exception:  # the converter raises bare IndexError, KeyError and its own on bad TeX
         return f"<code>{escape(tex)}</code>"
 
@@ -118,6 +132,8 @@ class _Chapter:
         self.given: set[str] = set()
         self.stating: dict[str, str] = {}
         """Result key -> where on this page it is stated: the cell, or the exhibit."""
+        self.sources: dict[str, str] = {}
+        """Result key -> the exhibit that states it."""
         self.markdown = MarkdownWithMath(renderer=_Renderer(self.headings, tail)).render
         self.highlighted = Highlight2HTML(pygments_lexer="ipython3")
 
@@ -183,9 +199,14 @@ class _Chapter:
 
     def body(self, cells: list[dict]) -> str:
         shown = [output.get("metadata", {}) for cell in cells for output in cell.get("outputs", ())]
-        self.stating = keyed.stated_at([one["exhibit"] for one in shown if "exhibit" in one])
+        exhibits = [one["exhibit"] for one in shown if "exhibit" in one]
+        self.stating, self.sources = keyed.stated_at(exhibits), keyed.stating(exhibits)
         lead = self.lead(cells)
         body = "\n".join(filter(None, [*map(self.cell, cells), self.code()]))
+        # a sentence may stand before the exhibit that it cites
+        lead, body = (
+            CITED.sub(lambda found: self.exhibits[found[1]]["label"], part) for part in (lead, body)
+        )
         head, end, rest = body.partition("</h1>\n")
         return f"{head}{end}{lead}\n{rest}" if end else f"{lead}\n{body}" if lead else body
 
@@ -208,17 +229,25 @@ class _Chapter:
                 shown.append(printed(_text(output["text"]), output["name"]))
             elif self.keyed and metadata.get("filled") and "text/markdown" in output["data"]:
                 text = _text(output["data"]["text/markdown"])
-                shown.append(
-                    keyed.sentence(
-                        text, metadata["filled"], self.markdown, self.stating, f"results{self.tail}.json"
-                    )
+                said = keyed.sentence(
+                    text, metadata["filled"], self.markdown, self.stating, f"results{self.tail}.json"
                 )
+                shown.append(self.citing(said, [key for _, _, key in metadata["filled"]]))
             elif output["output_type"] == "error":
                 trace = strip_ansi("\n".join(output["traceback"]))
                 shown.append(f'<pre class="output error">{escape(trace)}</pre>')
             else:
                 shown.append(self.other(output["data"]))
         return shown
+
+    def citing(self, said: str, keys: Sequence[str]) -> str:
+        """A paragraph that ends with where its numbers stand: the exhibits by their number."""
+        places = dict.fromkeys(self.sources[key] for key in keys if key in self.sources)
+        links = [f'<a href="#exhibit-{key}">{OPEN}{key}{CLOSE}</a>' for key in places]
+        before, end, after = said.rpartition("</p>")
+        if not links or after.strip():
+            return said
+        return f'{before} <span class="cited">({", ".join(links)})</span>{end}{after}'
 
     def above(self, metadata: dict) -> str:
         """Where an exhibit stands that the page began with."""
@@ -338,6 +367,90 @@ def headed(html: str) -> str:
     return re.sub(r"<th\b[^>]*></th>", "<td></td>", html)
 
 
+def carded(html: str) -> str:
+    """The tables of a page, whose cells say their column's heading: on a narrow screen each row becomes a card."""
+    return re.sub(r"<table\b.*?</table>", lambda found: _carded(found[0]), html, flags=re.S)
+
+
+def _carded(table: str) -> str:
+    head, between, body = table.partition("<tbody>")
+    heads = _headings(head)
+    if not between:
+        return table
+    cells, many = iter(_places(body)), len(heads) >= FEWEST_COLUMNS
+
+    def named(cell: re.Match) -> str:
+        place = next(cells)
+        text = re.sub(r"<[^>]+>", "", cell[3])
+        tag = cell[0]
+        if any(len(word) > LONGEST_WORD for word in text.split()):
+            tag = _classed(tag, "breaks")
+        if 'class="num"' in cell[2] and PROSE.search(text):
+            tag = _classed(tag, "prose")
+        if not many or cell[1] == "th" or place >= len(heads) or not heads[place]:
+            return tag
+        return tag.replace("<td", f'<td data-label="{heads[place]}"', 1)
+
+    kind = "cards wide" if _least_width(table, heads) > TABLET else "cards"
+    first = _classed(head, kind) if many else head
+    return first + between + re.sub(CELL, named, body, flags=re.S)
+
+
+def _least_width(table: str, heads: Sequence[str]) -> float:
+    """About how many pixels a table takes where every space and hyphen may break its line."""
+    longest = [max(map(len, re.split(r"[\s-]+", words)), default=0) for words in heads]
+    body = table.partition("<tbody>")[2]
+    for place, (_, _, inner) in zip(_places(body), re.findall(CELL, body, re.S), strict=True):
+        for word in re.split(r"[\s-]+", re.sub(r"<[^>]+>", " ", inner)):
+            if place < len(longest) and longest[place] < len(word) <= LONGEST_WORD:
+                longest[place] = len(word)
+    return sum(PIXELS * letters + PADDING for letters in longest)
+
+
+def _classed(tag: str, name: str) -> str:
+    """An element, or HTML that begins with one, with one class more."""
+    first, end, rest = tag.partition(">")
+    if 'class="' in first:
+        return first.replace('class="', f'class="{name} ', 1) + end + rest
+    return f'{first} class="{name}"{end}{rest}'
+
+
+def _headings(head: str) -> list[str]:
+    """What stands over each column of a table, as text for an attribute; several lines of headings are joined."""
+    said: list[list[str]] = []
+    for row in re.findall(r"<tr\b.*?</tr>", head, re.S):
+        place = 0
+        for _, attributes, inner in re.findall(CELL, row, re.S):
+            words = " ".join(re.sub(r"<[^>]+>", "", inner).split()).replace('"', "&quot;")
+            for _ in range(_span(attributes, "col")):
+                said.extend([] for _ in range(place + 1 - len(said)))
+                said[place] += [words] * bool(words)
+                place += 1
+    return [", ".join(words) for words in said]
+
+
+def _places(body: str) -> list[int]:
+    """The column of each cell of a table's body, in their order."""
+    found: list[int] = []
+    below: dict[int, int] = {}
+    for row in re.findall(r"<tr\b.*?</tr>", body, re.S):
+        place, held, below = 0, below, {k: rows - 1 for k, rows in below.items() if rows > 1}
+        for _, attributes, _ in re.findall(CELL, row, re.S):
+            while place in held:
+                place += 1
+            found.append(place)
+            for _ in range(_span(attributes, "col")):
+                if _span(attributes, "row") > 1:
+                    below[place] = _span(attributes, "row") - 1
+                place += 1
+    return found
+
+
+def _span(attributes: str, kind: str) -> int:
+    told = re.search(rf'\b{kind}span="?(\d+)', attributes)
+    return int(told[1]) if told else 1
+
+
 def formula_note(table: str) -> str:
     """A sentence for beside a link to a CSV text of which a spreadsheet would take cells for formulas."""
     cells = (cell for row in csv.reader(io.StringIO(table)) for cell in row)
@@ -360,11 +473,11 @@ def _page(title: str, body: str, head: Head = SYNTHETIC, **context) -> bytes:
     if head.own:
         style = style.replace(SYNTHETIC.printed, css_string(head.printed))
     context = {
-        "scenario": "", "chapters": (), "current": "", "contents": (), "before": None, "after": None,
+        "scenario": "", "named": "", "chapters": (), "current": "", "contents": (), "before": None, "after": None,
         "footer": "", **context,
     }  # fmt: skip
     page = _environment.get_template("page.html")
-    told = {"title": head.title(title), "head": head, "body": Markup(body), "style": Markup(style)}
+    told = {"title": head.title(title), "head": head, "body": Markup(carded(body)), "style": Markup(style)}
     return page.render(**told, **context).encode()
 
 
@@ -390,12 +503,14 @@ def chapter_page(
     origins: Mapping[str, str] | None = None,
     rows: Collection[str] = (),
     head: Head = SYNTHETIC,
+    named: str = "",
 ):
     """The files of one chapter, its results and its exhibits (kind, title, alt) by their keys.
 
     `notebook` is an executed notebook as JSON; `chapter` one of `chapters`, each with `stem`, `title` and
     `about`; `key` the content key that the footer prints; `origins` HTML below each exhibit, by its key; `rows` the
-    names of the references, which become links. Raises ValueError where two exhibits, or two different results,
+    names of the references, which become links; `named` what banner and foot say in place of the scenario.
+    Raises ValueError where two exhibits, or two different results,
     share a key.
     """
     work = _Chapter(chapter.stem, origins, head.tail)
@@ -410,20 +525,26 @@ def chapter_page(
         body,
         head,
         scenario=scenario,
+        named=named,
         chapters=chapters,
         current=chapter.stem,
         contents=[heading for heading in work.headings if heading["level"] in (2, 3)],
         before=chapters[here - 1] if here else None,
         after=chapters[here + 1] if here + 1 < len(chapters) else None,
-        footer=_footer(scenario, key, head),
+        footer=_footer(scenario, key, head, named),
     )
-    return work.files, work.results, work.exhibits
+    # by its number, as the text cites it
+    results = {
+        key: one | ({"exhibit": work.exhibits[work.sources[key]]["label"]} if key in work.sources else {})
+        for key, one in work.results.items()
+    }
+    return work.files, results, work.exhibits
 
 
-def _footer(scenario: str, key: str, head: Head) -> str:
-    kind = "Own data" if head.own else "Scenario"
+def _footer(scenario: str, key: str, head: Head, named: str = "") -> str:
+    told = named or f"{'Own data' if head.own else 'Scenario'} {scenario}"
     words = f" · {head.words}" if head.words else ""
-    return f"{kind} {scenario}{words} · content key {key[:16]} · trial NCT06731192"
+    return f"{told}{words} · content key {key[:16]} · trial NCT06731192"
 
 
 def cited(html: str, rows: Collection[str], tail: str = "") -> str:

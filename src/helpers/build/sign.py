@@ -15,6 +15,7 @@ from helpers.build.own_edition import named
 from helpers.build.publishing import interruptible, shown
 from helpers.chapters import contents
 from helpers.study.freshness import Sources
+from helpers.study.wording import unknown_scenario
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     interruptible()
     try:
         if options.scenario not in scenarios():
-            raise Problem(f"unknown scenario {options.scenario!r}; there are: {', '.join(scenarios())}")
+            raise Problem(unknown_scenario(options.scenario, scenarios()))
         stems = [one.stem for one in contents.own()]
         sign = named(contents.SIGN)
         path, fresh = sign(Sources(), options.scenario, settings(options), stems, options.by, options.date)

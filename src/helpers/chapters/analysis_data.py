@@ -6,7 +6,7 @@ from helpers import figures
 from helpers.analysis.baseline import FORMS, RECENT_RAS
 from helpers.chapters import by_arm, consort
 from helpers.chapters.exhibits import Exhibit, Result
-from helpers.chapters.words import percent, plain
+from helpers.chapters.words import counted, percent, plain
 from helpers.study.codebook import TABLES
 from helpers.study.estimands import ANALYSIS_SETS
 from helpers.study.parameters import Parameters
@@ -205,7 +205,7 @@ def exposure(summary: pd.DataFrame, p: Parameters) -> Exhibit:
         by_arm.table(summary, labels),
         population=RANDOMISED,
         n=by_arm.sizes(summary),
-        method=f"planned: two infusions {p.infusion_gap} days apart, "
+        method=f"planned: two infusions {counted(p.infusion_gap, 'day', 'days')} apart, "
         f"{plain(p.cells_per_kg / 1e6)} million cells per kg each (TR01)",
         columns=by_arm.headings("item", "", "{arm}"),
         conventions=("weight of the screening visit; doses go by the weight on the day", by_arm.ORDER),

@@ -6,7 +6,7 @@ from helpers import figures
 from helpers.analysis.flow import SAME_FACT
 from helpers.chapters import consort
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.words import percent
+from helpers.chapters.words import counted, percent
 from helpers.study.eligibility import CRITERIA
 
 SHORT = {
@@ -105,7 +105,7 @@ def attrition_figure(attrition: pd.DataFrame) -> Exhibit:
         ),
         alt="Bars of children failing each criterion alone; most by "
         + ", ".join(f"{r.id} ({r.text}) {r.failed}" for r in worst.itertuples())
-        + f"; {int(data['remaining'].iloc[-1])} children remain after all.",
+        + f"; {counted(int(data['remaining'].iloc[-1]), 'child remains', 'children remain')} after all.",
         figure=figures.attrition(data),
     )
 

@@ -25,13 +25,16 @@ from matplotlib.figure import Figure
 
 from helpers.chapters import kept
 from helpers.chapters.cells import named_cells
-from helpers.chapters.words import NOT_ESTIMABLE, rounded
+from helpers.chapters.words import NOT_ESTIMABLE, counted, limit_text, rounded
 
 DPI = 130
 """Pixels per inch of a figure: crisp on a dense screen, and ten figures stay below a page's 3 MB."""
 
 LONG = 90
 """Characters of a cell from which its column keeps a width that reads."""
+
+PLURALS = ("days", "months", "visits", "points", "percentage points")
+"""Units that a single one has without its last letter."""
 
 _RESULT_KEY = re.compile(r"[a-z0-9_]+(\.[A-Za-z0-9_+-]+)+")
 _EXHIBIT_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -82,7 +85,8 @@ class Result:
         if isinstance(self.value, bool):
             return "yes" if self.value else "no"
         shown = rounded(self.value, self.digits) if isinstance(self.value, float) else str(self.value)
-        return f"{shown} {self.unit}" if self.unit else shown
+        unit = self.unit.removesuffix("s") if shown == "1" and self.unit in PLURALS else self.unit
+        return f"{shown} {unit}" if unit else shown
 
     def record(self) -> dict:
         """The result as `results.json` keeps it."""
@@ -93,6 +97,17 @@ class Result:
             "digits": self.digits,
             "shown": str(self),
         }
+
+
+def limit(key: str, value: float, unit: str, digits: int, null: float | None) -> Result:
+    """A limit of an interval as a result, with the digits that keep it on its side of no effect: `null`, if it has one.
+
+    >>> str(limit("a.lower", -0.015, "points", 1, 0)), str(limit("a.lower", -0.015, "points", 1, None))
+    ('-0.02 points', '0.0 points')
+    """
+    if null is not None and math.isfinite(value):
+        digits = len(limit_text(value, digits, null).partition(".")[2])
+    return Result(key, value, unit, digits)
 
 
 def _cell(value, digits: int | None, missing: str) -> str:
@@ -316,8 +331,9 @@ def show(shown: Exhibit | Finding) -> Mapping[str, Result | str]:
 def say(template: str, **values: Result | str | int) -> None:
     """Show Markdown: `template` with its {names} filled in, results by their shown text.
 
-    The `Result`s are recorded as the chapter's, with where they stand in the text. A bare float raises TypeError: it
-    has no shown digits.
+    `{n:child was|children were}` is the count with what hangs on it: "1 child was", "20 children were". The `Result`s
+    are recorded as the chapter's, with where they stand in the text. A bare float raises TypeError: it has no shown
+    digits.
     """
     for name, value in values.items():
         if isinstance(value, Real) and not isinstance(value, Integral):
@@ -327,11 +343,14 @@ def say(template: str, **values: Result | str | int) -> None:
         text += literal
         if name is None:
             continue
-        field = "{" + name + (f"!{turned}" if turned else "") + (f":{form}" if form else "") + "}"
+        one, either, many = (form or "").partition("|")
+        field = (
+            "{" + name + (f"!{turned}" if turned else "") + (f":{form}" if form and not either else "") + "}"
+        )
         told = field.format(**values)
         if isinstance(values.get(name), Result):
             filled.append([len(text), len(text) + len(told), values[name].key])
-        text += told
+        text += counted(told, one, many) if either else told
     results = [value.record() for value in values.values() if isinstance(value, Result)]
     metadata = {"results": results, "filled": filled}
     display({"text/markdown": text, "text/plain": text}, raw=True, metadata=metadata)

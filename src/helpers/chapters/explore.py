@@ -7,7 +7,7 @@ scenario's own values, and for the sliders.
 import pandas as pd
 
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.operating import MONTE_CARLO, POPULATION, SIDES, even_text, percent_text
+from helpers.chapters.operating import MONTE_CARLO, POPULATION, SIDES, even_text, more_text, percent_text
 from helpers.chapters.words import capital, grouped, plain, rounded
 from helpers.design.exploring import STEP, Move
 from helpers.design.operating import ANALYSES, PRIMARY
@@ -52,6 +52,7 @@ def at_hand(move: Move) -> Finding:
     said["even"] = even_text(move.planned, move.p)
     if said["even"]:
         said["even"] += " So the first of these trials is not the cohort that the other chapters tell of."
+    said["more"] = more_text(len(move.trials.arm))
     said["power"] = Result("explore.power", primary["value"], "%", 1, primary["text"])
     exhibit = Exhibit(
         "at-hand",

@@ -5,7 +5,7 @@ import pandas as pd
 from helpers import figures
 from helpers.chapters import by_arm
 from helpers.chapters.exhibits import Exhibit, Result
-from helpers.chapters.words import percent, rounded
+from helpers.chapters.words import counted, percent, rounded
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, VISITS
 
@@ -66,8 +66,9 @@ def recruitment(days: pd.DataFrame) -> Exhibit:
         data,
         population="all screened children",
         n=int(last["screened"]),
-        alt=f"Cumulative curves: {last['screened']} children screened and {last['randomised']} randomised "
-        f"within {rounded(months)} months.",
+        alt=f"Cumulative curves: {counted(last['screened'], 'child', 'children')} screened and "
+        f"{last['randomised']} randomised "
+        f"within {counted(rounded(months), 'month', 'months')}.",
         figure=figures.recruitment(data),
         results=[Result("follow_up.recruitment_months", months, "months", 0)],
     )
@@ -87,9 +88,11 @@ def swimmer(lanes: pd.DataFrame, marks: pd.DataFrame) -> Exhibit:
             "month 0 is the planned day of the last infusion",
             "lanes sorted by length within the arm",
         ),
-        alt=f"One lane for each of {len(lanes)} children; {n.get('drop-out', 0)} left before month 12, "
-        f"{n.get('missed', 0)} visits were missed, {n.get('infusion', 0)} infusions given, "
-        f"{events} adverse events began.",
+        alt=f"One lane for each of {counted(len(lanes), 'child', 'children')}; {n.get('drop-out', 0)} "
+        "left before month 12, "
+        f"{counted(n.get('missed', 0), 'visit was', 'visits were')} missed, "
+        f"{counted(n.get('infusion', 0), 'infusion', 'infusions')} given, "
+        f"{counted(events, 'adverse event', 'adverse events')} began.",
         figure=figures.swimmer(lanes.sort_values("end", kind="stable", ascending=False), marks),
     )
 

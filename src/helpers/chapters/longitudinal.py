@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from helpers import figures
 from helpers.analysis.course import Measure, completeness, visits_without_a_value
-from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.words import capital, children_text, estimate_text, percent, plain, rounded
+from helpers.chapters.exhibits import Exhibit, Finding, Result, limit
+from helpers.chapters.words import capital, children_text, counted, estimate_text, percent, plain, rounded
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS, LAST, VISITS
 
@@ -95,7 +95,8 @@ def change(
     for name in (*ARM_KEY.values(), "between"):
         key = f"longitudinal.{measure.key}.{what}_month12.{name}"
         found = (last[name], last[f"{name}_lower"], last[f"{name}_upper"])
-        said |= with_limits(name, key, found, last[f"{name}_text"], words.unit, words.digits)
+        null = measure.unchanged if name == "between" else None
+        said |= with_limits(name, key, found, last[f"{name}_text"], words.unit, words.digits, null)
         if name != "between":
             said[f"n_{name}"] = Result(f"{key}_n", int(last[f"n_{name}"]))
     results = results_of(said)
@@ -233,16 +234,19 @@ def quantified(values: pd.DataFrame, measure: Measure) -> str:
     words = []
     if count["below"]:
         words.append(
-            f"{count['below']} of {count['recorded']} values lie below quantification and count at the limit."
+            f"Below quantification, and counted at the limit: {count['below']} of "
+            f"{counted(count['recorded'], 'value', 'values')}."
         )
     if count["zero"] and pd.notna(count["zero_as"]):
         words.append(
-            f"{count['zero']} values of zero count as {plain(count['zero_as'])}, half the smallest positive value."
+            f"{counted(count['zero'], 'value of zero counts', 'values of zero count')} as "
+            f"{plain(count['zero_as'])}, half "
+            "the smallest positive value."
         )
     elif count["zero"]:
-        words.append(
-            f"All {count['zero']} values are zero: a ratio scale can't show them, nothing is estimated."
-        )
+        one = count["zero"] == 1
+        what, them = ("The one value is", "it") if one else (f"All {count['zero']} values are", "them")
+        words.append(f"{what} zero: a ratio scale can't show {them}, nothing is estimated.")
     if words:
         return " ".join(words)
     if not count["known"]:
@@ -298,14 +302,23 @@ def change_figure(
 
 
 def with_limits(
-    name: str, key: str, found: tuple[float, float, float], text: str, unit: str, digits: int
+    name: str,
+    key: str,
+    found: tuple[float, float, float],
+    text: str,
+    unit: str,
+    digits: int,
+    null: float | None = None,
 ) -> dict[str, Result]:
-    """An estimate, told with its interval, and its limits as results of their own; `found`: all three."""
+    """An estimate, told with its interval, and its limits as results of their own; `found`: all three.
+
+    null: the estimate without an effect, of one that compares the arms.
+    """
     estimate, lower, upper = found
     return {
         name: Result(key, estimate, unit, digits, text),
-        f"{name}_lower": Result(f"{key}_lower", lower, unit, digits),
-        f"{name}_upper": Result(f"{key}_upper", upper, unit, digits),
+        f"{name}_lower": limit(f"{key}_lower", lower, unit, digits, null),
+        f"{name}_upper": limit(f"{key}_upper", upper, unit, digits, null),
     }
 
 

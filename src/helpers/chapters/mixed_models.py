@@ -68,7 +68,9 @@ def mmrm(
     for name, visit in (("month12", LAST), ("average", AVERAGE)):
         row, key = at.loc[visit], f"longitudinal.{measure.key}.mmrm.{name}"
         found = (row["between"], row["between_lower"], row["between_upper"])
-        said |= with_limits(name, key, found, row["between_text"], words.unit, words.digits)
+        said |= with_limits(
+            name, key, found, row["between_text"], words.unit, words.digits, measure.unchanged
+        )
         said[f"{name}_df"] = Result(f"{key}_df", row["df"], "", 1, row["df_text"])
         if measure.ratio:
             change = 100 * (row["between"] - 1)
@@ -141,7 +143,7 @@ def month12(values: pd.DataFrame, fit: MixedFit, by_method: pd.DataFrame, measur
     shown.loc["welch", "df_text"] = ""
     ancova, key = shown.loc["ancova"], f"longitudinal.{measure.key}.ancova.month12"
     found = (ancova["estimate"], ancova["lower"], ancova["upper"])
-    said = with_limits("ancova", key, found, ancova["text"], "", words.digits)
+    said = with_limits("ancova", key, found, ancova["text"], "", words.digits, measure.unchanged)
     table = shown.rename(index=METHODS).reset_index()
     table = table[["method", "n", "estimate", "lower", "upper", "df", "text", "df_text"]]
     left_out = ancova["message"]
@@ -191,7 +193,7 @@ def slopes(values: pd.DataFrame, fit: MixedFit, by_arm: pd.DataFrame, measure: M
     for row in table.itertuples():
         name = ARM_KEY.get(row.what, row.what)
         key = f"longitudinal.{measure.key}.slope.{name}"
-        told = with_limits(name, key, (row.estimate, row.lower, row.upper), row.text, unit, 2)
+        told = with_limits(name, key, (row.estimate, row.lower, row.upper), row.text, unit, 2, 0)
         said |= told if row.what == "difference" else {name: told[name]}
         said[f"{name}_df"] = Result(f"{key}_df", row.df, "", 1, row.df_text)
     spread = ", ".join(f"{name} {rounded(value, 2)}" for name, value in fit.parameters.items())

@@ -6,7 +6,7 @@ For a simulated study there is nothing to set beside its assumptions, and nothin
 import numpy as np
 
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.words import grouped, percent, plain, rounded
+from helpers.chapters.words import counted, grouped, percent, plain, rounded
 from helpers.design import scenario_trial
 from helpers.intake.studies import OwnStudy
 from helpers.study.scenario import Study
@@ -29,19 +29,23 @@ def beside(study: Study) -> Finding:
     left = quantities.iloc[1]
     followed = int(left["followed"])
     gone = percent(int(left["x"]), int(left["n"]))
-    counted = (f"{plain(quantities['n'].iloc[0])} pairs of visits", f"{gone} so far" if followed else gone)
+    told = (
+        counted(plain(quantities["n"].iloc[0]), "pair of visits", "pairs of visits"),
+        f"{gone} so far" if followed else gone,
+    )
     limits = f"{rounded(left['low'], 2)} to {rounded(left['high'], 2)}"
     how = "Exact 95 % interval of the observed drop-out"
     if followed:
         how = (
-            f"{grouped(followed)} children are still followed: the observed drop-out is the Kaplan-Meier estimate up "
+            f"{counted(grouped(followed), 'child is', 'children are')} still followed: the observed drop-out "
+            "is the Kaplan-Meier estimate up "
             "to the last contact; its 95 % interval (log-log)"
         )
         limits = limits if np.isfinite(left["low"]) else "can't be told while nobody has left"
     first = Exhibit(
         "observed-quantities",
         "Observed beside assumed: noise and drop-out",
-        quantities.drop(columns="followed").assign(of=counted),
+        quantities.drop(columns="followed").assign(of=told),
         population="all randomised",
         n=len(adsl),
         method="the same functions on the received tables and on the trial that the scenario simulates",

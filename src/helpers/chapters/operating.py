@@ -13,7 +13,7 @@ from helpers import figures
 from helpers.chapters.exhibits import Exhibit, Finding, Result
 from helpers.chapters.words import NOT_ESTIMABLE, capital, grouped, joined, plain, rounded
 from helpers.design.asked_plan import FEWEST
-from helpers.design.characteristics import ALTERNATIVES, FULL, LARGEST, NUMERIC, SIZES, alternative
+from helpers.design.characteristics import ALTERNATIVES, FULL, LARGEST, NUMERIC, QUICK, SIZES, alternative
 from helpers.design.operating import ANALYSES, PRIMARY
 from helpers.study.parameters import Parameters
 
@@ -90,7 +90,9 @@ def _told(row: Any) -> str:
 
 def gain_text(gain: float, lower: float, upper: float, unit: str = " points") -> str:
     """A difference of two powers with its limits: "22 points (19 to 25)"."""
-    return f"{rounded(gain)}{unit} ({rounded(lower)} to {rounded(upper)})"
+    told = rounded(gain)
+    unit = unit.removesuffix("s") if told in ("1", "-1") else unit
+    return f"{told}{unit} ({rounded(lower)} to {rounded(upper)})"
 
 
 def even_text(planned: int, p: Parameters) -> str:
@@ -103,6 +105,20 @@ def even_text(planned: int, p: Parameters) -> str:
     return (
         f" Many trials are asked of an even number of children, at least {FEWEST}: here {p.n_randomised} in place of "
         f"{planned}."
+    )
+
+
+def more_text(trials: int) -> str:
+    """Why the figures of so many trials are other than those of chapter 08, for `say`; empty where they are as many.
+
+    It begins with a space, to follow a sentence.
+    """
+    full, quick = FULL["precision"], QUICK["precision"]
+    if trials >= full:
+        return ""
+    return (
+        f" These are {grouped(trials)} trials; chapter What this design can show asks {grouped(full)} of a stored "
+        f"scenario and {grouped(quick)} of other settings: where its figure differs by chance, it is the nearer."
     )
 
 

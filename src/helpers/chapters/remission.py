@@ -10,11 +10,12 @@ import pandas as pd
 
 from helpers import figures
 from helpers.analysis import remission, sequence
-from helpers.chapters.exhibits import Exhibit, Finding, Result
+from helpers.chapters.exhibits import Exhibit, Finding, Result, limit
 from helpers.chapters.words import (
     NOT_ESTIMABLE,
     VALIDATED,
     children_text,
+    counted,
     estimate_text,
     limit_text,
     percent,
@@ -131,7 +132,7 @@ def primary(found: pd.DataFrame, p: Parameters) -> Finding:
         units={"difference_text": POINTS, "approximate_text": POINTS},
         population="all randomised, as randomised; supplement: baseline UPCR at least "
         f"{plain(p.remission_threshold)} mg/mg (UPCRFL)",
-        n=f"{row['placebo_N']} v {row['msc_N']} children",
+        n=counted(f"{row['placebo_N']} v {row['msc_N']}", "child", "children"),
         method="Boschloo's unconditional exact test, two-sided (twice the smaller side), level "
         f"{plain(p.alpha)}; {INTERVALS}; source ADTTE (UPCRC)",
         conventions=(*CONVENTIONS, confirmation(p)),
@@ -144,7 +145,11 @@ def primary(found: pd.DataFrame, p: Parameters) -> Finding:
 
 def confirmation(p: Parameters) -> str:
     """How long a confirmed remission holds, in a convention under every table that uses it."""
-    first = f"first one at least {p.confirm_days} days later by target day" if p.confirm_days else "next one"
+    first = (
+        f"first one at least {counted(p.confirm_days, 'day', 'days')} later by target day"
+        if p.confirm_days
+        else "next one"
+    )
     return f"confirmed: holds at every attended visit up to the {first}, which must exist"
 
 
@@ -249,7 +254,7 @@ def undetermined(children: pd.DataFrame, primary: pd.DataFrame, p: Parameters) -
             "remission": "Visits in remission", "end": "End of trial",
         },
         population="all randomised, no confirmed remission seen",
-        n=f"{' v '.join(shares)} randomised children",
+        n=f"{' v '.join(shares)} randomised",
         method="undetermined = would be a confirmed remission if every visit without a value had shown "
         "remission; source ADSL, ADLB, ADTTE",
         conventions=["arm order placebo, hUC-MSC", "order of randomisation within an arm", confirmation(p)],
@@ -409,7 +414,7 @@ def table_and_forest(
     spread = frame["difference"].dropna()
     zero = int(((frame["lower"] <= 0) & (frame["upper"] >= 0)).sum())
     alt = (
-        f"Differences hUC-MSC - placebo of {len(frame)} rows, {rounded(spread.min(), 1)} to "
+        f"Differences hUC-MSC - placebo of {counted(len(frame), 'row', 'rows')}, {rounded(spread.min(), 1)} to "
         f"{rounded(spread.max(), 1)} {POINTS}; {zero} of {len(spread)} intervals contain zero."
         if len(spread)
         else "No difference is estimable: an arm has no child to count."
@@ -430,8 +435,8 @@ def difference_results(name: str, row: Mapping) -> dict[str, Result]:
         text = text.replace(" (", f" {POINTS} (95 % interval ", 1)
     return {
         "difference": Result(f"{name}.difference", row["difference"], POINTS, 1, text=text),
-        "lower": Result(f"{name}.difference_lower", row["lower"], POINTS, 1),
-        "upper": Result(f"{name}.difference_upper", row["upper"], POINTS, 1),
+        "lower": limit(f"{name}.difference_lower", row["lower"], POINTS, 1, 0),
+        "upper": limit(f"{name}.difference_upper", row["upper"], POINTS, 1, 0),
     }
 
 

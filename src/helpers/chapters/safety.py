@@ -12,7 +12,7 @@ from helpers import figures
 from helpers.analysis import laboratory_safety, safety
 from helpers.chapters import by_arm
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.words import NOT_ESTIMABLE, capital, limit_text, percent, plain, rounded
+from helpers.chapters.words import NOT_ESTIMABLE, capital, counted, limit_text, percent, plain, rounded
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARM_KEY, ARMS
 
@@ -226,7 +226,8 @@ def timeline(lanes: pd.DataFrame, events: pd.DataFrame) -> Exhibit:
         n=_sizes(lanes),
         conventions=("day 0 is the first infusion", "order of randomisation within an arm", by_arm.ORDER),
         caption=f"The first {LANES} children of an arm are drawn." if len(shown) < len(lanes) else "",
-        alt=f"One lane for each of {len(shown)} treated children; adverse events: {', '.join(counts)}; "
+        alt=f"One lane for each of {counted(len(shown), 'treated child', 'treated children')}; adverse "
+        f"events: {', '.join(counts)}; "
         f"{int(events['serious'].sum())} serious, {int(events['ongoing'].sum())} ongoing at the last contact.",
         figure=figures.event_lanes(shown, mine[columns]),
         folded=True,
@@ -409,7 +410,7 @@ def listing(rows: pd.DataFrame, events: pd.DataFrame) -> Finding:
         "Listing: serious, severe or possibly caused events",
         _listed(rows),
         population=POPULATION,
-        n=f"{len(rows)} of {len(events)} events",
+        n=f"{len(rows)} of {counted(len(events), 'event', 'events')}",
         columns={
             "arm": "Arm", "child": "Child", "term": "Adverse event", "day": "Day from first infusion",
             "since": "Day from latest infusion", "lasted": "Days", "severity": "Severity", "serious": "Serious",
@@ -435,7 +436,7 @@ def before_treatment(rows: pd.DataFrame) -> Finding:
         "Events before the first infusion, or of children who had none",
         frame[["arm", "child", "term", "date", "lasted", "severity", "serious", "treated"]],
         population="all randomised, as randomised",
-        n=f"{len(rows)} events of {rows['child'].nunique()} children",
+        n=f"{counted(len(rows), 'event', 'events')} of {counted(rows['child'].nunique(), 'child', 'children')}",
         columns={
             "arm": "Arm", "child": "Child", "term": "Adverse event", "date": "First day", "lasted": "At last contact",
             "severity": "Severity", "serious": "Serious", "treated": "Why apart",
@@ -508,8 +509,8 @@ def _apart(found: pd.DataFrame, least: pd.DataFrame) -> str:
     if len(least):
         row = least.iloc[0]
         return (
-            f"Before the interval of the difference leaves out zero, **{row['msc_n']} of {row['msc_N']}** children on "
-            "hUC-MSC must have an event that no child on placebo had."
+            f"Before the interval of the difference leaves out zero, **{row['msc_n']} of {row['msc_N']}** treated "
+            "with hUC-MSC must have an event that no child on placebo had."
         )
     if found.loc[found["group"] == "any infusion", "N"].min() == 0:
         return "There is no difference to estimate: in an arm no child was treated."
@@ -529,12 +530,14 @@ def _seen(counts: pd.DataFrame, bound: Result | str, limit: Result | str) -> str
         return "No child was treated with hUC-MSC."
     if not row["n"]:
         return (
-            f"Of {row['N']} children on hUC-MSC none had a serious event held for possibly caused by an infusion: a "
+            f"Of {counted(row['N'], 'child', 'children')} on hUC-MSC none had a serious event held for "
+            "possibly caused by an infusion: a "
             f"rate above {bound} is excluded at one-sided 95 %, and no lower one; two-sided, as in the table of "
             f"adverse events, a rate above {limit}."
         )
     return (
-        f"{row['n']} of {row['N']} children on hUC-MSC had a serious event held for possibly caused by an infusion: "
+        f"{row['n']} of {counted(row['N'], 'child', 'children')} on hUC-MSC had a serious event held for "
+        "possibly caused by an infusion: "
         f"its rate lies between {_interval(row)} % (exact two-sided 95 % interval)."
     )
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from helpers import figures
 from helpers.chapters.exhibits import Exhibit, Result
-from helpers.chapters.words import percent, plain
+from helpers.chapters.words import counted, percent, plain
 from helpers.design import published
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
@@ -251,7 +251,7 @@ def _distribution(
         drawn.title,
         pd.concat([summary, beside], ignore_index=True),
         population="the simulated clinic before selection",
-        n=f"{summary['children'].sum()} children drawn",
+        n=f"{counted(summary['children'].sum(), 'child', 'children')} drawn",
         method=_METHOD,
         conventions=("published marks carry their row of targets.csv",),
         caption=drawn.caption,

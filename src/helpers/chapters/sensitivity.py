@@ -20,7 +20,16 @@ from helpers.chapters.remission import (
     results_in,
     table_and_forest,
 )
-from helpers.chapters.words import capital, children_text, estimate_text, fit_text, percent, plain, rounded
+from helpers.chapters.words import (
+    capital,
+    children_text,
+    counted,
+    estimate_text,
+    fit_text,
+    percent,
+    plain,
+    rounded,
+)
 from helpers.estimators.mixed import MixedFit
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, LAST
@@ -103,6 +112,7 @@ def tipping_point(found: pd.DataFrame, primary: pd.DataFrame, p: Parameters) -> 
         "low": Result("remission.tipping.lowest", 100 * found["difference"].min(), POINTS, 1),
         "high": Result("remission.tipping.highest", 100 * found["difference"].max(), POINTS, 1),
     }
+    sizes = f"{row['placebo_N']} v {row['msc_N']}"
     grid = found.assign(zero=(found["lower"] <= 0) & (found["upper"] >= 0))
     grid = grid.pivot(index="responders0", columns="responders1", values=["difference", "decided", "zero"])
     difference, decided, zero = (
@@ -114,7 +124,7 @@ def tipping_point(found: pd.DataFrame, primary: pd.DataFrame, p: Parameters) -> 
         "Tipping point: confirmed remission under every assignment of the undetermined children",
         found,
         population=RANDOMISED,
-        n=f"{row['placebo_N']} v {row['msc_N']} children, undetermined {row['placebo_undetermined']} v "
+        n=f"{counted(sizes, 'child', 'children')}, undetermined {row['placebo_undetermined']} v "
         f"{row['msc_undetermined']}",
         method="each undetermined child counted as remission or not; number: difference hUC-MSC - placebo in "
         f"percentage points; colour: decision of the primary test (Boschloo, level {plain(p.alpha)}); source ADSL, "
@@ -126,7 +136,8 @@ def tipping_point(found: pd.DataFrame, primary: pd.DataFrame, p: Parameters) -> 
             confirmation(p),
         ),
         caption=words,
-        alt=f"Grid of {total} assignments. {words} Differences from {said['low']} to {said['high']}.",
+        alt=f"Grid of {counted(total, 'assignment', 'assignments')}. {words} Differences from {said['low']} to "
+        f"{said['high']}.",
         figure=figures.tipping(100 * difference, decided, arms=ARMS, contains_zero=zero),
         results=results_in(said),
         folded=True,
@@ -285,7 +296,7 @@ def agreement(found: pd.DataFrame, p: Parameters) -> Finding:
         said[f"{key}_kappa"] = Result(f"remission.kappa.{key}", row.kappa, digits=2, text=row.kappa_text)
     common = {
         "population": "all randomised evaluable for both measures of a pair, both arms together",
-        "n": ", ".join(str(n) for n in frame["n"]) + " children",
+        "n": f"children: {', '.join(str(n) for n in frame['n'])}",
         "method": "confirmed remission by each measure; agreement, Cohen's kappa with the interval of Fleiss, Cohen "
         "and Everitt; no p-values; source ADTTE (UPCRC, P24C, DIPC)",
         "conventions": ("arms together", "kappa 1 is full agreement, 0 that of chance", confirmation(p)),

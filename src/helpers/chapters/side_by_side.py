@@ -4,10 +4,12 @@
 clearest differences first, then the courses.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.operating import POPULATION, SIDES, even_text
+from helpers.chapters.operating import MONTE_CARLO, POPULATION, SIDES, even_text, more_text, percent_text
 from helpers.chapters.words import capital, drawn, grouped, rounded
 from helpers.design import side_by_side
 from helpers.design.operating import ANALYSES, PRIMARY
@@ -30,8 +32,10 @@ def shown(pair: Comparison) -> Finding:
     at = pair.results[(pair.results["analysis"] == PRIMARY) & (pair.results["question"] == "power")].iloc[0]
     said: dict[str, Result | str] = {
         "differs": _differs(pair),
-        "power_a": Result("compare.power.a", at["power_a"], "%", 1),
-        "power_b": Result("compare.power.b", at["power_b"], "%", 1),
+        "power_a": Result("compare.power.a", at["power_a"], "%", 1, _share(at, "power_a", "a")),
+        "power_b": Result("compare.power.b", at["power_b"], "%", 1, _share(at, "power_b", "b")),
+        "even": "".join(f" {text}" for text in _even(pair)),
+        "more": more_text(min(len(move.trials.arm) for move in (pair.a, pair.b))),
         "difference": Result(
             "compare.power.difference", at["difference"], "points", 1, _difference(at["difference"], at["se"])
         ),
@@ -40,6 +44,10 @@ def shown(pair: Comparison) -> Finding:
         else "nothing beyond the error of the simulation",
     }
     return Finding(exhibits, said)
+
+
+def _share(row: Any, name: str, letter: str) -> str:
+    return percent_text(row[name], row[f"lower_{letter}"], row[f"upper_{letter}"])
 
 
 def code(setting: str) -> str:
@@ -99,9 +107,8 @@ def assumptions(pair: Comparison) -> Exhibit:
             "unit": "Unit",
             "group": "What it is about",
         },
-        population="parameters in force",
-        n=f"{len(table)} that differ",
-        caption=" ".join(_even(pair)),
+        population="parameters whose values differ",
+        n=len(table),
     )
 
 
@@ -112,20 +119,21 @@ def results(pair: Comparison) -> Exhibit:
     ).rename(columns={"power_a": "a", "power_b": "b"})
     arms = pair.remission.rename(columns={"share_a": "a", "share_b": "b"})
     arms = arms.assign(what=[f"Confirmed remission, {arm}" for arm in arms["arm"]])
-    names = ["what", "a", "b", "difference", "se"]
+    names = ["what", "a", "b", *side_by_side.LIMITS, "difference", "se"]
     table = side_by_side.clearest_first(pd.concat([rows[names], arms[names]], ignore_index=True))
     table["text"] = [_difference(r.difference, r.se) for r in table.itertuples()]
+    for letter in "ab":
+        table[f"{letter}_text"] = [_share(row, letter, letter) for _, row in table.iterrows()]
     return Exhibit(
         "results",
         "Main results, the clearest differences first",
         table,
-        columns={"what": "Over many trials", "a": "A", "b": "B", "text": "B - A"},
-        digits={"a": 1, "b": 1},
-        units={"a": "%", "b": "%", "text": "points"},
+        columns={"what": "Over many trials", "a_text": "A", "b_text": "B", "text": "B - A"},
+        units={"text": "points"},
         population=POPULATION,
         n=_children(pair),
         method=_method(pair),
-        conventions=[ERROR],
+        conventions=[MONTE_CARLO, ERROR],
     )
 
 

@@ -6,9 +6,9 @@ The frame of `analysis.supplement` in, an exhibit and what may be said of it out
 import numpy as np
 import pandas as pd
 
-from helpers.chapters.exhibits import Exhibit, Finding, Result
+from helpers.chapters.exhibits import Exhibit, Finding, Result, limit
 from helpers.chapters.remission import CONVENTIONS, POINTS, confirmation, results_in
-from helpers.chapters.words import NOT_ESTIMABLE, capital, limit_text, pvalue_text, rounded
+from helpers.chapters.words import NOT_ESTIMABLE, capital, counted, limit_text, pvalue_text, rounded
 from helpers.study.parameters import Parameters
 
 METHODS = {
@@ -36,8 +36,8 @@ def supplement(found: pd.DataFrame, p: Parameters) -> Finding:
         name = f"remission.supplement.{row.method}"
         said[row.method] = Result(name, row.estimate, POINTS, 1, text=row.text)
         if np.isfinite(row.lower):
-            said[f"{row.method}_lower"] = Result(f"{name}_lower", row.lower, POINTS, 1)
-            said[f"{row.method}_upper"] = Result(f"{name}_upper", row.upper, POINTS, 1)
+            said[f"{row.method}_lower"] = limit(f"{name}_lower", row.lower, POINTS, 1, 0)
+            said[f"{row.method}_upper"] = limit(f"{name}_upper", row.upper, POINTS, 1, 0)
     test = frame[frame["method"] == "randomisation"].iloc[0]
     said["p"] = Result("remission.supplement.p", test["p"], digits=3, text=test["p_text"] or NOT_ESTIMABLE)
     notes = [f"{METHODS[row.method]}: {row.note}." for row in found.itertuples() if row.note]
@@ -54,7 +54,7 @@ def supplement(found: pd.DataFrame, p: Parameters) -> Finding:
         },
         units={"text": POINTS},
         population="all randomised, as randomised; adjusted: with a baseline UPCR",
-        n=f"{test['n_placebo']} v {test['n_msc']} children",
+        n=counted(f"{test['n_placebo']} v {test['n_msc']}", "child", "children"),
         method="randomisation test: difference of proportions, every allocation that the realised blocks allow, "
         "two-sided as twice the smaller side; Mantel-Haenszel weights with the score interval; logistic regression by "
         "Firth with intercept correction, standardised, jackknife t-interval; no p-value but that of the randomisation "

@@ -18,6 +18,7 @@ from helpers.chapters.words import (
     NOT_ESTIMABLE,
     VALIDATED,
     capital,
+    counted,
     limit_text,
     percent,
     pvalue_text,
@@ -110,7 +111,11 @@ def curve(
         said[name] = Result(f"ttr.{prefix}{key}.events.{name}", remitted, text=text)
     said["words"] = " ".join(_remarks(steps, followed, words))
     early = int(steps["n_early"].sum())
-    before = f" {early} times before time zero count as 0." if early else ""
+    before = (
+        f" {counted(early, 'time before time zero counts', 'times before time zero count')} as 0."
+        if early
+        else ""
+    )
     method = f"{told}; source ADTTE ({paramcd}, {clock})"
     shares = "; ".join(f"{arm} {said[name]}" for arm, name in ARM_KEY.items())
     figure = Exhibit(
@@ -277,7 +282,7 @@ def logrank(found: pd.DataFrame, p: Parameters) -> Finding:
             "p_text": "p (supportive, unadjusted)",
         },
         population="all randomised evaluable for proteinuria (UPCRFL)",
-        n=" v ".join(str(n) for n in found["children"]) + " children",
+        n=counted(" v ".join(str(n) for n in found["children"]), "child", "children"),
         method="log-rank test, unstratified, two-sided (lifelines); "
         f"{AS_PLANNED}; source ADTTE (UPCRC)",
         conventions=[
@@ -369,7 +374,7 @@ def _whose(at_risk: pd.DataFrame, paramcd: str) -> dict[str, str]:
     evaluable = "haematuria (HEMFL)" if paramcd.startswith("HEM") else "proteinuria (UPCRFL)"
     return {
         "population": f"all randomised evaluable for {evaluable}",
-        "n": " v ".join(map(str, _followed(at_risk).values())) + " children",
+        "n": counted(" v ".join(map(str, _followed(at_risk).values())), "child", "children"),
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.chapters.exhibits import Exhibit, Finding, Result
-from helpers.chapters.words import NOT_ESTIMABLE, joined, plain, rounded, until
+from helpers.chapters.words import NOT_ESTIMABLE, capital, joined, plain, rounded, until
 from helpers.design import known_truth as truth
 from helpers.design.references import CLOSED, ITERATIVE
 from helpers.study.parameters import Parameters
@@ -43,22 +43,40 @@ def number(value: float, digits: int = 9) -> str:
     return "not reached" if not np.isfinite(value) else plain(value, digits)
 
 
-def agreement(every: pd.DataFrame, methods: pd.DataFrame) -> Finding:
-    """Reference and ours: a row per method and source.
+def agreement(every: pd.DataFrame, kinds: pd.DataFrame, methods: pd.DataFrame) -> Finding:
+    """Reference and ours: a row for each kind of reference, then one per method and source.
 
     How many digits two right answers share is a property of the processor, so none is shown: a row says how many digits
-    must agree, and whether they do. every, methods: frames of `comparisons.every` and `.by_method`.
+    must agree, and whether they do. every, kinds, methods: frames of `comparisons.every`, `.by_kind` and `.by_method`.
     """
     failed = every[~every["passes"]]
+    verdict = (
+        "every one agrees as far as it must."
+        if failed.empty
+        else f"{len(failed)} {'fails' if len(failed) == 1 else 'fail'}: {', '.join(failed['method'].unique())}."
+    )
     said = {
         "compared": Result("validation.compared", len(every)),
         "failed": Result("validation.failed", len(failed)),
         "methods": Result("validation.methods", every["method"].nunique()),
         "printed": Result("validation.printed", int(every["source"].str.endswith("(printed)").sum())),
-        "verdict": "Every number agrees as far as it must."
-        if failed.empty
-        else f"Not right: {', '.join(failed['method'].unique())}.",
+        "verdict": verdict,
     }
+    summary = Exhibit(
+        "validation-kinds",
+        "What our numbers are held against",
+        kinds,
+        method=_REQUIRED,
+        columns={
+            "kind": "Reference",
+            "methods": "Methods",
+            "compared": "Numbers",
+            "required": "Fewest digits that must agree",
+            "failed": "Numbers that fail",
+        },
+        results=[value for value in said.values() if isinstance(value, Result)],
+        **_NOBODY,
+    )
     table = Verdicts(
         "validation-agreement",
         "Our numbers beside R's and the published ones",
@@ -80,13 +98,12 @@ def agreement(every: pd.DataFrame, methods: pd.DataFrame) -> Finding:
             "the data hold an example: a number that fails, or else one of which least is asked",
             "printed: seen in a public text; computed: by R on the published data, or from a closed form",
         ],
-        caption=said["verdict"],
-        results=[value for value in said.values() if isinstance(value, Result)],
+        caption=capital(verdict),
         missing="",
         folded=True,
         **_NOBODY,
     )  # fmt: skip
-    return Finding((table,), said)
+    return Finding((summary, table), said)
 
 
 def complete(every: pd.DataFrame) -> Exhibit:

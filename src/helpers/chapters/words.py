@@ -9,12 +9,14 @@ import pandas as pd
 
 from helpers.study.protocol import ARMS, LAST, VISITS
 from helpers.study.shown import NOT_ESTIMABLE, drawn, grouped, plain, rounded
+from helpers.study.wording import counted
 
 __all__ = [
     "NOT_ESTIMABLE",
     "VALIDATED",
     "capital",
     "children_text",
+    "counted",
     "drawn",
     "estimate_text",
     "fit_text",
@@ -107,7 +109,7 @@ def estimate_text(
 def children_text(adsl: pd.DataFrame, only=None) -> str:
     """How many children, placebo v hUC-MSC; of those in `only` where given."""
     chosen = adsl if only is None else adsl[adsl["USUBJID"].isin(only)]
-    return " v ".join(str(int((chosen["TRT01P"] == arm).sum())) for arm in ARMS) + " children"
+    return counted(" v ".join(str(int((chosen["TRT01P"] == arm).sum())) for arm in ARMS), "child", "children")
 
 
 def capital(text: str) -> str:

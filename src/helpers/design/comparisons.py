@@ -59,6 +59,45 @@ def every() -> pd.DataFrame:
     )
 
 
+KINDS = (
+    "R, on a made-up trial",
+    "printed in the source",
+    "computed, on published data or from a closed form",
+)
+"""What a number may be held against."""
+
+
+def by_kind(compared: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `every` by what they are held against.
+
+    Returns
+    -------
+    A row for each of `KINDS`: kind, methods and compared (how many), required (the fewest significant digits that must
+    agree), failed (how many do not).
+
+    Examples
+    --------
+    As notebook 09-validation calls it:
+
+    >>> by_kind = comparisons.by_kind(every)
+    """
+    source = compared["source"]
+    of_r, printed = source.str.startswith("R "), source.str.endswith("(printed)")
+    rows = []
+    for kind, mine in zip(KINDS, (of_r, printed & ~of_r, ~of_r & ~printed), strict=True):
+        part = compared[mine]
+        rows.append(
+            {
+                "kind": kind,
+                "methods": part["method"].nunique(),
+                "compared": len(part),
+                "required": part["required"].min(),
+                "failed": int((~part["passes"].astype(bool)).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def by_method(compared: pd.DataFrame) -> pd.DataFrame:
     """The rows of `every`, one for each method, data set and origin.
 

@@ -20,8 +20,10 @@ from helpers.design import exploring, operating
 from helpers.design.exploring import Bench, Move
 from helpers.study import scenario, settings
 from helpers.study.parameters import GROUPS, Parameters, about
+from helpers.study.wording import spaced, unknown_scenario
 
 LETTERS = ("A", "B")
+LIMITS = ["lower_a", "upper_a", "lower_b", "upper_b"]
 NONE = 1.0
 """The effect of cells that do nothing."""
 SURE = 1.96
@@ -43,9 +45,10 @@ def read(text: str) -> scenario.Study:
     name, *rest = parts
     wrong, changes = [], {}
     if name not in scenario.scenarios():
-        wrong.append(
-            f"unknown scenario {scenario.text(name)!r}; there are: {', '.join(scenario.scenarios())}"
-        )
+        wrong.append(unknown_scenario(name, scenario.scenarios()))
+    if spaced(text):
+        wrong.append(f"a change is written name=value{spaced(text)}")
+        rest = []
     for part in rest:
         key, equals, value = part.partition("=")
         if not (key and equals and value):
@@ -71,9 +74,10 @@ class Comparison:
 
     a, b: the moves. assumptions: a row a parameter that differs: parameter, group, unit, a, b. results: a row a
     question, the largest difference against its error first: question (power or false claims), analysis, power_a,
-    power_b, difference (points, b - a), se (as of independent trials: an upper bound), sure (whether the difference
-    is over `SURE` standard errors). remission: a row an arm: arm, share_a, share_b (%), difference, se. curves:
-    `Move.curves` of both with `setting` ("A" or "B") before.
+    power_b with their 95 % Monte Carlo limits (lower_a, upper_a, lower_b, upper_b), difference (points, b - a), se (as
+    of independent trials: an upper bound), sure (whether the difference is over `SURE` standard errors). remission: a
+    row an arm: arm, share_a, share_b (%) with their limits, difference, se. curves: `Move.curves` of both with
+    `setting` ("A" or "B") before.
     """
 
     a: Move
@@ -114,15 +118,15 @@ def compare(
     >>> pair = side_by_side.compare(move, other)
     """
     one, two = (here if isinstance(here, Move) else Bench(here, trials).move() for here in (a, b))
-    power = operating.compare(_of_one_world(one.power), _of_one_world(two.power))
+    power = _limited(_of_one_world(one.power), _of_one_world(two.power))
     idle = [
         operating.run(move.p, len(move.trials.arm), analyses=[operating.PRIMARY], effects=[NONE])
         for move in (one, two)
     ]
-    claims = operating.compare(*(_of_one_world(frame) for frame in idle))
+    claims = _limited(*(_of_one_world(frame) for frame in idle))
     results = pd.concat(
         [power.assign(question="power"), claims.assign(question="false claims")], ignore_index=True
-    )[["question", "analysis", "power_a", "power_b", "difference", "se"]]
+    )[["question", "analysis", "power_a", "power_b", *LIMITS, "difference", "se"]]
     curves = [move.curves.assign(setting=letter) for letter, move in zip(LETTERS, (one, two), strict=True)]
     return Comparison(
         one, two, assumptions(one.p, two.p), clearest_first(results), _remission(one, two),
@@ -133,6 +137,15 @@ def compare(
 def _of_one_world(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows of one effect and size, paired by their analysis alone with those of another."""
     return frame.assign(effect=0.0, n=0)
+
+
+def _limited(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """`operating.compare` of two answers, with the Monte Carlo limits of each."""
+    ends = [
+        one.set_index("analysis")[["power_lower", "power_upper"]].set_axis(LIMITS[2 * k : 2 * k + 2], axis=1)
+        for k, one in enumerate((a, b))
+    ]
+    return operating.compare(a, b).join(ends[0], on="analysis").join(ends[1], on="analysis")
 
 
 def assumptions(a: Parameters, b: Parameters) -> pd.DataFrame:
@@ -170,7 +183,8 @@ def clearest_first(results: pd.DataFrame) -> pd.DataFrame:
 def _remission(a: Move, b: Move) -> pd.DataFrame:
     """Confirmed remission by arm over all trials, with the difference and its Monte Carlo error."""
     both = a.by_arm.merge(b.by_arm, on="arm", suffixes=("_a", "_b"))
-    out: dict[str, Any] = {"arm": both["arm"], "share_a": both["share_a"], "share_b": both["share_b"]}
+    out: dict[str, Any] = {name: both[name] for name in ("arm", "share_a", "share_b")}
+    out |= {f"{end}_{s}": both[f"share_{end}_{s}"] for s in "ab" for end in ("lower", "upper")}
     parts = [both[f"share_{s}"] * (100 - both[f"share_{s}"]) / both[f"children_{s}"] for s in "ab"]
     return pd.DataFrame(out).assign(
         difference=both["share_b"] - both["share_a"], se=np.sqrt(parts[0] + parts[1])

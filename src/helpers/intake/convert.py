@@ -15,6 +15,7 @@ from helpers.intake.sources import Opened
 from helpers.study.checks.single import VISIT_NAMES
 from helpers.study.codebook import DIPSTICK, LAB_LIMITS, TABLES, UNITS, Column
 from helpers.study.shown import plain
+from helpers.study.wording import counted
 
 MOSTLY = 0.5
 """Share of a column's cells: where more of them can't be read or be true, the mapping is wrong and not the cells."""
@@ -117,7 +118,7 @@ class Converter:
         some = int(texts.notna().sum())
         if bad.sum() > MOSTLY * some:
             self.log.fatal.append(
-                f"{self.where}, column {source.header or column}: {int(bad.sum())} of {values.many(some, 'cell')} "
+                f"{self.where}, column {source.header or column}: {int(bad.sum())} of {counted(some, 'cell', 'cells')} "
                 f"can't be read as {column}, such as {_cut(texts[bad].iloc[0])!r} in row {_few(self.row[bad])}; "
                 f"allowed: {allowed}"
             )
@@ -178,8 +179,9 @@ class Converter:
             return False
         some, first = int(texts.notna().sum()), _cut(texts[bad].iloc[0])
         self.log.fatal.append(
-            f"{self.where}, column {source.header or column.name}: {int(bad.sum())} of {values.many(some, 'cell')} "
-            f"can't be read as {source.date}, such as {first!r} in row {_few(self.row[bad])}, and all can as "
+            f"{self.where}, column {source.header or column.name}: {int(bad.sum())} of "
+            f"{counted(some, 'cell', 'cells')} can't be read as {source.date}, "
+            f"such as {first!r} in row {_few(self.row[bad])}, and all can as "
             f"{other}; allowed: the format in which the column is written"
         )
         return True
@@ -219,7 +221,7 @@ class Converter:
         if bad.sum() > MOSTLY * some:
             words = ", ".join(repr(_cut(word)) for word in list(dict.fromkeys(texts[bad]))[:5])
             self.log.fatal.append(
-                f"{self.where}, column {source.header}: {int(bad.sum())} of {values.many(some, 'cell')} "
+                f"{self.where}, column {source.header}: {int(bad.sum())} of {counted(some, 'cell', 'cells')} "
                 f"{'is' if bad.sum() == 1 else 'are'} no {column.name}, such as {words}; allowed: "
                 f"{column.allowed}; or `values:` in the mapping"
             )
@@ -275,7 +277,8 @@ class Converter:
         if out.sum() > MOSTLY * np.sum(~np.isnan(value)) and np.sum(out) > 2:
             middle = float(np.median(value[out]))
             self.log.fatal.append(
-                f"{self.where}, column {header}: {int(out.sum())} values of {name} lie outside {plain(low)} to "
+                f"{self.where}, column {header}: {counted(int(out.sum()), 'value', 'values')} of {name} "
+                f"{'lies' if out.sum() == 1 else 'lie'} outside {plain(low)} to "
                 f"{plain(high)} {home}, half of them {'above' if middle > high else 'below'} {plain(middle)}"
                 f"{_guess(name, middle, low, high)}; state the unit in which they are"
             )
@@ -371,7 +374,7 @@ class Converter:
                 f" ({units.UNCONVERTED[test]})" if test in units.UNCONVERTED and isinstance(unit, str) else ""
             )
             self.log.fatal.append(
-                f"{self.where}: {test} has {found} in {values.many(len(rows), 'row')}, first in row "
+                f"{self.where}: {test} has {found} in {counted(len(rows), 'row', 'rows')}, first in row "
                 f"{_few(rows['row'])}; allowed: {', '.join(units.known(test))}{why}"
             )
         return out

@@ -9,6 +9,7 @@ from helpers.study.checks.findings import beside, faults, together, word
 from helpers.study.codebook import UNITS
 from helpers.study.protocol import SCREENING
 from helpers.study.shown import plain
+from helpers.study.wording import counted
 
 FAR = {
     "upcr": 30.0, "protein_24h": 30.0, "rbc": 300.0, "rbc_dysmorphic": 300.0, "creatinine": 3.0, "cystatin_c": 3.0,
@@ -205,8 +206,8 @@ def _one_unit(screening: pd.DataFrame, labs: pd.DataFrame) -> pd.DataFrame:
     for test, (factor, words, hit, count) in scales(screening, labs).items():
         first = labs[(labs["test"] == test) & (labs["visit_no"] == SCREENING)].index[:1]
         told = (
-            f"the values of screening; in {hit} of {count} children those of the laboratory are {plain(factor, 3)} "
-            f"times as large, {words}: state the unit of both in the mapping"
+            f"the values of screening; in {hit} of {counted(count, 'child', 'children')} those of the laboratory are "
+            f"{plain(factor, 3)} times as large, {words}: state the unit of both in the mapping"
         )
         found = [f"{word(v)} for {test}" for v in labs.loc[first, "value"]]
         parts.append(faults("labs", labs.loc[first], "value", told, found))
@@ -225,7 +226,7 @@ def _another_unit(test: str, value: pd.Series) -> tuple[str, str] | None:
     hint = f": {' or '.join(fits[:2])}" if fits else ""
     return (
         f"a median from {plain(low)} to {plain(high)} {UNITS[test]}{hint}; state the unit in the mapping",
-        f"a median of {plain(middle)} for {test} over {len(value)} values",
+        f"a median of {plain(middle)} for {test} over {counted(len(value), 'value', 'values')}",
     )
 
 

@@ -20,11 +20,12 @@ from helpers.intake import blinding, mapping, opening, partial, queries, rules, 
 from helpers.intake.convert import MOSTLY, Converter
 from helpers.intake.log import NOT_RECEIVED, NOTE, ORIGINALS, QUERIES, RULES, Log
 from helpers.intake.opening import RECEIVED
-from helpers.intake.values import Days, many
+from helpers.intake.values import Days
 from helpers.study import checks
 from helpers.study.checks.findings import FATAL
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
+from helpers.study.wording import counted
 
 RAW = mapping.RAW
 
@@ -137,7 +138,7 @@ class _Intake:
         later = randomisation["randomisation_date"] > pd.Timestamp(self.mapped.unblinded)
         if not later.any():
             return []
-        n, of_all = int(later.sum()), many(len(later), "child", "children")
+        n, of_all = int(later.sum()), counted(len(later), "child", "children")
         return [
             f"The mapping says that the trial was unblinded on {self.mapped.unblinded}, but {n} of {of_all} "
             f"{'was' if n == 1 else 'were'} randomised after that day: arms were known when "
@@ -305,7 +306,8 @@ class _Intake:
             given = int((source["given"] == "yes").sum()) if code in CODED else 0
             if given and len(rows) > max(MOSTLY * given, 2):
                 self.log.fatal.append(
-                    f"{self.files.get(table, table)}: in {len(rows)} of {given} infusions given this does not hold: "
+                    f"{self.files.get(table, table)}: in {len(rows)} of "
+                    f"{counted(given, 'infusion', 'infusions')} given this does not hold: "
                     f"{entry.sentence}. Found {rows['found'].iloc[0]}, expected {rows['expected'].iloc[0]}; the words "
                     "for arms and products look exchanged in the mapping"
                 )

@@ -27,6 +27,7 @@ from helpers.study import files
 from helpers.study.checks.single import VISIT_NAMES
 from helpers.study.codebook import Column
 from helpers.study.shown import plain
+from helpers.study.wording import counted
 
 FORMS = ("yyyy-mm-dd", "yyyy/mm/dd", "yyyymmdd", "yyyy年mm月dd日", "dd/mm/yyyy", "mm/dd/yyyy", "dd-mm-yyyy",
          "mm-dd-yyyy", "dd.mm.yyyy", "mm.dd.yyyy", "dd-mon-yyyy", "ddmonyyyy", "dd mon yyyy")  # fmt: skip
@@ -471,7 +472,7 @@ def _unit_evidence(test: str, texts: pd.Series, where: str, comma: bool) -> str:
         for unit, factor in list(units.FACTORS[test].items())[:5]
     )
     return (
-        f"{where}: in which unit is {test}? {values.many(len(found), 'value')} from {plain(low, 3)} to "
+        f"{where}: in which unit is {test}? {counted(len(found), 'value', 'values')} from {plain(low, 3)} to "
         f"{plain(high, 3)}, median {plain(middle, 3)}; {told}; state unit: {' or '.join(units.known(test))}"
     )
 
@@ -516,7 +517,7 @@ def main(arguments: list[str]) -> int:
         print(f"intake: {error}", file=sys.stderr)
         return 2
     if asks:
-        print(f"\nTo be answered, {values.many(len(asks), 'line')} with a ?:")
+        print(f"\nTo be answered, {counted(len(asks), 'line', 'lines')} with a ?:")
         for ask in asks:
             print(f"- {ask}")
     return 0

@@ -20,6 +20,7 @@ from helpers.study.checks.findings import FATAL, beside, faults, together, word
 from helpers.study.codebook import TABLES
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import ARMS, BASELINE, SCREENING, VISITS
+from helpers.study.wording import counted
 
 RAW = (
     "screening", "randomisation", "infusions", "visits", "labs", "events", "treatments", "disposition",
@@ -213,7 +214,7 @@ def _window(p: Parameters) -> Find:
         off = (visits["date"] - visits["planned_date"]).dt.days
         rows = visits[off.abs() > half]
         allowed = [
-            f"within {values.many(int(w), 'day')} of the target day, {word(d)}; it is {values.many(int(abs(o)), 'day')} "
+            f"within {counted(int(w), 'day', 'days')} of the target day, {word(d)}; it is {counted(int(abs(o)), 'day', 'days')} "
             f"{'late' if o > 0 else 'early'}"
             for w, d, o in zip(half[rows.index], rows["planned_date"], off[rows.index], strict=True)
         ]
@@ -235,7 +236,7 @@ def _urine(visits: pd.DataFrame, labs: pd.DataFrame) -> pd.DataFrame:
         asked &= visits["visit_no"] != BASELINE
     rows = visits[asked & (visits["attended"] == "yes") & at.isin(sampled) & ~at.isin(held)]
     if len(rows) and urine.empty:
-        what = [f"no urine of any of {values.many(len(rows), 'attended visit')}"]
+        what = [f"no urine of any of {counted(len(rows), 'attended visit', 'attended visits')}"]
         expected = f"the urine of each visit in labs.csv: {', '.join(URINE)}"
         return faults("visits", rows.head(1), "attended", expected, what).assign(row=None, usubjid=None)
     return faults("visits", rows, "attended", f"urine of the visit in labs.csv: any of {', '.join(URINE)}")
@@ -428,7 +429,9 @@ def _as_treated(infusions: pd.DataFrame) -> pd.DataFrame:
     """One finding where no product was sent of anybody."""
     given = infusions[infusions["given"] == "yes"]
     rows = given.head(0 if given["product"].notna().any() else 1)
-    what = [f"no product of any of {values.many(len(given), 'infusion')}: as-treated is unknown"] * len(rows)
+    what = [
+        f"no product of any of {counted(len(given), 'infusion', 'infusions')}: as-treated is unknown"
+    ] * len(rows)
     found = faults(
         "infusions", rows, "product", "the product of each infusion: map the column `product`", what
     )

@@ -18,6 +18,7 @@ from helpers.study.checks.single import VISIT_NAMES
 from helpers.study.codebook import DIPSTICK, TABLES, UNITS
 from helpers.study.parameters import Parameters
 from helpers.study.protocol import BASELINE, SCREENING, VISITS
+from helpers.study.wording import counted
 
 KEY = ["usubjid", "visit_no", "test"]
 DAY = pd.Timedelta(1, "D")
@@ -90,8 +91,9 @@ def strangers(frames: Mapping[str, pd.DataFrame], files: Mapping[str, str], log:
             like = spelt.get(_loose(child), []) if _loose(child) else []
             hint = f"; perhaps {like[0][:60]!r}, spelt in one way in all tables" if len(like) == 1 else ""
             log.fatal.append(
-                f"{_place(some, files[name])}: child {str(child)[:60]!r} ({values.many(len(some), 'row')}{first}) is "
-                f"not in {_place(frames['screening'], files['screening'])}; allowed: a screened child{hint}"
+                f"{_place(some, files[name])}: child {str(child)[:60]!r} "
+                f"({counted(len(some), 'row', 'rows')}{first}) is not in "
+                f"{_place(frames['screening'], files['screening'])}; allowed: a screened child{hint}"
             )
 
 
@@ -471,7 +473,7 @@ def lacking(name: str, frame: pd.DataFrame, file: str, log: Log) -> pd.DataFrame
         if name in ("screening", "randomisation"):
             rows = [str(int(r)) for r in frame.loc[empty, "_row"].dropna()[:3]]
             log.fatal.append(
-                f"{file}: {column.name} is empty for {values.many(int(empty.sum()), 'child', 'children')}, "
+                f"{file}: {column.name} is empty for {counted(int(empty.sum()), 'child', 'children')}, "
                 f"first in row {', '.join(rows)}; allowed: {column.allowed}"
             )
             continue

@@ -19,12 +19,12 @@ from typing import Any
 import pandas as pd
 
 from helpers import DATA, ROOT, Problem
-from helpers.intake.values import many
 from helpers.study import cells, files, recording, tables
 from helpers.study import scenario as plans
 from helpers.study.protocol import ARMS
 from helpers.study.recording import plain
 from helpers.study.scenario import Study
+from helpers.study.wording import counted, unknown_scenario
 
 NAME = re.compile(r"own-[a-z0-9-]+(\+[0-9a-f]{8})?")
 """Names of studies of own data; no scenario is called so where such a study is there."""
@@ -139,7 +139,7 @@ class OwnStudy(Study):
 
 def notice(record: dict[str, Any]) -> str:
     """What each page says of its data, in the place of "Synthetic data"; plain text, to be escaped."""
-    children = many(record["children"], "child", "children")
+    children = counted(record["children"], "child", "children")
     return f"Data of {record['folder']}, {children}, received as listed in provenance."
 
 
@@ -212,4 +212,6 @@ def load(scenario: str = "base", **changes: Any) -> Study:
         folder = home(scenario)
         if (folder / RECORD).is_file():
             return from_folder(folder, **changes)
+    if isinstance(scenario, str) and scenario.partition("+")[0] not in plans.scenarios():
+        raise Problem(unknown_scenario(scenario, plans.scenarios()))
     return plans.load(scenario, **changes)

@@ -27,15 +27,6 @@ CLOCK = r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 EARLIEST, LATEST = pd.Timestamp("1900-01-01"), pd.Timestamp("2200-12-31")
 
 
-def many(count: int, one: str, more: str = "") -> str:
-    """A count with its noun; more: of several, where that is not `one` and an s.
-
-    >>> many(1, "row"), many(2, "row"), many(0, "child", "children")
-    ('1 row', '2 rows', '0 children')
-    """
-    return f"{count} {one if count == 1 else more or one + 's'}"
-
-
 @dataclass(frozen=True)
 class Numbers:
     """Values (NaN = none), sign of quantification ("<", ">" or None), and whether the text could not be read."""
