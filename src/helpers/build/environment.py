@@ -224,7 +224,7 @@ def main():
         step("bytecode", compiled, values, required=False)
         step("fonts", [python, "-c", "import matplotlib.font_manager"], values)
         # kept in NUMBA_CACHE_DIR; whoever finds them gone compiles them again
-        loops = "import helpers.analysis.loops, helpers.trial.loops"
+        loops = "import helpers.analysis.loops, helpers.estimators.loops, helpers.trial.loops"
         step("compiled loops", [python, "-c", loops], values)
         date_today(MADE_FROM)
         with open(stamp, "w") as handle:

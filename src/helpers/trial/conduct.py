@@ -144,15 +144,20 @@ def screen(
     if last > p.max_screened:
         raise _hopeless(p, int((number[0] < p.max_screened).sum()), drawn, failed)
     starts = np.concatenate([[-1], number[:-1, -1]])
+
+    def of_first(parts: list[NDArray]) -> NDArray:
+        """What is known of every child screened for the first trial, from blocks of all."""
+        return np.concatenate([part[: last - k * size] for k, part in enumerate(parts)])
+
     enrolled = Enrolled(
         {name: gather("child", name) for name in kept[0]["child"]},
         {name: gather("recorded", name) for name in kept[0]["recorded"]},
         gather("consent"),
         number,
         number[:, -1] - starts,
-        {k: np.concatenate([child[k] for _, _, child in first])[:last] for k in first[0][2]},
+        {k: of_first([child[k] for _, _, child in first]) for k in first[0][2]},
     )
-    cols = {k: np.concatenate([c[k] for c, _, _ in first])[:last] for k in first[0][0]}
+    cols = {k: of_first([c[k] for c, _, _ in first]) for k in first[0][0]}
     return enrolled, cols, np.concatenate([v for _, v, _ in first], axis=1)[:, :last]
 
 
