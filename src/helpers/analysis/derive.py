@@ -66,11 +66,11 @@ def upcr_response(upcr: NDArray, base: NDArray, p: Parameters) -> NDArray:
     from helpers.analysis import loops  # compiled code is loaded by whoever derives something
 
     upcr, base = _double(upcr, base)
-    names = {"fall": loops.FALL, "threshold alone": loops.THRESHOLD_ALONE, "KDIGO": loops.KDIGO}
     fallen = np.broadcast_to((1 - p.remission_fall) * base * (1 + SAME), upcr.shape[:-1])
-    low, upper = p.remission_threshold * (1 - SAME), p.kdigo_upper * (1 + SAME)
-    definition = names[p.remission_definition]
-    found = loops.upcr_responses(_rows(upcr, float), _flat(fallen, float), low, upper, definition)
+    low = p.remission_threshold * (1 - SAME)
+    upper = p.kdigo_upper * (1 + SAME) if p.remission_definition == "KDIGO" else np.inf
+    alone = p.remission_definition == "threshold alone"
+    found = loops.upcr_responses(_rows(upcr, float), _flat(fallen, float), low, upper, alone)
     return np.asarray(found.reshape(upcr.shape))
 
 

@@ -6,31 +6,27 @@ processor gives the same bits.
 """
 
 import numpy as np
-from numba import float64, int8, int64, njit, types
+from numba import boolean, float64, int8, int64, njit, types
 from numpy.typing import NDArray
 
-FALL, THRESHOLD_ALONE, KDIGO = range(3)
-"""Definitions of remission."""
 
-
-@njit(int8[:, ::1](float64[:, ::1], float64[::1], float64, float64, int64), cache=True)
-def upcr_responses(upcr: NDArray, fallen: NDArray, low: float, upper: float, definition: int) -> NDArray:
+@njit(int8[:, ::1](float64[:, ::1], float64[::1], float64, float64, boolean), cache=True)
+def upcr_responses(upcr: NDArray, fallen: NDArray, low: float, upper: float, alone: bool) -> NDArray:
     """Complete 2, partial 1, none 0, unknown -1 of UPCR (children, visits) in mg/mg.
 
     fallen (children,): the highest UPCR that counts as fallen from baseline, NaN = no baseline; low: below it a
-    response is complete; upper: highest UPCR of a partial one by KDIGO.
+    response is complete, where UPCR has fallen or `alone`; upper: the highest UPCR of a partial one.
     """
     children, visits = upcr.shape
     out = np.empty((children, visits), np.int8)
-    by_fall, by_limit = definition != THRESHOLD_ALONE, definition == KDIGO
     for child in range(children):
         limit = fallen[child]
         for visit in range(visits):
             # without branches: values are as good as random
             value = upcr[child, visit]
-            fell = (value <= limit) & by_fall
-            complete = (value < low) & (fell | (not by_fall))
-            partial = fell & ((value <= upper) | (not by_limit))
+            fell = value <= limit
+            complete = (value < low) & (fell | alone)
+            partial = fell & (value <= upper) & (not alone)
             response = 2 if complete else int(partial)
             out[child, visit] = response if (value == value) & (limit == limit) else -1
     return out
@@ -101,7 +97,7 @@ def after_rescue(state: NDArray, days: NDArray, rescue_day: NDArray) -> NDArray:
 
 @njit(
     types.Tuple((int64[::1], int64[::1], int64[::1], int8[::1]))(
-        int8[:, ::1], types.boolean[::1], float64[:, ::1], float64, int64
+        int8[:, ::1], boolean[::1], float64[:, ::1], float64, int64
     ),
     cache=True,
 )
