@@ -26,6 +26,17 @@ def _double(*values: ArrayLike) -> tuple[NDArray, ...]:
     return tuple(np.asarray(value, dtype=np.float64) for value in values)
 
 
+def _rows(values: NDArray, dtype: type) -> NDArray:
+    """Leading axes as one, (..., visits) -> (children, visits), for a compiled loop; a view where that is one."""
+    rows = values.reshape(int(np.prod(values.shape[:-1])), values.shape[-1])
+    return np.require(rows, dtype, ["C", "W"])
+
+
+def _flat(values: NDArray, dtype: type) -> NDArray:
+    """All axes as one, for a compiled loop."""
+    return np.require(values.ravel(), dtype, ["C", "W"])
+
+
 def at_least(value: ArrayLike, limit: float) -> NDArray:
     """Whether values are at or above a limit; a missing one is not."""
     (value,) = _double(value)
@@ -52,16 +63,15 @@ def upcr_response(upcr: NDArray, base: NDArray, p: Parameters) -> NDArray:
     threshold, no partial; "KDIGO" = complete as with "fall", partial where the fall is reached and UPCR is
     from the threshold to kdigo_upper.
     """
+    from helpers.analysis import loops  # compiled code is loaded by whoever derives something
+
     upcr, base = _double(upcr, base)
-    base = base[..., None]
-    fell = upcr <= (1 - p.remission_fall) * base * (1 + SAME)
-    low = below(upcr, p.remission_threshold)
-    if p.remission_definition == "threshold alone":
-        out = np.where(low, COMPLETE, NONE)
-    else:
-        partial = fell if p.remission_definition == "fall" else fell & (upcr <= p.kdigo_upper * (1 + SAME))
-        out = np.where(fell & low, COMPLETE, np.where(partial, PARTIAL, NONE))
-    return np.where(np.isnan(upcr) | np.isnan(base), UNKNOWN, out).astype(np.int8)
+    fallen = np.broadcast_to((1 - p.remission_fall) * base * (1 + SAME), upcr.shape[:-1])
+    low = p.remission_threshold * (1 - SAME)
+    upper = p.kdigo_upper * (1 + SAME) if p.remission_definition == "KDIGO" else np.inf
+    alone = p.remission_definition == "threshold alone"
+    found = loops.upcr_responses(_rows(upcr, float), _flat(fallen, float), low, upper, alone)
+    return np.asarray(found.reshape(upcr.shape))
 
 
 def evaluable_upcr(base: NDArray, p: Parameters) -> NDArray:
@@ -113,7 +123,7 @@ def _up_to(value: NDArray, limit: NDArray | float, strict: bool) -> NDArray:
 
 def in_remission(response: NDArray) -> NDArray:
     """State of remission from a response: +1 partial or complete, 0 none, -1 unknown."""
-    return np.minimum(response, 1).astype(np.int8)
+    return np.minimum(response, 1).astype(np.int8, copy=False)
 
 
 def at_most(value: NDArray, limit: float) -> NDArray:
@@ -162,17 +172,10 @@ def confirming(state: NDArray, days: NDArray, min_days: int) -> NDArray:
     state, days = np.asarray(state), np.asarray(days)
     if days.ndim == 1 and (days.shape != state.shape[-1:] or not (np.diff(days) > 0).all()):
         raise ValueError(f"days must ascend, one a visit, got {days.tolist()}")
-    count = state.shape[-1]
-    out = np.full(state.shape, -1, np.int8)
-    for v in range(count):
-        holds = state[..., v] > 0
-        for w in range(v + 1, count):
-            seen = state[..., w] >= 0
-            far = seen & (days[..., w] - days[..., v] >= min_days)
-            out[..., v] = np.where(holds & far & (state[..., w] > 0), np.int8(w), out[..., v])
-            # who was seen without remission, or late enough, has an answer
-            holds = holds & ~far & (state[..., w] != 0)
-    return out
+    from helpers.analysis import loops
+
+    own = _rows(np.broadcast_to(days, state.shape) if days.ndim > 1 else days[None], float)
+    return np.asarray(loops.confirming(_rows(state, np.int8), own, min_days).reshape(state.shape))
 
 
 def confirmed(state: NDArray, days: NDArray, min_days: int) -> NDArray:
@@ -204,17 +207,11 @@ def sustained(state: NDArray, least: int) -> NDArray:
 
     Returns its index (...), -1 where there is none.
     """
+    from helpers.analysis import loops
+
     state = np.asarray(state)
-    count = state.shape[-1]
-    first = np.full(state.shape[:-1], -1)
-    run = np.zeros(state.shape[:-1], int)
-    going = np.ones(state.shape[:-1], bool)
-    for k in range(count - 1, -1, -1):
-        going &= state[..., k] != 0
-        hit = going & (state[..., k] > 0)
-        run += hit
-        first = np.where(hit, k, first)
-    return np.where(run >= least, first, -1)
+    found = loops.sustained(_rows(state, np.int8), least)
+    return np.asarray(found.reshape(state.shape[:-1]))
 
 
 def first(state: NDArray) -> NDArray:
@@ -299,19 +296,18 @@ def endpoint(
     never. There is no remission from the day of rescue treatment on (or of death and its like, which come in the
     same way), and never one in a child not evaluable, whose states are all unknown.
     """
-    state = after_rescue(state, days, rescue_day)
-    state = np.where(np.asarray(evaluable)[..., None], state, np.int8(-1))
-    by = confirming(state, days, p.confirm_days)
-    begins = first(by >= 0)
-    at = np.take_along_axis(by, np.maximum(begins, 0)[..., None], axis=-1)[..., 0]
-    return Endpoint(
-        state,
-        evaluable,
-        first(state),
-        begins,
-        sustained(state, p.sustained_visits),
-        np.where(begins >= 0, at, -1),
+    from helpers.analysis import loops
+
+    state, judged = after_rescue(state, days, rescue_day), np.asarray(evaluable)
+    if judged.shape != state.shape[:-1]:
+        shape = np.broadcast_shapes(state.shape[:-1], judged.shape)
+        state = np.broadcast_to(state, (*shape, state.shape[-1])).copy()
+        judged = np.broadcast_to(judged, shape)
+    own = _rows(np.asarray(days), float)
+    found = loops.remissions(
+        _rows(state, np.int8), _flat(judged, bool), own, p.confirm_days, p.sustained_visits
     )
+    return Endpoint(state, evaluable, *(each.reshape(judged.shape) for each in found))
 
 
 def upcr_endpoint(
@@ -376,5 +372,12 @@ def after_rescue(state: NDArray, days: NDArray, rescue_day: NDArray | float) -> 
     state (..., visits); days (visits,); rescue_day (...), inf = never. A visit that was not attended has that answer
     too: nothing seen there could change it.
     """
-    late = np.asarray(days) >= np.asarray(rescue_day)[..., None]
-    return np.where(late, np.int8(0), state)
+    from helpers.analysis import loops
+
+    state, rescued = np.asarray(state), np.asarray(rescue_day)
+    shape = np.broadcast_shapes(state.shape[:-1], rescued.shape)
+    out = np.array(np.broadcast_to(state, (*shape, state.shape[-1])), np.int8, order="C")
+    loops.after_rescue(
+        _rows(out, np.int8), _rows(np.asarray(days), float), _flat(np.broadcast_to(rescued, shape), float)
+    )
+    return out

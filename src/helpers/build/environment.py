@@ -43,6 +43,7 @@ FOLDERS = {
     "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
     "JOBLIB_TEMP_FOLDER": "joblib",
     "MPLCONFIGDIR": "matplotlib",
+    "NUMBA_CACHE_DIR": "numba",
     "PIP_CACHE_DIR": "pip",
     "RUFF_CACHE_DIR": "ruff",
     "TMPDIR": "tmp",
@@ -228,6 +229,9 @@ def main():
         # some packages carry templates that are no valid Python: they are simply not compiled
         step("bytecode", compiled, values, required=False)
         step("fonts", [python, "-c", "import matplotlib.font_manager"], values)
+        # kept in NUMBA_CACHE_DIR; whoever finds them gone compiles them again
+        loops = "import helpers.analysis.loops, helpers.estimators.loops, helpers.trial.loops"
+        step("compiled loops", [python, "-c", loops], values)
         date_today(MADE_FROM)
         with open(stamp, "w") as handle:
             handle.write("made from requirements.lock\n")

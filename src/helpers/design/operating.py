@@ -337,11 +337,16 @@ def run(
     >>> bool(found["power"].iloc[1] > found["power"].iloc[0])
     True
     """
-    p, rows = _in_force(study), []
-    for (effect, n, name), found in answers(
-        p, trials, analyses=analyses, sizes=sizes, effects=effects
-    ).items():
-        rows.append({"effect": effect, "n": n, "analysis": name, **summary(name, found, p.alpha)})
+    p = _in_force(study)
+    kept: dict[tuple[float, int, str], list[tuple[NDArray, ...]]] = {}
+    for key, found in _by_chunk(p, trials, analyses=analyses, sizes=sizes, effects=effects):
+        # of each trial no more than is told of all
+        kept.setdefault(key, []).append(_told(key[2], found, p.alpha))
+    rows = []
+    for effect, n, name in list(kept):
+        parts = zip(*kept.pop((effect, n, name)), strict=True)
+        told = _summed(*(np.concatenate(part) for part in parts))
+        rows.append({"effect": effect, "n": n, "analysis": name, **told})
     return measured(rows)
 
 
@@ -411,10 +416,30 @@ def answers(
     Parameters as of `run`; exact: see `Trials`; read: what is made of the trials before they are asked; first: the
     chunk to begin with.
     """
+    found: dict[tuple[float, int, str], list[Answers]] = {}
+    for key, part in _by_chunk(
+        p, trials, analyses=analyses, sizes=sizes, effects=effects, exact=exact, read=read, first=first
+    ):
+        found.setdefault(key, []).append(part)
+    # each list goes as its array comes: a million trials are held once
+    return {key: _joined(found.pop(key)) for key in list(found)}
+
+
+def _by_chunk(
+    p: Parameters,
+    trials: int,
+    *,
+    analyses: Sequence[str] | None = None,
+    sizes: Sequence[int] | None = None,
+    effects: Sequence[float] | None = None,
+    exact: bool = False,
+    read: Callable[[Trials], Trials] = lambda trials: trials,
+    first: int = 0,
+) -> Iterator[tuple[tuple[float, int, str], Answers]]:
+    """What `answers` joins, chunk by chunk: its key and the answers of the chunk's trials."""
     names, sizes = list(DEFAULT if analyses is None else analyses), list(sizes or [p.n_randomised])
     effects = list(effects or [p.upcr_effect])
     check(names, sizes, trials)
-    found: dict[tuple[float, int, str], list[Answers]] = {}
     everything = any(ANALYSES[name].everything for name in names)
     for enrolled, streams in chunks(p, trials, max(sizes), first, everything):
         for effect in effects:
@@ -422,9 +447,7 @@ def answers(
             for n in sizes:
                 here = whole.first(n)
                 for name in names:
-                    found.setdefault((effect, n, name), []).append(ANALYSES[name].ask(here))
-    # each list goes as its array comes: a million trials are held once
-    return {key: _joined(found.pop(key)) for key in list(found)}
+                    yield (effect, n, name), ANALYSES[name].ask(here)
 
 
 def _joined(parts: list[Answers]) -> Answers:
@@ -454,15 +477,25 @@ def favours(name: str, found: Answers, alpha: float) -> NDArray:
 
 def summary(name: str, found: Answers, alpha: float) -> dict[str, Any]:
     """Counts and means over the trials of an analysis: what `run` gives of them, without limits."""
-    side, there = favours(name, found, alpha), np.isfinite(found.p)
+    return _summed(*_told(name, found, alpha))
+
+
+def _told(name: str, found: Answers, alpha: float) -> tuple[NDArray, ...]:
+    """What a summary needs of each trial: `favours`, whether there is an answer, estimate, width of the interval."""
+    side = favours(name, found, alpha).astype(np.int8)
+    return side, np.isfinite(found.p), found.estimate, found.upper - found.lower
+
+
+def _summed(side: NDArray, there: NDArray, estimate: NDArray, width: NDArray) -> dict[str, Any]:
+    """`summary` of what `_told` says of all trials."""
     return {
         "trials": len(side),
         "answered": int(there.sum()),
         "favour": int((side > 0).sum()),
         "against": int((side < 0).sum()),
-        **_moments("mean", found.estimate[there]),
-        **_moments("width", (found.upper - found.lower)[there]),
-        **_moments("significant", found.estimate[side > 0]),
+        **_moments("mean", estimate[there]),
+        **_moments("width", width[there]),
+        **_moments("significant", estimate[side > 0]),
     }
 
 

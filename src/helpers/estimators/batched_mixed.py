@@ -358,10 +358,10 @@ def _patterns(y: NDArray, baseline: NDArray, arm: NDArray) -> tuple[_Patterns, N
 
 def _state(data: _Patterns, sigma: NDArray) -> dict[str, NDArray]:
     """Generalised least squares at sigma (trials, visits, visits) and the gradient of minus twice the likelihood."""
+    from helpers.estimators import loops  # compiled code is loaded by whoever fits many trials
+
     trials, count, visits = data.seen.shape
-    both = data.seen[..., :, None] & data.seen[..., None, :]
-    eye = np.eye(visits)
-    w = np.where(both, np.linalg.inv(np.where(both, sigma[:, None], eye)), 0.0)
+    w = loops.inverses(sigma, data.seen, data.n)
     flat = w.reshape(trials, count, -1)
     cross = (data.xx.transpose(0, 2, 1) @ flat).reshape(trials, 3, 3, visits, visits)
     cross = cross.transpose(0, 1, 3, 2, 4).reshape(trials, 3 * visits, 3 * visits)
@@ -392,7 +392,7 @@ def _climb(data: _Patterns) -> tuple[NDArray, NDArray, NDArray]:
     The last is False where a trial is not led to a clear maximum with correlations far from singular.
     """
     sigma, (trials, _, visits) = data.start.copy(), data.seen.shape
-    rows, columns, double, _ = _places(visits)
+    rows, columns, double = _places(visits)
     inverse = np.empty((trials, len(rows), len(rows)))
     last = np.full(trials, np.inf)
     exact, done = np.zeros(trials, bool), np.zeros(trials, bool)
@@ -469,25 +469,10 @@ def _solve(information: NDArray, pull: NDArray) -> tuple[NDArray, NDArray]:
 
 
 @cache
-def _places(visits: int) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Rows and columns of the upper triangle, 2 off the diagonal (dS moves both elements), and places in a pairing.
-
-    The last, (4, parameters, parameters): where vec(A) vec(O)' holds the terms of tr(A dS_j O dS_k).
-    """
+def _places(visits: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Rows and columns of the upper triangle, and 2 off the diagonal (dS moves both elements)."""
     s, t = np.triu_indices(visits)
-    double = np.where(s == t, 1.0, 2.0)
-    j, k = (s[:, None], t[:, None]), (s[None], t[None])
-
-    def at(a: NDArray, b: NDArray, c: NDArray, d: NDArray) -> NDArray:
-        return np.asarray((a * visits + b) * visits**2 + c * visits + d)
-
-    terms = [
-        at(k[1], j[0], j[1], k[0]),
-        at(k[1], j[1], j[0], k[0]),
-        at(k[0], j[0], j[1], k[1]),
-        at(k[0], j[1], j[0], k[1]),
-    ]
-    return s, t, double, np.stack(terms)
+    return s, t, np.where(s == t, 1.0, 2.0)
 
 
 def _paired(a: NDArray, other: NDArray) -> NDArray:
@@ -495,16 +480,11 @@ def _paired(a: NDArray, other: NDArray) -> NDArray:
 
     a, other (trials, patterns, visits, visits), symmetric.
     """
+    from helpers.estimators import loops
+
     trials, count, visits, _ = a.shape
-    _, _, double, places = _places(visits)
     outer = a.reshape(trials, count, -1).transpose(0, 2, 1) @ other.reshape(trials, count, -1)
-    outer = outer.reshape(trials, -1)
-    form = outer[:, places[0]]
-    for place in places[1:]:
-        form += outer[:, place]
-    # of a diagonal element dS has one place, which the four terms count twice
-    form *= (double / 2)[:, None] * (double / 2)
-    return (form + form.transpose(0, 2, 1)) / 2
+    return np.asarray(loops.paired(outer, *_places(visits)[:2]))
 
 
 def _inverted(information: NDArray) -> tuple[NDArray, NDArray]:
@@ -540,7 +520,7 @@ def _contrasts(
     state = _state(data, sigma)
     w, v = state["w"], state["v"]
     fine = np.ones(trials, bool)
-    rows, columns, double, _ = _places(visits)
+    rows, columns, double = _places(visits)
     out: dict[str, list[Any]] = {"estimate": [], "se": [], "df": []}
     for weight in weights:
         whole = np.concatenate([np.zeros(2 * visits), weight])
@@ -570,9 +550,11 @@ def _contrasts(
 
 def _observed(data: _Patterns, state: dict[str, NDArray]) -> NDArray:
     """Observed information about the elements of the covariance near a maximum: (trials, parameters, ...)."""
+    from helpers.estimators import loops
+
     w, nw, b, q = (state[name] for name in ("w", "nw", "b", "q"))
     trials, children, visits = data.y.shape
-    rows, columns, double, _ = _places(visits)
+    rows, columns, double = _places(visits)
     half, columns_x = double / 2, 3 * visits
     information = _paired(w, q - 0.5 * (nw - 2 * b))
     own = np.take_along_axis(w, data.which[..., None, None], axis=1)
@@ -583,16 +565,10 @@ def _observed(data: _Patterns, state: dict[str, NDArray]) -> NDArray:
     pull = (own @ pull[..., None])[..., 0]
     # trial by trial, into the same memory: the product over pairs of children of one trial fits in the cache
     product = np.empty((visits * columns_x, visits * columns_x))
-    blocks = product.reshape(visits, columns_x, visits, columns_x).transpose(0, 2, 1, 3)
-    first, spread = np.empty((len(rows), columns_x, columns_x)), np.empty((len(rows), columns_x, columns_x))
-    starts = np.searchsorted(rows, np.arange(visits))
+    flat = np.empty((len(rows), columns_x * (columns_x + 1) // 2))
     for t in range(trials):
         np.matmul(z[t].T, z[t], out=product)
-        for s, k in enumerate(starts):
-            first[k : k + visits - s] = blocks[s, s:]
-        np.add(first, first.transpose(0, 2, 1), out=spread)
-        spread *= half[:, None, None]
-        flat = spread.reshape(len(rows), -1)
+        loops.spread(product, rows, columns, flat)
         lean = (z[t].T @ pull[t]).reshape(visits, columns_x, visits).transpose(0, 2, 1)
         lean = (lean[rows, columns] + lean[columns, rows]) * half[:, None]
         information[t] -= 0.5 * (flat @ flat.T) + lean @ lean.T

@@ -16,7 +16,7 @@ def used(p: Parameters, known: NDArray, ill: NDArray) -> NDArray:
     """
     if p.baseline_samples == "mean of both":
         well = known & ~ill
-        return np.where(well.any(axis=-1, keepdims=True), well, known)
+        return np.where((well[..., 0] | well[..., 1])[..., None], well, known)
     first = p.baseline_samples == "eligibility"
     screening = known[..., 0] & (first | ~known[..., 1])
     later = known[..., 1] & (~known[..., 0] if first else True)
@@ -26,6 +26,9 @@ def used(p: Parameters, known: NDArray, ill: NDArray) -> NDArray:
 def mean(values: NDArray, chosen: NDArray, ratio: bool) -> NDArray:
     """Mean of the chosen of two samples (..., 2), geometric where `ratio`; NaN where none is chosen."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        both = np.exp(np.log(values).mean(axis=-1)) if ratio else values.mean(axis=-1)
+        scale = np.log(values) if ratio else values
+        both = (scale[..., 0] + scale[..., 1]) / 2
+        both = np.exp(both) if ratio else both
     one = np.where(chosen[..., 0], values[..., 0], values[..., 1])
-    return np.where(chosen.all(axis=-1), both, np.where(chosen.any(axis=-1), one, np.nan))
+    known = chosen[..., 0] | chosen[..., 1]
+    return np.where(chosen[..., 0] & chosen[..., 1], both, np.where(known, one, np.nan))

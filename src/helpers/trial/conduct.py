@@ -7,7 +7,7 @@ come in chunks that share their random streams; the cohort of the chapters is th
 """
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import getitem
 from typing import Any
 
@@ -144,15 +144,20 @@ def screen(
     if last > p.max_screened:
         raise _hopeless(p, int((number[0] < p.max_screened).sum()), drawn, failed)
     starts = np.concatenate([[-1], number[:-1, -1]])
+
+    def of_first(parts: list[NDArray]) -> NDArray:
+        """What is known of every child screened for the first trial, from blocks of all."""
+        return np.concatenate([part[: last - k * size] for k, part in enumerate(parts)])
+
     enrolled = Enrolled(
         {name: gather("child", name) for name in kept[0]["child"]},
         {name: gather("recorded", name) for name in kept[0]["recorded"]},
         gather("consent"),
         number,
         number[:, -1] - starts,
-        {k: np.concatenate([child[k] for _, _, child in first])[:last] for k in first[0][2]},
+        {k: of_first([child[k] for _, _, child in first]) for k in first[0][2]},
     )
-    cols = {k: np.concatenate([c[k] for c, _, _ in first])[:last] for k in first[0][0]}
+    cols = {k: of_first([c[k] for c, _, _ in first]) for k in first[0][0]}
     return enrolled, cols, np.concatenate([v for _, v, _ in first], axis=1)[:, :last]
 
 
@@ -190,21 +195,16 @@ def randomise(
 
 def _allocation(p: Parameters, trials: int, streams: Streams, name: str) -> tuple[NDArray, NDArray]:
     """A list long enough for all children: (arm, block), each (trials, places)."""
+    from helpers.trial import loops  # compiled code is loaded by whoever follows a trial
+
     n, sizes = p.n_randomised, np.array(p.blocks)
     # one largest block beyond n, so that the block of the n-th child is whole and no slot is without a block
     slots = n + int(sizes.max())
     blocks = -(-slots // int(sizes.min()))
     drawn = sizes[streams(f"block sizes{name}").integers(len(sizes), size=(trials, blocks))]
-    ends = np.cumsum(drawn, axis=1)
-    slot = np.arange(slots)
-    block = (slot[None, :, None] >= ends[:, None, :]).sum(axis=2)
-    size = np.take_along_axis(drawn, block, axis=1)
-    start = np.take_along_axis(ends, block, axis=1) - size
+    block = loops.block_of_slots(drawn, slots)
     order = np.argsort(block + streams(f"allocation{name}").random((trials, slots)), axis=1)
-    arm = np.empty((trials, slots), np.int8)
-    active = (slot - start) * sum(p.ratio) < size * p.ratio[1]
-    np.put_along_axis(arm, order, active.astype(np.int8), axis=1)
-    return arm, block
+    return loops.allocated(drawn, block, order, *p.ratio), block
 
 
 @dataclass(frozen=True)
@@ -242,8 +242,8 @@ class Followed:
     arm (trials, children); delay: days by which the first infusion was postponed; given (trials, children, 2);
     infections: flat arrays (child index, first day); fevers (trials, children, 2): within 24 h of an infusion;
     ras_day, rescue_day, ras_stop_day: day of the change or inf (rescue: while in the trial); effect: individual log
-    ratio of UPCR at full effect. At baseline and the eleven visits, (trials, children, 12): days, the nominal ones;
-    ill; level, the true current log UPCR; spot, the
+    ratio of UPCR at full effect; first: day of the baseline visit. At baseline and the eleven visits, (trials,
+    children, 12): ill; level, the true current log UPCR; spot, the
     UPCR (mg/mg) that a sample gives or would have given; lost, by name of `SAMPLES`, whether the sample is
     missing; attended; upcr, what is known of it for analysis (NaN = missing, first place = the baseline that
     `baseline_samples` names). left (trials, children): day of leaving (inf = stays).
@@ -262,7 +262,7 @@ class Followed:
     rescue_day: NDArray
     ras_stop_day: NDArray
     effect: NDArray
-    days: NDArray
+    first: NDArray
     ill: NDArray
     level: NDArray
     spot: NDArray
@@ -270,6 +270,13 @@ class Followed:
     upcr: NDArray
     attended: NDArray
     left: NDArray
+
+    @cached_property
+    def days(self) -> NDArray:
+        """Days of baseline and the eleven visits, the nominal ones, (trials, children, 12)."""
+        out = np.empty(self.level.shape)
+        out[...], out[..., 0] = grid(self.p), self.first
+        return out
 
 
 def grid(p: Parameters) -> NDArray:
@@ -294,6 +301,8 @@ def consent_day(p: Parameters, delay: NDArray) -> NDArray:
 
 def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
     """Randomise, treat and follow every child of every trial: the path of UPCR and who is seen when."""
+    from helpers.trial import loops
+
     shape = enrolled.shape
     days = grid(p)
     arm, block = randomise(p, shape[0], streams, ~np.isnan(enrolled.child["ras_days"]))
@@ -305,8 +314,10 @@ def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
     ras_day, rescue_day, ras_stop_day = _changes(p, arm, streams)
     fevers = _fevers(p, arm, given, streams)
     first = baseline_day(p, delay)
-    ill = _ill(p, shape, days, where, begins, fevers)
-    ill[..., 0] = _taken_ill(shape, where, begins, begins + p.infection_days_ill, first)
+    ill = loops.ill_at_visits(
+        where, begins, p.infection_days_ill, days, first.ravel(), fevers.reshape(-1, 2),
+        np.array([-p.infusion_gap, 0.0]),
+    ).reshape(*shape, days.size)  # fmt: skip
 
     path = level(
         p, enrolled.child, streams, Course(days, delay, effect, ras_day, rescue_day, ill, first, ras_stop_day)
@@ -314,21 +325,20 @@ def follow(p: Parameters, enrolled: Enrolled, streams: Streams) -> Followed:
     spot = simulate.upcr_reported(p, path, streams("UPCR noise").standard_normal(path.shape))
     lost = {sample: _lost(p, path.shape, streams, sample) for sample in SAMPLES}
     upcr = np.where(lost["urine"], np.nan, spot)
-    noted = (where, begins, infection_lengths(p, streams, begins))
+    early = begins <= first.ravel()[where]
+    noted = (where[early], begins[early], infection_lengths(p, streams, begins, early))
     _baseline(p, upcr, enrolled.recorded["upcr"], _noted_ill(p, shape, noted, delay, first))
     attended = streams("visit missed").random(path.shape, dtype=np.float32) >= p.visit_missed
     attended[..., 0] = True
     left = _drop_out(p, streams, days, path, upcr, attended)
-    attended &= days <= left[..., None]
-    np.putmask(upcr, ~attended, np.nan)
-    visits = np.broadcast_to(days[1:], (*shape, DAYS.size))
+    loops.leave(attended.reshape(-1, days.size), upcr.reshape(-1, days.size), days, left.ravel())
     rescue_day = np.where(rescue_day <= left, rescue_day, np.inf)
     return Followed(
         p=p, enrolled=enrolled, streams=streams, arm=arm, block=block, delay=delay, given=given,
         infections=(where, begins), fevers=fevers, ras_day=ras_day, rescue_day=rescue_day,
         ras_stop_day=np.where(np.isnan(enrolled.child["ras_days"]), np.inf, ras_stop_day), effect=effect,
-        days=np.concatenate([first[..., None], visits], axis=-1), ill=ill, level=path,
-        spot=spot, lost=lost, upcr=upcr, attended=attended, left=left,
+        first=first, ill=ill, level=path, spot=spot,
+        lost=lost, upcr=upcr, attended=attended, left=left,
     )  # fmt: skip
 
 
@@ -361,16 +371,21 @@ def _taken_ill(
     return out.reshape(shape)
 
 
-def infection_lengths(p: Parameters, streams: Streams, begins: NDArray) -> NDArray:
+def infection_lengths(
+    p: Parameters, streams: Streams, begins: NDArray, asked: NDArray | None = None
+) -> NDArray:
     """Whole days that each infection is recorded for, log-normal around `infection_days_ill`.
 
-    begins: first day of each, counted from the planned last infusion. One that began by the day of the first infusion
+    begins: first day of each, counted from the planned last infusion; asked: which of them are wanted, bool, all where
+    not given. One that began by the day of the first infusion
     is drawn among those lengths under which it had ended early enough: longer ones would have postponed the infusion.
     """
     mean, sd = p.infection_days_ill, p.infection_days_sd
+    place = streams("infection length").random(begins.shape)
+    if asked is not None:
+        place, begins = place[asked], begins[asked]
     free = -p.infusion_gap - begins - p.infection_days + (not p.exactly_counts_as_within)
     longest = np.where(begins <= -p.infusion_gap, free, np.inf)
-    place = streams("infection length").random(begins.shape)
     if not sd:
         return np.minimum(np.full(begins.shape, max(1.0, np.rint(mean))), np.floor(longest))
     spread = np.sqrt(np.log1p((sd / mean) ** 2))
@@ -433,7 +448,7 @@ def _individual_effect(p: Parameters, arm: NDArray, given: NDArray, streams: Str
     """Log ratio of UPCR at full effect: responders only, in proportion to the infusions given."""
     responds = streams("responder").random(arm.shape) < p.responder_share
     own = np.log(p.upcr_effect) + p.upcr_effect_sd * streams("individual effect").standard_normal(arm.shape)
-    return np.where((arm == 1) & responds, own, 0.0) * given.mean(axis=-1)
+    return np.where((arm == 1) & responds, own, 0.0) * ((0.0 + given[..., 0] + given[..., 1]) / 2)
 
 
 def time_course(p: Parameters, days: NDArray) -> NDArray:
@@ -459,35 +474,14 @@ def _fevers(p: Parameters, arm: NDArray, given: NDArray, streams: Streams) -> ND
     return (streams("fever").random(given.shape) < chance) & given
 
 
-def _ill(
-    p: Parameters,
-    shape: tuple[int, int],
-    days: NDArray,
-    where: NDArray,
-    begins: NDArray,
-    fevers: NDArray,
-) -> NDArray:
-    """Whether an infection or fever still weighs on the urine at a visit: (trials, children, 12) bool."""
-    ill = np.zeros((shape[0] * shape[1], days.size), bool)
-    at = np.searchsorted(days, begins)
-    hit = at < days.size
-    hit[hit] = days[at[hit]] < begins[hit] + p.infection_days_ill
-    ill[where[hit], at[hit]] = True
-    ill = ill.reshape(*shape, days.size)
-    for k, day in enumerate((-p.infusion_gap, 0)):
-        soon = (days > day) & (days < day + p.infection_days_ill)
-        if soon.any():
-            ill[..., soon] |= fevers[..., k, None]
-    return ill
-
-
 def level(p: Parameters, child: dict[str, NDArray], streams: Streams, course: Course) -> NDArray:
     """True current log UPCR with its slow wander: (trials, children, days).
 
-    child: latent values of `simulate.children`, (trials, children). Built a day at a time over all children in
-    a row, which keeps the arrays contiguous.
+    child: latent values of `simulate.children`, (trials, children).
     """
-    shape, days = course.delay.shape, course.days
+    from helpers.trial import loops
+
+    shape, days = course.delay.shape, course.days.astype(float)
     child = {name: values.ravel() for name, values in child.items()}
     delay, effect = course.delay.ravel(), course.effect.ravel()
     ras_day, rescue_day = course.ras_day.ravel(), course.rescue_day.ravel()
@@ -495,39 +489,43 @@ def level(p: Parameters, child: dict[str, NDArray], streams: Streams, course: Co
     drift = p.upcr_drift + p.upcr_drift_sd * streams("UPCR drift").standard_normal(size)
     # on RAS inhibition for long: the whole effect; only recent starters are still moving
     start = child["log_upcr_untreated"] + np.where(np.isnan(child["ras_days"]), 0.0, child["log_ras_effect"])
-    level = np.empty((days.size, size))
-    wander, before = child["wander"], consent_day(p, delay)
-    z = np.ascontiguousarray(streams("UPCR wander").standard_normal((size, days.size)).T)
-    own = None if course.first is None else course.first.ravel()
-    for k, nominal in enumerate(days):
-        day = nominal if own is None or k else own
-        rho = np.exp2((before - day) / p.upcr_wander_half_life)
-        wander = rho * wander + p.upcr_wander * np.sqrt(1 - rho * rho) * z[k]
-        before = day
-        level[k] = start + wander + effect * time_course(p, day)
-        level[k] += drift * (np.maximum(day, 0) / DAYS_PER_YEAR)
-    level += np.log(p.illness_upcr) * course.ill.reshape(size, days.size).T
+    noise = streams("UPCR wander").standard_normal((size, days.size))
+    first = np.full(size, days[0]) if course.first is None else course.first.ravel()
+    apart = np.stack([consent_day(p, delay) - first, first - days[min(1, days.size - 1)]])
+    level = loops.level(
+        start, _own(child["wander"]), noise,
+        np.exp2(apart / p.upcr_wander_half_life),
+        np.exp2(-np.diff(days, prepend=days[0]) / p.upcr_wander_half_life),
+        p.upcr_wander, _own(effect),
+        time_course(p, first), time_course(p, days), drift,
+        np.maximum(first, 0) / DAYS_PER_YEAR, np.maximum(days, 0) / DAYS_PER_YEAR,
+        np.log(p.illness_upcr), _own(course.ill.reshape(size, days.size), bool),
+    )  # fmt: skip
 
-    when = np.repeat(days[:, None], size, axis=1)
-    if own is not None:
-        when[0] = own
+    def still_to_come(of: NDArray, since: NDArray) -> NDArray:
+        return np.exp2(loops.half_lives(of, since, first, days, p.ras_half_life))
+
     recent = np.flatnonzero(child["ras_days"] < 12 * p.ras_half_life)
-    since = child["ras_days"][recent] - consent_day(p, delay[recent]) + when[:, recent]
-    level[:, recent] -= child["log_ras_effect"][recent] * (1 - simulate.ras_onset(p, since))
+    since = consent_day(p, delay[recent]) - child["ras_days"][recent]
+    loops.move(level, recent, child["log_ras_effect"][recent], still_to_come(recent, since), True)
     changed = np.flatnonzero(np.isfinite(ras_day))
     effect_of_ras = child["log_ras_effect"][changed]
     ratio = np.where(np.isnan(child["ras_days"][changed]), effect_of_ras, np.log(p.ras_raise_effect))
-    level[:, changed] += ratio * simulate.ras_onset(p, when[:, changed] - ras_day[changed])
+    loops.move(level, changed, ratio, still_to_come(changed, ras_day[changed]), False)
     if course.ras_stop_day is not None:
         stop = course.ras_stop_day.ravel()
         stopped = np.flatnonzero(np.isfinite(stop) & ~np.isnan(child["ras_days"]))
-        back = child["log_ras_effect"][stopped]
-        level[:, stopped] -= back * simulate.ras_onset(p, when[:, stopped] - stop[stopped])
+        back = -child["log_ras_effect"][stopped]
+        loops.move(level, stopped, back, still_to_come(stopped, stop[stopped]), False)
     rescued = np.flatnonzero(np.isfinite(rescue_day))
-    level[:, rescued] += np.log(p.rescue_effect) * simulate.ras_onset(
-        p, when[:, rescued] - rescue_day[rescued]
-    )
-    return np.ascontiguousarray(level.T).reshape(*shape, len(level))
+    ratio = np.full(rescued.size, np.log(p.rescue_effect))
+    loops.move(level, rescued, ratio, still_to_come(rescued, rescue_day[rescued]), False)
+    return level.reshape(*shape, days.size)
+
+
+def _own(values: NDArray, dtype: type = float) -> NDArray:
+    """The same values as compiled loops take them: in a row, and such that they may be written to."""
+    return np.require(values, dtype, ["C", "W"])
 
 
 def _drop_out(

@@ -158,7 +158,7 @@ def children(p: Parameters, n: int, streams: Streams) -> dict[str, NDArray]:
 
 def ras_onset(p: Parameters, days: NDArray) -> NDArray:
     """Share of the full RAS effect reached `days` after the start; 0 before it and where there is none (NaN)."""
-    return np.where(days > 0, 1 - np.exp2(-np.maximum(np.nan_to_num(days), 0) / p.ras_half_life), 0.0)
+    return 1 - np.exp2(-np.where(days > 0, days, 0.0) / p.ras_half_life)
 
 
 def _truncated_normal(mean: float, sd: float, low: float, high: float, u: NDArray) -> NDArray:
@@ -173,16 +173,17 @@ def upcr_reported(p: Parameters, level: NDArray, noise: NDArray) -> NDArray:
 
     The noise's SD is upcr_noise (UPCR / upcr_noise_at)^upcr_noise_power within its limits: larger at low UPCR (CV01).
     """
-    sd = np.exp(p.upcr_noise_power * (level - np.log(p.upcr_noise_at)))
-    sd *= p.upcr_noise
-    np.clip(sd, p.upcr_noise_min, p.upcr_noise_max, out=sd)
-    sd *= noise
-    sd += level
-    np.exp(sd, out=sd)
-    sd *= _scale("upcr")
-    np.rint(sd, out=sd)
-    sd /= _scale("upcr")
-    return np.clip(sd, upcr_limit(p), p.upcr_reported_max, out=sd)
+    from helpers.trial import loops  # compiled code is loaded by whoever measures something
+
+    flat = (level - np.log(p.upcr_noise_at)).ravel()
+    flat *= p.upcr_noise_power
+    np.exp(flat, out=flat)
+    at = np.require(level.ravel(), float, ["W"])
+    z = np.require(np.broadcast_to(noise, level.shape).ravel(), float, ["W"])
+    loops.noisy(flat, at, z, p.upcr_noise, p.upcr_noise_min, p.upcr_noise_max)
+    np.exp(flat, out=flat)
+    loops.rounded(flat, _scale("upcr"), upcr_limit(p), p.upcr_reported_max)
+    return flat.reshape(level.shape)
 
 
 def upcr_limit(p: Parameters) -> float:
