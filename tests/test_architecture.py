@@ -79,11 +79,15 @@ def test_no_imports_go_in_a_circle():
         leads = {name: to for name, to in leads.items() if name not in free}
 
 
+GROUND = ("freshness", "files", "recording", "scenario", "settings", "wording")
+"""Modules of `study` that know no trial."""
+
+
 def test_the_build_knows_no_trial():
     """It enters the ground floor, and of the chapters their table alone."""
     for path in (SOURCE / "build").glob("*.py"):
         found = {".".join(name.split(".")[:2]) for name in imported(path)}
-        ground = {"study.freshness", "study.files", "study.recording", "study.scenario", "study.settings"}
+        ground = {f"study.{name}" for name in GROUND}
         rest = {n for n in found if not n.startswith("build") and n not in ground | {"chapters.contents"}}
         assert rest <= {"ROOT", "Problem", "DATA"}, path.name
 
