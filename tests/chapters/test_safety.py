@@ -128,7 +128,7 @@ def test_what_no_event_excludes(swapped, events):
     assert row["unseen_0.1_text"] == f"{rounded(100 * 0.9**8, 1)} %"
     n = said["least"].value
     assert safety.difference_interval(0, 7, n, 8)[0] > 0 >= safety.difference_interval(0, 7, n - 1, 8)[0]
-    assert f"**{n} of 8** children on hUC-MSC" in said["apart"]
+    assert f"**{n} of 8** treated with hUC-MSC" in said["apart"]
     nothing = safety.least_difference(swapped).iloc[:0]
     assert (
         "Even an event of every child"

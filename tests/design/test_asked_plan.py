@@ -42,10 +42,10 @@ def test_a_bench_of_any_number_of_children_moves_and_says_what_it_asked(n, asked
     told = f"here {asked} in place of {n}."
     assert told in explore.at_hand(move).said["even"]
     assert told in explore.spoken(move)
-    pair = side_by_side.assumptions(pairs.compare(move, bench.move(n_randomised=40), 6))
-    assert pair.caption.startswith("A:")
-    assert told in pair.caption
-    assert "B:" not in pair.caption
+    beside = side_by_side.shown(pairs.compare(move, bench.move(n_randomised=40), 6)).said["even"]
+    assert beside.startswith(" A:")
+    assert told in beside
+    assert "B:" not in beside
 
 
 def test_an_even_number_needs_no_words():

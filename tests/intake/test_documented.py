@@ -30,5 +30,5 @@ def test_examples_of_the_page_run_one_for_each_estimator():
     named = {name.strip() for some in shown for name in some.split(",")}
     public = {p.stem for p in (ROOT / "src/helpers/estimators").glob("[a-z]*.py")}
     # what serves many trials at once, or the others, needs no page of its own
-    inner = {"arguments", "batched_mixed", "batched_slopes", "batches", "reml", "slopes"}
+    inner = {"arguments", "batched_mixed", "batched_slopes", "batches", "loops", "reml", "slopes"}
     assert named == public - inner
