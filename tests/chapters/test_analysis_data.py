@@ -105,7 +105,9 @@ def test_sets_in_words_and_in_the_table(small):
 
 def test_disposition(small):
     data = chapter.disposition(baseline.disposition(small.adsl)).data.set_index("item")
-    assert data.loc["Completed month 12"].tolist() == by_arm(small.adsl, small.adsl["EOSSTT"] == "COMPLETED")
+    assert data.loc["Followed to month 12"].tolist() == by_arm(
+        small.adsl, small.adsl["EOSSTT"] == "COMPLETED"
+    )
     for reason in small.adsl["DCSREAS"].dropna().unique():
         assert data.loc[f"{reason} (reason for leaving)"].tolist() == by_arm(
             small.adsl, small.adsl["DCSREAS"] == reason

@@ -130,7 +130,7 @@ def test_attendance_by_visit_and_arm(small, arm):
 def test_disposition_by_arm(small, arm):
     data = chapter.disposition(follow_up.disposition(small.raw)).data.set_index("item")
     end = small.raw.disposition.set_index("usubjid")
-    assert data.loc["Completed month 12"].tolist() == [
+    assert data.loc["Followed to month 12"].tolist() == [
         of(arm, name, end.index[end["status"] == "completed"]) for name in ARMS
     ]
     for reason in end["reason"].dropna().unique():

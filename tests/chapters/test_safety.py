@@ -52,7 +52,7 @@ def test_events_are_told_by_treatment_received(swapped, received, adae, events):
         ("Any", "any", adae),
         ("Serious", "serious", adae[adae["AESER"] != "N"]),
         ("Severe or worse", "grave", adae[adae["AESEV"].isin(SEVERITY[2:])]),
-        ("Held for possibly caused by an infusion", "related", adae[adae["AEREL"] != "N"]),
+        ("Judged possibly caused by an infusion", "related", adae[adae["AEREL"] != "N"]),
         ("Within 24 h of an infusion", "within_24h", adae[adae["AE24HFL"] == "Y"]),
         ("Ongoing at the last contact", "ongoing", adae[adae["AENDT"].isna()]),
         ("Infection", "infection", adae[adae["AEDECOD"] == "infection"]),

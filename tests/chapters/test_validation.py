@@ -112,7 +112,8 @@ def test_known_truth_says_whether_it_belongs_to_this_code_and_what_is_outside():
     assert said["kept"] == "It was computed with the estimators as they are now."
     # bias 0.1 + 1.96 * 0.05 in standard deviations of 0.05 * sqrt(398)
     assert said["verdict"] == (
-        "At 400 children an arm, beyond three Monte Carlo standard errors, none is shown to fail what it promises. "
+        "Rows of 400 children an arm: 1; off, beyond three Monte Carlo standard errors from what they promise: 0; "
+        "doubtful by their own 95 % Monte Carlo interval: 0; cautious: 0. "
         "For all others the Monte Carlo intervals (95 %) exclude a bias above 0.20 standard deviations of the estimate "
         "and a coverage below 91.5 %, and nothing smaller."
     )
@@ -121,19 +122,15 @@ def test_known_truth_says_whether_it_belongs_to_this_code_and_what_is_outside():
     said = known(
         good, good | {"method": "wrong", "bias": 0.2}, good | {"n": 20, "method": "small", "bias": 9}
     ).said
-    assert (
-        "At 20 children an arm, beyond three Monte Carlo standard errors, not what they promise: small."
-        in said["verdict"]
-    )
-    assert (
-        "At 400 children an arm, beyond three Monte Carlo standard errors, not what they promise: wrong."
-        in said["verdict"]
-    )
+    told = "{0} children an arm: {1}; off, beyond three Monte Carlo standard errors from what they promise: 1;"
+    assert told.format(20, 1) in said["verdict"]
+    assert told.format(400, 2) in said["verdict"]
     assert said["off"].value == 1
     careful = good | {"coverage": 99.0, "method": "careful"}
-    assert "Cautious: careful." in known(good, careful).said["verdict"]
+    assert "cautious: 1." in known(good, careful).said["verdict"]
     assert known(good, careful).exhibits[0].data["verdict"].tolist() == ["nothing shown", "cautious"]
     assert known().said["verdict"] == "Nothing is stored."
+    assert chapter.small_trials(pd.DataFrame({"n": []})) == ""
     assert known().exhibits[0].table()
 
 
@@ -177,4 +174,4 @@ def test_a_printed_interval_that_leaves_out_what_is_promised_is_doubted():
         "doubtful",
         "nothing shown",
     ]
-    assert "Doubtful by their own 95 % Monte Carlo interval: low; high." in found.said["verdict"]
+    assert "; doubtful by their own 95 % Monte Carlo interval: 2; cautious: 0." in found.said["verdict"]

@@ -131,7 +131,7 @@ def disposition(summary: pd.DataFrame) -> Exhibit:
     """Completed or left, with reasons, by arm; months of observation."""
     labels: dict = {item: f"{item} (reason for leaving)" for item in summary["item"]}
     labels |= {
-        "completed": "Completed month 12",
+        "completed": "Followed to month 12",
         "left": "Left before",
         **by_arm.still_followed(summary),
         "months_observed": ("Months observed, median (range)", by_arm.spread(1)),

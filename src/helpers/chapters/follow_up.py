@@ -70,6 +70,8 @@ def recruitment(days: pd.DataFrame) -> Exhibit:
         f"{last['randomised']} randomised "
         f"within {counted(rounded(months), 'month', 'months')}.",
         figure=figures.recruitment(data),
+        caption="One draw of the clock: how long recruitment takes on average is told in chapter What this design "
+        "can show.",
         results=[Result("follow_up.recruitment_months", months, "months", 0)],
     )
 
@@ -152,7 +154,7 @@ def attendance(counts: pd.DataFrame) -> Exhibit:
 def disposition(counts: pd.DataFrame) -> Exhibit:
     """Completed, or left and why, by arm."""
     labels = {item: f"  {item}" for item in counts["item"]}
-    labels |= {"completed": "Completed month 12", "left": "Left before", **by_arm.still_followed(counts)}
+    labels |= {"completed": "Followed to month 12", "left": "Left before", **by_arm.still_followed(counts)}
     return _children("disposition", "How the trial ended for the children, by arm", "Outcome", counts, labels)
 
 

@@ -33,7 +33,7 @@ QUESTIONS = {
     "needed_numeric_90": "Children needed for 90 %, log UPCR averaged",
 }
 BASELINE = {
-    "mean of both": "the mean of two samples",
+    "mean of both": "the geometric mean of two samples",
     "eligibility": "the sample of screening",
     "separate": "a second sample after screening",
 }
@@ -118,7 +118,8 @@ def more_text(trials: int) -> str:
         return ""
     return (
         f" These are {grouped(trials)} trials; chapter What this design can show asks {grouped(full)} of a stored "
-        f"scenario and {grouped(quick)} of other settings: where its figure differs by chance, it is the nearer."
+        f"scenario and {grouped(quick)} of other settings. The two figures differ by chance; that of more trials "
+        "is the more precise."
     )
 
 
@@ -190,12 +191,16 @@ def _odds(power: float) -> str:
 
 def _better(gain: Any) -> str:
     """Whether the numbers tell more than the categories, in words; {gain} is for `say` to fill."""
+    # the plan's sequence opens their test only where the primary succeeded
+    numbers = (
+        "As the primary analysis, in place of the second of the sequence, the same urine samples as numbers"
+    )
     if gain.lower > 0:
-        return "The same urine samples analysed as numbers would do so {gain} more often."
+        return f"{numbers} would do so {{gain}} more often."
     if gain.upper < 0:
         less = gain_text(-gain.estimate, -gain.upper, -gain.lower)
-        return f"The same urine samples analysed as numbers would do so {less} less often."
-    return "The same urine samples analysed as numbers would do so about as often."
+        return f"{numbers} would do so {less} less often."
+    return f"{numbers} would do so about as often."
 
 
 def by_effect(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
@@ -373,8 +378,8 @@ def false_claims(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
             MONTE_CARLO,
             f"half of the two-sided level is {plain(100 * p.alpha / 2)} %",
             "answered: trials with an answer",
-            "exactly: by enumeration of all tables at the simulated share on placebo, arms as allocated; what is "
-            "simulated lies around it by chance",
+            "exactly: by enumeration of all tables at the simulated share on placebo, arms as allocated; where "
+            "the two differ, it is the figure to go by",
         ],
         results=[value for value in said.values() if isinstance(value, Result)],
     )  # fmt: skip
@@ -514,7 +519,6 @@ def readings(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         )
         + ".",
         figure=figures.trade_off(points),
-        results=[value for value in said.values() if isinstance(value, Result)],
         **common,
     )
     listed = Exhibit(
@@ -528,6 +532,7 @@ def readings(frame: pd.DataFrame, trials: int, p: Parameters) -> Finding:
         },
         units={"placebo": "%", "msc": "%"},
         digits={"placebo": 1, "msc": 1},
+        results=[value for value in said.values() if isinstance(value, Result)],
         **common,
     )  # fmt: skip
     return Finding((figure, listed), said)

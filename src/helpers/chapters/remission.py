@@ -282,7 +282,8 @@ def by_visit(found: pd.DataFrame, adsl: pd.DataFrame) -> Finding:
         "remission-visits", "Remission of proteinuria by UPCR at each visit", (),
         found.assign(label=found["visit"].mask(ever, "At any visit (ever)")), keys.mask(ever, "remission.ever"),
         "Visit",
-        details={"with a value / complete": ("seen", "complete")}, population=RANDOMISED, n=children_text(adsl),
+        details={"evaluable with a value / complete": ("seen", "complete")}, population=RANDOMISED,
+        n=children_text(adsl),
         method=f"{INTERVALS}, no p-values; source ADLB (PROTCRT, AVALCAT1)",
     )  # fmt: skip
     nobody = found.loc[~ever & (found["placebo_seen"] + found["msc_seen"] == 0), "visit"]

@@ -32,7 +32,7 @@ DRAWN = 30
 """Terms in the picture of terms at most."""
 GROUPS = {
     "any": "Any",
-    "related": "Held for possibly caused by an infusion",
+    "related": "Judged possibly caused by an infusion",
     "serious": "Serious",
     "serious_related": "Serious and possibly caused",
     "grave": "Severe or worse",
@@ -70,6 +70,7 @@ def excludes(
         "rare": Result("safety.unseen_1", 100 * row["unseen_0.01"], "%", 0),
         "occasional": Result("safety.unseen_5", 100 * row["unseen_0.05"], "%", 0),
     }
+    said["happened"] = _happened(counts) if received else ""
     said["least"] = Result("safety.least_n", least["msc_n"].iloc[0] if len(least) else None)
     said["apart"] = _apart(found, least)
     said["seen"] = (
@@ -101,6 +102,18 @@ def excludes(
         results=_results(said),
     )
     return Finding((table,), said)
+
+
+def _happened(counts: pd.DataFrame) -> str:
+    """What happened to the treated, in a sentence with a space behind it. counts: from `safety.adverse_events`."""
+    at = {
+        item: " and ".join(f"{r.n}/{r.N} on {r.arm}" for r in rows.itertuples())
+        for item, rows in counts.groupby("item", sort=False)
+    }
+    return (
+        f"An adverse event befell {at['any']}, judged possibly caused by an infusion in {at['related']}, and serious "
+        f"as well in {at['serious_related']}. "
+    )
 
 
 def exposure(found: pd.DataFrame) -> Finding:

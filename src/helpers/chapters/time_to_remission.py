@@ -110,6 +110,7 @@ def curve(
         text = percent(remitted, followed[arm])
         said[name] = Result(f"ttr.{prefix}{key}.events.{name}", remitted, text=text)
     said["words"] = " ".join(_remarks(steps, followed, words))
+    said["end"] = _end(steps)
     early = int(steps["n_early"].sum())
     before = (
         f" {counted(early, 'time before time zero counts', 'times before time zero count')} as 0."
@@ -401,6 +402,15 @@ def _risk_table(
         caption="" if len(at_risk) else "No child can be followed: nobody is evaluable.",
         **_whose(at_risk, paramcd), folded=True,
     )  # fmt: skip
+
+
+def _end(steps: pd.DataFrame) -> str:
+    """Where the curves end, with their bands: "20.0 % (6.9 to 50.0) on Placebo and ..."."""
+    last = steps.groupby("arm", sort=False).tail(1)
+    return " and ".join(
+        f"{rounded(100 * r.estimate, 1)} % ({rounded(100 * r.lower, 1)} to {rounded(100 * r.upper, 1)}) on {r.arm}"
+        for r in last.itertuples()
+    )
 
 
 def _remarks(steps: pd.DataFrame, followed: dict[str, int], words: str) -> list[str]:
