@@ -1,6 +1,7 @@
 """Chapter 09: rows that fail are red, no printed number hangs on last bits, and what is stored says for which code."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.chapters import validation as chapter
@@ -122,7 +123,9 @@ def test_known_truth_says_whether_it_belongs_to_this_code_and_what_is_outside():
     said = known(
         good, good | {"method": "wrong", "bias": 0.2}, good | {"n": 20, "method": "small", "bias": 9}
     ).said
-    told = "{0} children an arm: {1}; off, beyond three Monte Carlo standard errors from what they promise: 1;"
+    told = (
+        "{0} children an arm: {1}; off, beyond three Monte Carlo standard errors from what they promise: 1;"
+    )
     assert told.format(20, 1) in said["verdict"]
     assert told.format(400, 2) in said["verdict"]
     assert said["off"].value == 1
@@ -131,6 +134,10 @@ def test_known_truth_says_whether_it_belongs_to_this_code_and_what_is_outside():
     assert known(good, careful).exhibits[0].data["verdict"].tolist() == ["nothing shown", "cautious"]
     assert known().said["verdict"] == "Nothing is stored."
     assert chapter.small_trials(pd.DataFrame({"n": []})) == ""
+    rows = pd.DataFrame({"n": [20, 20, 20, 400], "outside": [1, 1, 0, 1], "cautious": [1, 0, 0, 0]}).astype(
+        {"outside": bool, "cautious": bool}
+    )
+    assert "20 children an arm, whose truth is known, 1 of 3 estimates" in chapter.small_trials(rows)
     assert known().exhibits[0].table()
 
 
