@@ -80,7 +80,7 @@ DERIVED = {
         "child without such treatment or with an unknown start.",
         "UPCRBL": _AT_BASELINE.format("PROTCRT"),
         "RBCBL": _AT_BASELINE.format("RBCURINE"),
-        "EGFRBL": "Baseline of the parameter that `gfr_method` names, equal to the `ADLB.AVAL` where `ADLB.ABLFL` is Y: "
+        "EGFRBL": "Baseline of the parameter that `gfr_method` names, the `ADLB.AVAL` where `ADLB.ABLFL` is Y: "
         "the mean of the eGFR of the samples that count, each of `labs.value` of one visit; empty where there is none.",
         "TRTSDT": "The earlier of the child's two `infusions.date`; empty where none was given.",
         "TRTEDT": "The later of the child's two `infusions.date`, the only one where one was given; empty where "
