@@ -57,8 +57,8 @@ _NUMBERED = ", ".join(f"{k} where it is {arm}" for k, arm in enumerate(ARMS))
 _EVALUABLE = "Y where the child's baseline of the parameter that the endpoint is judged on is "
 _WELL = (
     "Where `baseline_samples` is mean of both, a urine sample whose `labs.date` lies within an "
-    f"{' or '.join(ILLNESSES)} of the child (`events.event`, from `events.start_date` to `events.end_date`, both days counted and without an end "
-    "all later ones) is left out, unless there is no other"
+    f"{' or '.join(ILLNESSES)} of the child (`events.event`, from `events.start_date` to "
+    "`events.end_date`, both days counted and without an end all later ones) is left out, unless there is no other"
 )
 """What a baseline of urine is not made of."""
 _AT_BASELINE = (
