@@ -258,6 +258,7 @@ def _remission(p: Parameters) -> dict[str, Analysed]:
         estimand=WEIGHTED,
         said="Analysed is the time-weighted mean of log (ADLB.AVAL), adjusted for log (ADSL.UPCRBL).",
     )
+    tiles = state("PROTCRT", flag="UPCRFL", compared=False, said="Counted are records, not children.")
     made = {
         "remission.primary": main,
         "remission.primary.evaluable": replace(beside, flag="UPCRFL"),
@@ -272,7 +273,18 @@ def _remission(p: Parameters) -> dict[str, Analysed]:
         "remission.all_randomised": again,
         "remission.evaluable": replace(beside, flag="UPCRFL"),
         "remission.per_protocol": replace(beside, flag="PPROTFL"),
-        "remission.tiles": state("PROTCRT", flag="UPCRFL", compared=False),
+        "remission.tiles": tiles,
+        "remission.tiles.in_remission": replace(
+            tiles,
+            where=reached("UPCR", "PROTCRT", "").where,
+            said=f"{tiles.said} The total: those with a state.",
+        ),
+        **{
+            f"remission.tiles.{word}": replace(
+                tiles, where=(*tiles.where, Condition("ADLB", "AVALCAT1", (word,)))
+            )
+            for word in STATES["UPCR"][0]
+        },
         "remission.ever": event("UPCRF"),
     }
     for visit in VISITS:
@@ -320,6 +332,9 @@ def _sensitivity(p: Parameters) -> dict[str, Analysed]:
         "remission.tipping": every,
         **_handlings(every),
         "remission.estimand": replace(again, kind=SUPPLEMENTARY),
+        "remission.estimand.main": replace(
+            again, kind=REPEATED, repeats="remission.primary", registered=True
+        ),
         "remission.estimand.per_protocol": replace(again, kind=SUPPLEMENTARY, flag="PPROTFL"),
         **{
             subgroup_key(*group): replace(primary, group=group)

@@ -88,11 +88,11 @@ SCREENED = {
 def condition(one: Condition) -> Part:
     """A condition on records."""
     several = len(one.values) > 1
-    comparator = one.order or ("NOTIN" if several else "NE") if one.differs else "IN" if several else "EQ"
+    comparator = ("NOTIN" if several else "NE") if one.differs else "IN" if several else "EQ"
     return {
         "dataset": one.dataset,
         "variable": one.variable,
-        "comparator": comparator,
+        "comparator": one.order or comparator,
         "value": list(one.values),
     }
 
