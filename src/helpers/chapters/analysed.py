@@ -22,6 +22,7 @@ from helpers.analysis import (
 from helpers.chapters.adam_derivations import STATES
 from helpers.chapters.sensitivity import HANDLINGS, IMPUTED, subgroup_key
 from helpers.chapters.time_to_remission import CLOCKS, ENDPOINTS
+from helpers.chapters.words import plain
 from helpers.study.codebook import TABLES, UNITS
 from helpers.study.estimands import ESTIMANDS, Estimand
 from helpers.study.parameters import Parameters
@@ -363,9 +364,9 @@ def _handlings(every: Analysed) -> dict[str, Analysed]:
     imputed = [(handling, delta) for handling in IMPUTED for delta in deltas.get(handling, (1.0,))]
     made: dict[str, Analysed] = {}
     for outcome, key in ((missing_data.REMISSION, "primary"), (missing_data.COURSE, "upcr")):
-        plain = [(handling, 1.0) for known, handling in HANDLINGS if known == outcome]
-        for handling, delta in [*plain, *imputed]:
-            words = HANDLINGS.get((outcome, handling)) or IMPUTED[handling].format(delta=f"{delta:g}")
+        counted = [(handling, 1.0) for known, handling in HANDLINGS if known == outcome]
+        for handling, delta in [*counted, *imputed]:
+            words = HANDLINGS.get((outcome, handling)) or IMPUTED[handling].format(delta=plain(delta))
             how = "multiple imputation, " if handling in IMPUTED else ""
             course_of = after("PROTCRT", known="UPCRBL", estimand=COURSE, kind=SENSITIVITY)
             if outcome == missing_data.REMISSION:
@@ -389,10 +390,10 @@ def _courses(p: Parameters) -> dict[str, Analysed]:
     }
     made, fitted = {}, {}
     for name, measure in course.measures(p).items():
-        plain, model, baseline = told[name]
+        by_visit, model, baseline = told[name]
         key, variable = f"longitudinal.{name}", "AVAL" if measure.ratio else "CHG"
-        whole = values(measure.paramcd, estimand=plain[0], kind=plain[1])
-        seen = after(measure.paramcd, estimand=plain[0], kind=plain[1])
+        whole = values(measure.paramcd, estimand=by_visit[0], kind=by_visit[1])
+        seen = after(measure.paramcd, estimand=by_visit[0], kind=by_visit[1])
         outcome = RATIO if measure.ratio else ""
         later = replace(seen, variable=variable, known=baseline, said=outcome)
         fitted[name] = replace(later, estimand=model[0], kind=model[1], said=f"{outcome} {MODEL}".strip())
@@ -527,10 +528,10 @@ def _laboratory(p: Parameters) -> dict[str, Analysed]:
         )
 
     def side(variable: str, order: str, value: float) -> Condition:
-        return Condition("ADSL", variable, (f"{value:g}",), order=order)
+        return Condition("ADSL", variable, (plain(value),), order=order)
 
     upcr, egfr = replace(of("upcr"), known="UPCRBL"), replace(of("egfr"), known="EGFRBL")
-    cystatin = f"{good}: ADLB.BASE at or below {laboratory_safety.CYSTATIN_LIMIT:g} mg/L."
+    cystatin = f"{good}: ADLB.BASE at or below {plain(laboratory_safety.CYSTATIN_LIMIT)} mg/L."
     return {
         **{f"safety.lab.{key.partition('_')[0]}": of(key) for key in measures},
         "safety.lab.egfr_fall": egfr,
