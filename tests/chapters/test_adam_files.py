@@ -499,6 +499,18 @@ def test_tables_without_a_row_are_tables(frames, tmp_path):
     assert adam_files.written("base", "x", {}) == {}
 
 
+def test_a_text_is_as_long_in_the_metadata_as_in_the_files(files, frames, tmp_path):
+    """A closed list may have a longer word than any row: define.xml, Dataset-JSON and transport file say the same."""
+    root = ElementTree.fromstring(files["define.xml"])
+    lengths = {one.get("OID"): one.get("Length") for one in root.iterfind(".//odm:ItemDef", NAMES)}
+    for name in frames:
+        loaded(name, files[f"{name}.xpt"], tmp_path)
+        widths = pyreadstat.read_xport(tmp_path / f"{name}.xpt", metadataonly=True)[1].variable_storage_width
+        for one in json.loads(files[f"{name}.json"])["columns"]:
+            if one["dataType"] == "string":
+                assert str(one["length"]) == lengths[one["itemOID"]] == str(widths[one["name"]]), one["name"]
+
+
 def test_the_bytes_do_not_depend_on_the_day(frames, monkeypatch):
     real = pyreadstat.write_xport
 

@@ -142,7 +142,7 @@ class _Parts:
         return [*before, *self.codes.values(), *self.methods, *self.comments]
 
     def dataset(self, name: str, frame: pd.DataFrame, file: str) -> None:
-        known = [_listed(one, frame) for one in variables(name, frame)]
+        known = [_listed(one, frame) for one in stored(name, frame)]
         group = _element(
             "ItemGroupDef",
             OID=f"IG.{name.upper()}",
@@ -250,7 +250,7 @@ class _Parts:
             if one.name == "AVALCAT1":
                 allowed, said = STATES[endpoint_of(str(code))]
                 codes = {value: narrowed.codes[value] for value in allowed}
-                narrowed = replace(narrowed, codes=codes, length=max(map(len, codes)))
+                narrowed = replace(narrowed, codes=codes, length=_bytes(rows[one.name]))
                 said, made = _plain(said), PROGRAM
             else:
                 said, made = parameter(name, str(code))
@@ -271,6 +271,23 @@ class _Parts:
             self.items.append(item)
         self.lists.append(values)
         return f"VL.{oid}"
+
+
+def stored(name: str, frame: pd.DataFrame) -> list[Variable]:
+    """The variables of a table; texts as long as those that it holds, which is what a transport file has room for.
+
+    A closed list may allow longer ones.
+    """
+    found = variables(name, frame)
+    return [
+        replace(one, length=_bytes(frame[one.name])) if one.column.kind == "text" else one for one in found
+    ]
+
+
+def _bytes(values: pd.Series) -> int:
+    """Bytes of the longest text; 1 where there is none."""
+    told = (len(str(one).encode("utf-8", "replace")) for one in values.dropna().unique())
+    return max(told, default=1) or 1
 
 
 def _listed(one: Variable, frame: pd.DataFrame) -> Variable:
