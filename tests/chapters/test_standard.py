@@ -171,6 +171,8 @@ def test_words_are_those_of_exhibits_and_estimands(records, event):
         for one in share["referencedOperationRelationships"]
     ]
     assert roles == [("NUMERATOR", "n"), ("DENOMINATOR", "N")]
+    linked = [one for one in walk(event["methods"]) if "referencedOperationRelationships" in one]
+    assert len(linked) >= 5, "of the courses and of eligibility as well"
 
 
 def test_every_analysis_names_its_data_or_says_why_there_are_none(event):

@@ -207,6 +207,10 @@ def _collected() -> dict[str, Analysed]:
         return (Condition(dataset, variable, told),) if told else ()
 
     first = Condition("VISITS", "visit_no", (str(VISITS[0].number),), order="GE")
+    totals = {
+        "VISITS": f"The total: the records of VISITS with {first.variable} of {first.values[0]} or more.",
+        "INFUSIONS": "The total: the records of INFUSIONS, one a planned infusion.",
+    }
     return {
         **{
             f"screening.{key}": Analysed(
@@ -225,9 +229,7 @@ def _collected() -> dict[str, Analysed]:
                 dataset,
                 name,
                 (*those(dataset, name, told), *([first] if dataset == "VISITS" else [])),
-                said=f"The total: the records of {dataset} with {first.variable} of {first.values[0]} or more."
-                if dataset == "VISITS"
-                else "",
+                said=totals.get(dataset, ""),
                 **randomised,
             )
             for key, (dataset, name, told) in followed.items()

@@ -1,8 +1,9 @@
 """All named results in the CDISC Analysis Results Standard v1, from what exhibits and estimands say of themselves.
 
-An exhibit is an Output; what it computes by arm, and what it computes across them, are its AnalysisMethods. Named
-results whose keys differ in the arm or in the last word are one Analysis: `remission.primary.msc.share` is the
-operation `share` of the analysis `remission.primary`, of the group `msc`. Ids are made from keys alone, so that they
+An exhibit is an Output; what it computes by arm, and what it computes across them, are its AnalysisMethods: one a set of
+statistics, so that each operation of a method has a result in each of its analyses. Named results whose keys differ in the arm or in the last word are one Analysis: `remission.primary.msc.share` is the
+operation `share` of the analysis `remission.primary`, of the group `msc`; numbers of simulated trials, which are of no
+child, have the arm in the operation. Ids are made from keys alone, so that they
 stay when values move. Which data set, records, children and estimand an analysis is about stands in
 `chapters.analysed`; for a result that it does not know, in the notes of its exhibit and in the cells that lead there.
 """
@@ -26,8 +27,12 @@ KEYS = "Keys of its results in results.json, in their order"
 """What leads from an analysis to the named results and back."""
 ACROSS = "across"
 """What ends the id of an analysis, and of its method, whose results are of no arm where others are."""
-FRACTIONS = {"share": ("n", "N")}
-"""An operation, with those that are its numerator and denominator."""
+FRACTIONS = (
+    ("share", "n", "N"),
+    ("share", "values", "planned"),
+    ("share_eligible", "n_eligible", "n_screened"),
+)
+"""Operations, each with those that are its numerator and denominator."""
 
 
 def reporting_event(
@@ -393,7 +398,7 @@ def _code(stem: str, one: Mapping[str, Any]) -> Part:
 def _related(method: Part | None) -> None:
     """Say of a share which operations are its numerator and its denominator."""
     known = {one["name"]: one for one in (method or {}).get("operations", ())}
-    for share, (above, below) in FRACTIONS.items():
+    for share, above, below in FRACTIONS:
         if {share, above, below} <= set(known):
             known[share]["referencedOperationRelationships"] = [
                 {

@@ -20,6 +20,10 @@ OPERATIONS = {
     "df": "Degrees of freedom",
     "between": "hUC-MSC against placebo",
     "difference": "Difference hUC-MSC - placebo",
+    "month12": "hUC-MSC against placebo at month 12",
+    "average": "hUC-MSC against placebo, average of the visits",
+    "values": "Number of values",
+    "planned": "Number of planned values",
 }
 """Operations whose names are no words yet."""
 STATISTICS = {
@@ -81,7 +85,7 @@ def operation_label(operation: str, result: Mapping[str, Any]) -> str:
     """The name of an operation in words; of one without a name of its own by how its result is told.
 
     >>> operation_label("difference_lower", {}), operation_label("p", {}), operation_label("month12_df", {})
-    ('Difference hUC-MSC - placebo, lower limit', 'p-value', 'Month 12, degrees of freedom')
+    ('Difference hUC-MSC - placebo, lower limit', 'p-value', 'hUC-MSC against placebo at month 12, degrees of freedom')
     >>> operation_label("share", {"shown": "3/20 (15.0 %)", "unit": "%"})
     'Number, of all (percentage); the raw value is its percentage'
     >>> operation_label("value", {"shown": "7", "value": 7})
