@@ -1,11 +1,12 @@
 """All named results in the CDISC Analysis Results Standard v1, from what exhibits and estimands say of themselves.
 
-An exhibit is an Output; what it computes by arm, and what it computes across them, are its AnalysisMethods: one a set of
-statistics, so that each operation of a method has a result in each of its analyses. Named results whose keys differ in the arm or in the last word are one Analysis: `remission.primary.msc.share` is the
-operation `share` of the analysis `remission.primary`, of the group `msc`; numbers of simulated trials, which are of no
-child, have the arm in the operation. Ids are made from keys alone, so that they
-stay when values move. Which data set, records, children and estimand an analysis is about stands in
-`chapters.analysed`; for a result that it does not know, in the notes of its exhibit and in the cells that lead there.
+An exhibit is an Output; what it computes by arm, and what it computes across them, are its AnalysisMethods: one for
+each set of statistics, so that each operation of a method has a result in each of its analyses. Named results whose
+keys differ in the arm or in the last word are one Analysis: `remission.primary.msc.share` is the operation `share` of
+the analysis `remission.primary`, of the group `msc`; numbers of simulated trials, which are of no child, have the arm
+in the operation. Ids are made from keys alone, so that they stay when values move. Which data set, records, children
+and estimand an analysis is about stands in `chapters.analysed`; for a result that it does not know, in the notes of
+its exhibit and in the cells that lead there.
 """
 
 import json
