@@ -15,7 +15,7 @@ import pytest
 from helpers import ROOT, Problem
 from helpers.analysis import adam
 from helpers.chapters import adam_derivations, adam_files, adam_terms, adam_variables, define
-from helpers.study import tables
+from helpers.study import kidney, tables
 from helpers.study.codebook import TABLES
 from helpers.study.estimands import ESTIMANDS
 from helpers.study.parameters import Parameters
@@ -242,7 +242,8 @@ def test_no_derivation_only_says_its_label_again(files, frames):
 
 def test_derivations_name_columns_and_parameters_that_there_are():
     registers = (adam_derivations.ASSIGNED, adam_derivations.DERIVED)
-    words = [text for register in registers for told in register.values() for text in told.values()]
+    beside = [adam_derivations.OF_EGFR, *(rule for _, rule in adam_derivations.STATES.values())]
+    words = beside + [text for register in registers for told in register.values() for text in told.values()]
     words += [adam_derivations.TEST, *adam_derivations.TIMES.values()]
     marked = {name for text in words for name in re.findall("`([^`]+)`", text)}
     marked |= {name for told in adam_derivations.COPIES.values() for name in told.values()}
@@ -344,7 +345,98 @@ def test_published_terms_are_said_to_be_so_and_no_others(files):
         standard = one.get(f"{{{define.DEF}}}StandardOID")
         assert bool(standard) != (one.get(f"{{{define.DEF}}}IsNonStandard") == "Yes")
         assert bool(standard) == bool(one.findall(".//odm:Alias", NAMES)), oid
-    assert not any(one.get("Name") in ("In the safety set", "Serious") for one in lists.values())
+    names = [one.get("Name") for one in lists.values()]
+    assert len(set(names)) == len(names)
+    assert not set(names) & {"In the safety set", "Serious"}
+    # the words of visits are listed as their numbers are
+    visits = [[one.get("CodedValue") for one in lists[f"CL.{name}"]] for name in ("AVISIT", "AVISITN")]
+    assert len(visits[0]) == len(visits[1]) == 12
+    (comment,) = root.iter(f"{{{define.DEF}}}CommentDef")
+    assert "C66769" in "".join(comment.itertext())
+
+
+def test_equations_of_egfr_are_those_of_the_functions():
+    """The text of define.xml, evaluated: at both ends of each row of k, and for values of both sexes."""
+
+    def worth(text: str, **known: float) -> float:
+        return eval(text.replace(" x ", " * ").replace("^", "**"), {"__builtins__": {}}, known)
+
+    factors = {"U25 creatinine": kidney.u25_creatinine_k, "U25 cystatin C": kidney.u25_cystatin_k}
+    assert set(adam_derivations.K) == set(factors)
+    measured = {"height": 120.0, "creatinine": 70.0, "cystatin_c": 1.1}
+    assert {*adam_derivations.FORMULAS, "U25 mean"} == set(kidney.METHODS)
+    for method, rows in adam_derivations.K.items():
+        for sex, low, high, text in rows:
+            for age in (low, (low + high) / 2, high - 0.001):
+                k = worth(text, age=age)
+                assert k == pytest.approx(float(factors[method](age, sex == "M")))
+                known = measured | {"age": age, "male": sex == "M"}
+                wanted = float(kidney.egfr(method, **known))
+                assert worth(adam_derivations.FORMULAS[method], **measured, k=k) == pytest.approx(wanted)
+    wanted = float(kidney.egfr("bedside Schwartz", age=9.0, male=True, **measured))
+    assert worth(adam_derivations.FORMULAS["bedside Schwartz"], **measured) == pytest.approx(wanted)
+    assert "(first + second) / 2" in adam_derivations.equation("U25 mean")
+
+
+def test_the_rule_of_a_urine_baseline_as_written_gives_every_baseline(frames):
+    """A sample of an ill child is left out unless there is no other; who reads only ABLFL gets the same."""
+    raw = {}
+    for table in ("labs", "events", "randomisation"):
+        raw[table], faults, _ = tables.load(table, TABLES_OF_BASE / f"{table}.csv")
+        assert faults == []
+    said = adam_derivations.DERIVED["adlb"]["ABLFL"]
+    assert "unless there is no other" in said
+    for name in ("UPCRBL", "RBCBL"):
+        assert "unless there is no other" in adam_derivations.DERIVED["adsl"][name]
+    listed = raw["randomisation"].set_index("usubjid")["randomisation_date"]
+    first = frames["adsl"].set_index("USUBJID")["TRTSDT"]
+    latest = pd.concat([listed, first], axis=1).min(axis=1)
+    ill = raw["events"][raw["events"]["event"].isin(adam.ILLNESSES)]
+    compared = dropped = 0
+    for code in adam.URINE:
+        rows = raw["labs"].query(f"test == '{adam.PARAMS[code][1]}' and visit_no <= 1").dropna(subset="value")
+        rows = rows[rows["date"] <= rows["usubjid"].map(latest)]
+        base = frames["adlb"].query(f"PARAMCD == '{code}' and ABLFL == 'Y'").set_index("USUBJID")
+        assert set(base.index) == {child for child in rows["usubjid"] if child in latest.index}
+        for child, row in base.iterrows():
+            mine = rows[rows["usubjid"] == child]
+            his = ill[ill["usubjid"] == child]
+            taken = [
+                ((his["start_date"] <= day) & (his["end_date"].isna() | (day <= his["end_date"]))).any()
+                for day in mine["date"]
+            ]
+            well = mine[[not one for one in taken]]
+            used = mine if well.empty else well
+            dropped += len(used) < len(mine)
+            values = used["value"]
+            mean = values.prod() ** (1 / len(values)) if code in adam.RATIO_SCALE else values.mean()
+            assert row["AVAL"] == pytest.approx(mean), (code, child)
+            assert (row["DTYPE"] == "AVERAGE") == (len(values) == 2)
+            compared += 1
+    assert compared > 150
+    assert dropped, "nobody was ill: the test would not see the rule"
+
+
+def test_a_state_is_described_parameter_by_parameter_and_empty_where_the_words_say(files, frames):
+    root = ElementTree.fromstring(files["define.xml"])
+    adlb, adsl = frames["adlb"], frames["adsl"].set_index("USUBJID")
+    lists = {one.get("OID"): one for one in root.iterfind(".//odm:CodeList", NAMES)}
+    described = [code for code in define.judged(adlb)]
+    assert (
+        {define.endpoint_of(code) for code in described}
+        == set(adam_derivations.STATES)
+        == set(adam.ENDPOINTS)
+    )
+    (values,) = root.findall(".//def:ValueListDef[@OID='VL.IT.ADLB.AVALCAT1']", NAMES)
+    assert [one.get("ItemOID").rpartition(".")[2] for one in values] == described
+    for code in described:
+        allowed = {one.get("CodedValue") for one in lists[f"CL.AVALCAT1.{code}"]}
+        rows = adlb[adlb["PARAMCD"] == code]
+        assert set(rows["AVALCAT1"].dropna()) <= allowed
+        assert rows.loc[rows["ABLFL"] == "Y", "AVALCAT1"].isna().all()
+    for flag, code in (("UPCRFL", "PROTCRT"), ("HEMFL", "RBCURINE"), ("GFRFL", "GFRBSCRT")):
+        rows = adlb[(adlb["PARAMCD"] == code) & adlb["ABLFL"].isna()]
+        assert (rows["AVALCAT1"].notna() == (rows["USUBJID"].map(adsl[flag]) == "Y")).all()
 
 
 def test_a_value_of_adlb_is_described_parameter_by_parameter(files, frames):
@@ -363,8 +455,9 @@ def test_a_value_of_adlb_is_described_parameter_by_parameter(files, frames):
         code: words for code, (words, _) in adam.PARAMS.items() if code in set(frames["adlb"]["PARAMCD"])
     }
     said = "".join(root.find(".//odm:MethodDef[@OID='MT.IT.ADLB.AVAL.GFRBSCRT']", NAMES).itertext())
-    assert "0.413 height / creatinine" in said
-    assert set(define.EQUATIONS) == {source for _, source in adam.PARAMS.values() if " " in source}
+    assert "0.413 x height / (creatinine / 88.4)" in said
+    assert "labs.test at the same labs.visit_no" in said
+    assert not list(root.iter(f"{{{define.ODM}}}FormalExpression")), "a name of a function is no expression"
     assert set(define.ANSWERS.values()) <= {one.name for one in ESTIMANDS}
     assert set(define.ANSWERS) <= set(frames["adtte"]["PARAMCD"])
 
@@ -406,6 +499,18 @@ def test_tables_without_a_row_are_tables(frames, tmp_path):
     assert adam_files.written("base", "x", {}) == {}
 
 
+def test_a_text_is_as_long_in_the_metadata_as_in_the_files(files, frames, tmp_path):
+    """A closed list may have a longer word than any row: define.xml, Dataset-JSON and transport file say the same."""
+    root = ElementTree.fromstring(files["define.xml"])
+    lengths = {one.get("OID"): one.get("Length") for one in root.iterfind(".//odm:ItemDef", NAMES)}
+    for name in frames:
+        loaded(name, files[f"{name}.xpt"], tmp_path)
+        widths = pyreadstat.read_xport(tmp_path / f"{name}.xpt", metadataonly=True)[1].variable_storage_width
+        for one in json.loads(files[f"{name}.json"])["columns"]:
+            if one["dataType"] == "string":
+                assert str(one["length"]) == lengths[one["itemOID"]] == str(widths[one["name"]]), one["name"]
+
+
 def test_the_bytes_do_not_depend_on_the_day(frames, monkeypatch):
     real = pyreadstat.write_xport
 
@@ -437,7 +542,7 @@ def test_a_text_is_cut_between_letters_into_names_that_nobody_has():
 
 
 def test_the_examples_of_the_docstrings_run():
-    for module in (adam_variables, adam_terms, define):
+    for module in (adam_variables, adam_terms, adam_derivations, define):
         assert doctest.testmod(module).failed == 0
 
 

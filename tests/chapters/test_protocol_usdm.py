@@ -119,6 +119,7 @@ def test_estimands_have_their_events_and_strategies(design):
     assert [one["name"] for one in design["estimands"]] == [one.name for one in ESTIMANDS]
     endpoints = {one["id"]: one for objective in design["objectives"] for one in objective["endpoints"]}
     assert [one["purpose"] for one in endpoints.values()] == ["Efficacy"] * len(ESTIMANDS) + ["Safety"]
+    populations = {one["id"]: one for one in design["analysisPopulations"]}
     for found, ours in zip(design["estimands"], ESTIMANDS, strict=True):
         assert endpoints[found["variableOfInterestId"]]["text"] == ours.variable
         assert [one["text"] for one in found["intercurrentEvents"]] == [
@@ -138,18 +139,39 @@ def test_estimands_have_their_events_and_strategies(design):
             assert strategies[k] == own.partition(":")[0], event
         beyond = {one["id"]: one["valueString"] for one in found["extensionAttributes"]}
         place = found["id"]
-        assert beyond[f"{place}.population-level-summary"] == ours.summary
+        # the model's population summary is the population-level summary of ICH E9(R1), no text on the population
+        assert found["populationSummary"] == ours.summary
+        wanted = ESTIMANDS[0].population if ours.population == protocol_usdm.SAME else ours.population
+        assert populations[found["analysisPopulationId"]]["text"] == wanted
         assert beyond[f"{place}.missing-data"] == ours.missing
         assert all(name.startswith(f"{place}.") for name in beyond)
-    assert [one["name"] for one in design["analysisPopulations"]] == [flag for _, flag, *_ in ANALYSIS_SETS]
+    flags = [flag for _, flag, *_ in ANALYSIS_SETS]
+    assert [one["name"] for one in design["analysisPopulations"]][: len(flags)] == flags
     # a set is a part of another one, and in the end of the population
     whole = {one["id"]: one["subsetOfIds"] for one in design["analysisPopulations"]}
     for parts in whole.values():
-        assert parts == [design["population"]["id"]] or whole[parts[0]] == [design["population"]["id"]]
+        above = 0
+        while parts != [design["population"]["id"]]:
+            (parts,) = [whole[one] for one in parts]
+            above += 1
+        assert above <= 2
     for estimand in design["estimands"]:
         names = [one["name"] for one in estimand["intercurrentEvents"]]
         assert len(set(names)) == len(INTERCURRENT_EVENTS)
         assert not any(name[-1].isdigit() for name in names), "a name and no number"
+
+
+def test_the_study_has_an_official_title_a_sponsors_identifier_both_sexes_and_who_is_blinded(version, design):
+    titles = [one["type"]["decode"] for one in version["titles"]]
+    assert titles.count("Official Study Title") == 1
+    (role,) = [one for one in version["roles"] if one["code"]["decode"] == "Clinical Study Sponsor"]
+    (sponsor,) = role["organizationIds"]
+    (identifier,) = [one for one in version["studyIdentifiers"] if one["scopeId"] == sponsor]
+    assert identifier["text"] == protocol_usdm.NOT_GIVEN
+    assert [one["code"] for one in design["population"]["plannedSex"]] == ["C20197", "C16576"]
+    assert design["blindingSchema"]["standardCode"]["decode"] == "Single Blind Study"
+    (masked,) = [one for one in version["roles"] if one.get("masking")]
+    assert masked["masking"]["isMasked"]
 
 
 def test_a_term_is_published_or_marked_never_invented(plan):

@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import re
 from collections import Counter
 from types import SimpleNamespace
 
@@ -152,7 +153,10 @@ def test_words_are_those_of_exhibits_and_estimands(records, event):
     assert primary["purpose"] == {"controlledTerm": "PRIMARY OUTCOME MEASURE"}
     assert primary["reason"] == {"controlledTerm": "SPECIFIED IN PROTOCOL"}
     assert (primary["dataset"], primary["variable"]) == ("ADTTE", "CNSR")
-    assert (primary["analysisSetId"], primary["dataSubsetId"]) == ("Set.RANDFL", "Subset.ADTTE.UPCRC")
+    assert (primary["analysisSetId"], primary["dataSubsetId"]) == (
+        "Set.RANDFL",
+        "Subset.ADTTE.UPCRC_ADTTE.CNSR.0",
+    )
     code = primary["programmingCode"]["code"]
     assert "# helpers.analysis.remission.primary  src/helpers/analysis/remission.py:" in code
     assert "primary = remission.primary(adsl, adlb, adtte, study.parameters)" in code.splitlines()
@@ -167,6 +171,8 @@ def test_words_are_those_of_exhibits_and_estimands(records, event):
         for one in share["referencedOperationRelationships"]
     ]
     assert roles == [("NUMERATOR", "n"), ("DENOMINATOR", "N")]
+    linked = [one for one in walk(event["methods"]) if "referencedOperationRelationships" in one]
+    assert len(linked) >= 5, "of the courses and of eligibility as well"
 
 
 def test_every_analysis_names_its_data_or_says_why_there_are_none(event):
@@ -194,7 +200,9 @@ def test_a_set_and_a_subset_have_a_condition_on_variables_that_there_are(event):
     for one in [*event["analysisSets"], *event["dataSubsets"]]:
         assert ("condition" in one) != ("compoundExpression" in one), one["id"]
     for one in walk(event):
-        if "comparator" in one:
+        if one.get("comparator") in ("LT", "LE", "GT", "GE"):
+            assert float(*one["value"]) >= 0
+        elif "comparator" in one:
             columns = {column.name: column for column in TABLES[one["dataset"].lower()].columns}
             column = columns[one["variable"]]
             allowed = {*column.values, ""} if column.values else set(one["value"])
@@ -216,6 +224,9 @@ def kept(frame: pd.DataFrame, clause: dict, sets: dict) -> pd.Series:
         assert clause["compoundExpression"]["logicalOperator"] == "AND"
         return pd.concat(parts, axis=1).all(axis=1)
     one = clause["condition"]
+    if one["comparator"] in ("LT", "LE", "GT", "GE"):
+        compare = getattr(frame[one["variable"]], one["comparator"].lower())
+        return compare(float(*one["value"]))
     inside = frame[one["variable"]].fillna("").astype(str).isin(one["value"])
     return ~inside if one["comparator"] in ("NE", "NOTIN") else inside
 
@@ -230,11 +241,9 @@ def test_who_follows_the_conditions_counts_what_was_counted(event):
     compared = 0
     for analysis in event["analyses"]:
         place = analysis["id"].split(".", 3)[2:]
-        counts = {"remission-primary": ("n", "N"), "events": ("value",), "exposure": ("value",)}.get(
+        counts = {"remission-primary": ("n", "N"), "events": ("share",), "exposure": ("count",)}.get(
             place[0], ()
         )
-        if place[0] == "exposure" and place[1] == "safety.years":
-            continue
         for result in analysis["results"]:
             operation = result["operationId"].rpartition(".")[2]
             if operation not in counts or analysis["id"].endswith("evaluable"):
@@ -246,12 +255,135 @@ def test_who_follows_the_conditions_counts_what_was_counted(event):
             if operation != "N" and "dataSubsetId" in analysis:
                 rows = tables[analysis["dataset"].lower()]
                 rows = rows[kept(rows, subsets[analysis["dataSubsetId"]], sets)]
-                if analysis["variable"] == "CNSR":
-                    rows = rows[rows["CNSR"] == 0]
                 inside = inside[inside["USUBJID"].isin(rows["USUBJID"])]
             assert result["rawValue"] == str(len(inside)), (analysis["id"], result)
             compared += 1
     assert compared >= 30
+
+
+def test_every_count_with_its_total_is_what_set_and_subset_give(event):
+    """n/N as shown: N from the set and the group alone, n from the subset's records where a state or event is one."""
+    names = ("adsl", "adlb", "adtte", "adae")
+    tables = {name: pd.read_csv(ROOT / f"data/synthetic/base/{name}.csv", low_memory=False) for name in names}
+    adsl = tables["adsl"]
+    sets, subsets = ({one["id"]: one for one in event[name]} for name in ("analysisSets", "dataSubsets"))
+    groups = {one["id"]: one for grouping in event["analysisGroupings"] for one in grouping["groups"]}
+    totals = counts = 0
+    rows = tables["adlb"][tables["adlb"]["USUBJID"].isin(adsl.loc[adsl["UPCRFL"] == "Y", "USUBJID"])]
+    tiles = [one for one in event["analyses"] if ".remission.tiles." in one["id"]]
+    assert len(tiles) == 4
+    for one in tiles:
+        n = kept(rows, subsets[one["dataSubsetId"]], sets).sum()
+        assert one["results"][0]["rawValue"] == str(n), one["id"]
+    for analysis in event["analyses"]:
+        if analysis.get("dataset", "").lower() not in names or "the total" in analysis["description"].lower():
+            continue
+        for result in analysis["results"]:
+            shown = re.match(r"(\d+)/(\d+) \(", result["formattedValue"])
+            if not shown:
+                continue
+            inside = adsl[kept(adsl, sets[analysis["analysisSetId"]], sets)]
+            for group in result.get("resultGroups", ()):
+                inside = inside[kept(inside, groups[group["groupId"]], sets)]
+            assert len(inside) == int(shown[2]), analysis["id"]
+            totals += 1
+            # a value is judged, or a day counted, by a rule that the description tells
+            if analysis["variable"] in ("AVAL", "CHG", "ASTDT"):
+                continue
+            rows = tables[analysis["dataset"].lower()]
+            rows = rows[kept(rows, subsets[analysis["dataSubsetId"]], sets)]
+            assert inside["USUBJID"].isin(rows["USUBJID"]).sum() == int(shown[1]), analysis["id"]
+            counts += 1
+    assert totals > 150
+    assert counts > 100
+
+
+def test_values_after_baseline_are_counted_without_the_baseline(event):
+    adlb = pd.read_csv(ROOT / "data/synthetic/base/adlb.csv", low_memory=False)
+    subsets = {one["id"]: one for one in event["dataSubsets"]}
+    seen = 0
+    for analysis in event["analyses"]:
+        for result in analysis["results"]:
+            if re.search(r"-course\.longitudinal\.\w+$", analysis["id"]) and result["operationId"].endswith(
+                ".values"
+            ):
+                assert kept(adlb, subsets[analysis["dataSubsetId"]], {}).sum() == int(result["rawValue"])
+                seen += 1
+        of_model = ".mmrm" in analysis["id"] and analysis.get("dataset")
+        if of_model:
+            assert "ABLFL.not-Y" in analysis["dataSubsetId"]
+            told = analysis["variable"] == "CHG" or "log (ADLB.AVAL / ADLB.BASE)" in analysis["description"]
+            assert told, analysis["id"]
+    assert seen == 3
+
+
+def test_a_method_has_the_operations_of_its_analyses_and_they_are_statistics(event):
+    methods = {one["id"]: {each["id"] for each in one["operations"]} for one in event["methods"]}
+    used = {one["methodId"] for one in event["analyses"]}
+    assert used == set(methods)
+    for analysis in event["analyses"]:
+        assert {one["operationId"] for one in analysis["results"]} == methods[analysis["methodId"]], analysis[
+            "id"
+        ]
+    labels = [one["label"] for method in event["methods"] for one in method["operations"]]
+    assert not [one for one in labels if one.startswith("Row ")]
+    # of a count with its total, what the raw value is, stands there
+    patterns = {one["id"]: one["label"] for method in event["methods"] for one in method["operations"]}
+    for analysis in event["analyses"]:
+        for one in analysis["results"]:
+            if re.match(r"\d+/\d+ \(", one["formattedValue"]):
+                assert "raw value" in patterns[one["operationId"]], one
+    kinds = [
+        ("agreement", "kappa"),
+        ("median", "month12"),
+        ("years", "n_treated"),
+        ("rate.any", "rate_ratio.any"),
+    ]
+    for pair in kinds:
+        found = [
+            {r["operationId"].rpartition(".")[2] for r in one["results"]}
+            for end in pair
+            for one in event["analyses"]
+            if re.search(rf"[._]{re.escape(end)}(\.\w+_\w+)?$", one["id"]) and one.get("dataset") != "ADLB"
+        ]
+        assert len(set(map(frozenset, found))) > 1, pair
+
+
+def test_one_analysis_is_the_primary_one_and_what_is_shown_again_leads_to_the_first(event):
+    ids = {one["id"] for one in event["analyses"]}
+    primary = [
+        one["id"].removesuffix(f".{standard.ACROSS}")
+        for one in event["analyses"]
+        if one["purpose"].get("controlledTerm") == "PRIMARY OUTCOME MEASURE"
+    ]
+    assert set(primary) == {"Analysis.06-remission.remission-primary.remission.primary"}
+    again = [one for one in event["analyses"] if one["purpose"].get("sponsorTermId") == "Purpose.repeated"]
+    assert len(again) >= 6
+    for one in again:
+        (first,) = re.findall(r"The same analysis as (\S+), shown again", one["description"])
+        assert first in ids - {one["id"]}
+
+
+def test_who_has_no_data_set_has_no_arms_of_children(event):
+    for analysis in event["analyses"]:
+        if analysis["categoryIds"][0] in standard_parts.WITHOUT_CHILDREN:
+            assert "orderedGroupings" not in analysis
+            assert not any(one.get("resultGroups") for one in analysis["results"])
+
+
+def test_rows_of_missing_data_are_told_by_their_handling(event):
+    rows = [one for one in event["analyses"] if ".remission.missing." in one["id"]]
+    known = [key for key in analysed.register(Parameters()) if key.startswith("remission.missing.")]
+    assert sorted(one["id"].partition("missing.")[2].partition("remission.")[2] for one in rows) == sorted(
+        one.partition("remission.")[2] for one in known
+    )
+    told = {
+        re.search(r"Handling of missing data: ([^.]+(\.\d+[^.]*)?)\.", one["description"])[1] for one in rows
+    }
+    assert len(told) >= 10
+    for one in rows:
+        if "multiple imputation" in one["description"]:
+            assert one["dataset"] == "ADLB"
 
 
 def test_purpose_and_reason_are_those_of_estimands_and_registration(event):

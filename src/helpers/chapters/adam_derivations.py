@@ -2,9 +2,12 @@
 
 Marked names are those of the tables (`table.column`, raw ones in lower case) and of the plan's parameters
 (`remission_threshold`), whose values stand in the chapter Plan; a test holds that there are such, and that a copy is
-one. The words tell what `analysis.adam` does, in the terms that a reviewer reads `define.xml` with.
+one. The words tell what `analysis.adam` does, in the terms that a reviewer reads `define.xml` with. Equations stand
+here as text as well, which a test evaluates against the functions of `study.kidney`.
 """
 
+from helpers.analysis.adam import ILLNESSES, RATIO_SCALE, URINE
+from helpers.study import kidney
 from helpers.study.codebook import ARMS
 from helpers.study.protocol import DAYS_PER_MONTH, DAYS_PER_YEAR, TRIAL
 
@@ -52,9 +55,15 @@ ASSIGNED = {
 
 _NUMBERED = ", ".join(f"{k} where it is {arm}" for k, arm in enumerate(ARMS))
 _EVALUABLE = "Y where the child's baseline of the parameter that the endpoint is judged on is "
+_WELL = (
+    "Where `baseline_samples` is mean of both, a urine sample whose `labs.date` lies within an "
+    f"{' or '.join(ILLNESSES)} of the child (`events.event`, from `events.start_date` to "
+    "`events.end_date`, both days counted and without an end all later ones) is left out, unless there is no other"
+)
+"""What a baseline of urine is not made of."""
 _AT_BASELINE = (
     "Baseline of {} from `labs.value`, by the rule of the record that `ADLB.ABLFL` marks and equal to its `ADLB.AVAL`; "
-    "empty where there is none."
+    f"empty where there is none. {_WELL}."
 )
 _FIRST = "The earliest `treatments.date` of the child where "
 DERIVED = {
@@ -71,7 +80,8 @@ DERIVED = {
         "child without such treatment or with an unknown start.",
         "UPCRBL": _AT_BASELINE.format("PROTCRT"),
         "RBCBL": _AT_BASELINE.format("RBCURINE"),
-        "EGFRBL": _AT_BASELINE.format("the parameter that `gfr_method` names"),
+        "EGFRBL": "Baseline of the parameter that `gfr_method` names, the `ADLB.AVAL` where `ADLB.ABLFL` is Y: "
+        "the mean of the eGFR of the samples that count, each of `labs.value` of one visit; empty where there is none.",
         "TRTSDT": "The earlier of the child's two `infusions.date`; empty where none was given.",
         "TRTEDT": "The later of the child's two `infusions.date`, the only one where one was given; empty where "
         "none was.",
@@ -108,13 +118,14 @@ DERIVED = {
         "PCHG": "100 (`ADLB.AVAL` - `ADLB.BASE`) / `ADLB.BASE` on records after baseline; empty at baseline, and "
         "where the baseline is missing or zero.",
         "ABLFL": "Y for the record made of the samples of `labs.visit_no` 0 and 1, taken by the day of the first "
-        "infusion, or of randomisation where both are used; which of them count says `baseline_samples`.",
-        "DTYPE": "AVERAGE where both samples made the baseline: their geometric mean for PROTCRT, PROT24H, RBCURINE "
-        "and RBCDYS, else their arithmetic one; empty for a single sample and after baseline.",
+        "infusion, or of randomisation where both are used; which of them count says `baseline_samples`. "
+        f"{_WELL}; urine are {', '.join(URINE)}.",
+        "DTYPE": "AVERAGE where both samples made the baseline: their geometric mean for "
+        f"{', '.join(RATIO_SCALE)}, else their arithmetic one; empty for a single sample and after baseline. {_WELL}: "
+        "the baseline is then of the other sample alone.",
         "AVALCAT1": "The state of `ADLB.AVAL` against `ADLB.BASE` by the rule of the endpoint that is judged on the "
-        "parameter (for PROTCRT `remission_definition`, `remission_threshold`, `remission_fall`): complete, partial, "
-        "remission, improved or none; none from `ADSL.NOREMDT` on; empty at baseline and for parameters of no "
-        "endpoint.",
+        "parameter, see the value-level metadata; none from `ADSL.NOREMDT` on; empty at baseline, for parameters of no "
+        "endpoint, and on every record of a child that is not evaluable for the endpoint at baseline.",
         "LOQFL": "Y where `labs.qualifier` is < (of an eGFR: where it says so of the result), H where it is >; of "
         "two baseline samples by either, empty where they point both ways.",
     },
@@ -163,3 +174,83 @@ TIMES = {
     "A": "As confirmed, but `confirm_days` are counted between the actual days of the visits.",
 }
 """How the times of an endpoint come about, by the last letter of its code."""
+STATES = {
+    "UPCR": (
+        ("complete", "partial", "none"),
+        "By `remission_definition`, `remission_threshold` and `remission_fall`: complete or partial remission; empty "
+        "where `ADSL.UPCRFL` is N.",
+    ),
+    "P24": (
+        ("remission", "none"),
+        "Below `protein24_limit`, or below `ADLB.BASE` by at least its share `remission_fall`; empty for a baseline "
+        "below that limit or none.",
+    ),
+    "DIP": (("remission", "none"), "Grade 1 or 0; empty for a baseline below grade 2 or none."),
+    "HEM": (("remission", "none"), "At or below `haematuria_limit`; empty where `ADSL.HEMFL` is N."),
+    "GFR": (
+        ("improved", "none"),
+        "Above `ADLB.BASE` by at least its share `egfr_improvement`; empty where `ADSL.GFRFL` is N.",
+    ),
+}
+"""Endpoint -> (values that `ADLB.AVALCAT1` has for the parameter it is judged on, by which rule)."""
+
+K = {
+    "U25 creatinine": (
+        ("M", 1, 12, "39 x 1.008^(age - 12)"),
+        ("M", 12, 18, "39 x 1.045^(age - 12)"),
+        ("M", 18, 25, "50.8"),
+        ("F", 1, 12, "36.1 x 1.008^(age - 12)"),
+        ("F", 12, 18, "36.1 x 1.023^(age - 12)"),
+        ("F", 18, 25, "41.4"),
+    ),
+    "U25 cystatin C": (
+        ("M", 1, 15, "87.2 x 1.011^(age - 15)"),
+        ("M", 15, 18, "87.2 x 0.960^(age - 15)"),
+        ("M", 18, 25, "77.1"),
+        ("F", 1, 12, "79.9 x 1.004^(age - 12)"),
+        ("F", 12, 18, "79.9 x 0.974^(age - 12)"),
+        ("F", 18, 25, "68.3"),
+    ),
+}
+"""Method of eGFR -> its factor k: ADSL.SEX, from which age, to below which one, and the factor."""
+CREATININE = f"(creatinine / {kidney.UMOL_PER_MG_DL})"
+"""Serum creatinine, of umol/L in mg/dL."""
+FORMULAS = {
+    "bedside Schwartz": f"{kidney.SCHWARTZ_K} x height / {CREATININE}",
+    "U25 creatinine": f"k x (height / 100) / {CREATININE}",
+    "U25 cystatin C": "k / cystatin_c",
+}
+"""Method of eGFR -> its equation, mL/min/1.73m2."""
+OF_EGFR = (
+    "height (cm), creatinine (umol/L) and cystatin_c (mg/L) are `labs.value` of these `labs.test` at the same "
+    f"`labs.visit_no`; age is (`labs.date` of the blood - `screening.birth_date`) / {DAYS_PER_YEAR} in years, sex "
+    "`screening.sex`. At baseline: the eGFR of each sample that counts, and their arithmetic mean."
+)
+"""What stands in the equations, and how a baseline comes about."""
+
+
+def equation(method: str) -> str:
+    """The equation of a method of eGFR in words, with its factor by age and sex.
+
+    >>> equation("bedside Schwartz")
+    '0.413 x height / (creatinine / 88.4)'
+    >>> equation("U25 cystatin C")[:76]
+    'k / cystatin_c with k for boys 87.2 x 1.011^(age - 15) below 15 years, 87.2 '
+    """
+    if method not in FORMULAS:
+        both = [f"{equation(one)} [{name}]" for one, name in zip(K, ("first", "second"), strict=True)]
+        return f"(first + second) / 2 of {' and '.join(both)}"
+    if method not in K:
+        return FORMULAS[method]
+    told = []
+    for sex, words in (("M", "boys"), ("F", "girls")):
+        rows = [row for row in K[method] if row[0] == sex]
+        ages = [
+            f"below {rows[0][2]} years",
+            f"from {rows[1][1]} to below {rows[1][2]}",
+            f"from {rows[2][1]} on",
+        ]
+        told.append(
+            f"for {words} {', '.join(f'{row[3]} {age}' for row, age in zip(rows, ages, strict=True))}"
+        )
+    return f"{FORMULAS[method]} with k {'; '.join(told)}"

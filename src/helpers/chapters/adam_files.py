@@ -23,9 +23,8 @@ from helpers.chapters.adam_variables import (
     Variable,
     cells,
     name_of,
-    variables,
 )
-from helpers.chapters.define import CREATED, define, item_oid, metadata_oid, study_oid
+from helpers.chapters.define import CREATED, define, item_oid, metadata_oid, stored, study_oid
 from helpers.study import tables
 from helpers.study.codebook import TABLES
 
@@ -74,7 +73,7 @@ def written(
     """The files of some analysis tables, by name; no table, no file. tail: what the tables' names end with."""
     found = {}
     for name, frame in frames.items():
-        known = variables(name, frame)
+        known = stored(name, frame)
         found[f"{name}{tail}.json"] = dataset_json(scenario, name, frame, known)
         found[f"{name}{tail}.xpt"] = transport(name, frame, known)
     if frames:

@@ -28,6 +28,12 @@ RACE = Published("C74457", "RACE", "Race", {"NOT REPORTED": ("C43234", "Not Repo
 ONGOING = Published("C66728", "STENRF", "Relation to Reference Period", {"ONGOING": ("C53279", "Continue")})
 
 BY_VARIABLE = {"SEX": SEX, "AGEU": AGE_UNIT, "RACE": RACE, "AEENRTPT": ONGOING}
+SPONSOR = {
+    "AESEV": "A variable of the sponsor under this name: its words are those of the raw table, of five grades up to "
+    "death, and none is of the published list Severity/Intensity Scale for Adverse Events (C66769), which is not "
+    "extensible and has MILD, MODERATE and SEVERE alone.",
+}
+"""Variables for which CDISC has a list that their values are not of: why."""
 FLAGS = ("FL", "AESER", "AEREL")
 """How names of variables end whose values are yes and no."""
 

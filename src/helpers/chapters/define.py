@@ -6,19 +6,31 @@ where a laboratory parameter comes from in `analysis.adam`, the equation behind 
 a published terminology where `chapters.adam_terms` has them, and the project's own elsewhere.
 """
 
-import inspect
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import product
+from typing import get_args
 from xml.etree import ElementTree
 
 import pandas as pd
 
 from helpers.analysis import adam
 from helpers.chapters import adam_terms
-from helpers.chapters.adam_derivations import ASSIGNED, COPIES, DERIVED, TEST, TIMES
+from helpers.chapters.adam_derivations import (
+    ASSIGNED,
+    COPIES,
+    DERIVED,
+    OF_EGFR,
+    STATES,
+    TEST,
+    TIMES,
+    equation,
+)
 from helpers.chapters.adam_variables import (
     DATASETS,
     DATE_FORMAT,
+    PAIRS,
     Variable,
     name_of,
     structure,
@@ -28,6 +40,7 @@ from helpers.chapters.adam_variables import (
 from helpers.study import kidney
 from helpers.study.codebook import TABLES, Column
 from helpers.study.estimands import ANALYSIS_SETS, ESTIMANDS
+from helpers.study.parameters import Parameters
 from helpers.study.protocol import TRIAL
 
 GUIDE = "../reviewer{tail}.html"
@@ -51,15 +64,12 @@ CLASSES = {
 }
 """Class and subclass of ADaM."""
 TYPES = {"text": "text", "date": "integer", "whole": "integer", "number": "float"}
-BY_VALUE = {"adlb": "AVAL", "adtte": "AVAL"}
-"""Tables with a variable that is described parameter by parameter."""
-EQUATIONS = {
-    "bedside Schwartz": (kidney.schwartz,),
-    "U25 creatinine": (kidney.u25_creatinine_k, kidney.u25_creatinine),
-    "U25 cystatin C": (kidney.u25_cystatin_k, kidney.u25_cystatin),
-    "U25 mean": (kidney.u25_creatinine, kidney.u25_cystatin),
-}
-"""eGFR method of the plan -> functions whose first lines say the equation."""
+BY_VALUE = {"adlb": ("AVAL", "AVALCAT1"), "adtte": ("AVAL",)}
+"""Tables with variables that are described parameter by parameter."""
+READINGS = ("gfr_method", "haematuria_cells")
+"""Parameters of the plan that decide which parameter of a table an endpoint is judged on."""
+PROGRAM = "helpers.analysis.adam.Adam.adlb"
+"""The function that makes ADLB."""
 ANSWERS = {
     "UPCRC": "Time to confirmed remission of proteinuria",
     "HEMC": "Remission of haematuria",
@@ -124,13 +134,15 @@ class _Parts:
         self.items: list[ElementTree.Element] = []
         self.codes: dict[str, ElementTree.Element] = {}
         self.methods: list[ElementTree.Element] = []
+        self.comments: list[ElementTree.Element] = []
 
     def ordered(self) -> Iterable[ElementTree.Element]:
         """In the order that the standard wants."""
-        return [*self.lists, *self.wheres, *self.groups, *self.items, *self.codes.values(), *self.methods]
+        before = [*self.lists, *self.wheres, *self.groups, *self.items]
+        return [*before, *self.codes.values(), *self.methods, *self.comments]
 
     def dataset(self, name: str, frame: pd.DataFrame, file: str) -> None:
-        known = variables(name, frame)
+        known = [_listed(one, frame) for one in stored(name, frame)]
         group = _element(
             "ItemGroupDef",
             OID=f"IG.{name.upper()}",
@@ -173,7 +185,12 @@ class _Parts:
         item = self.definition(oid, one, one.label, from_where, "" if from_where == "Derived" else words)
         if one.codes:
             _insert_codes(item, self.code_list(name, one))
-        if BY_VALUE.get(name) == one.name and (values := self.by_value(name, one, frame)):
+        if one.name in adam_terms.SPONSOR:
+            comment = _element("def:CommentDef", OID=f"COM.{oid}")
+            _describe(comment, adam_terms.SPONSOR[one.name])
+            self.comments.append(comment)
+            item.set(f"{{{DEF}}}CommentOID", f"COM.{oid}")
+        if one.name in BY_VALUE.get(name, ()) and (values := self.by_value(name, one, frame)):
             _add(item, "def:ValueListRef", ValueListOID=values)
         self.items.append(item)
 
@@ -196,12 +213,10 @@ class _Parts:
             _describe(found, said)
         return item
 
-    def method(self, oid: str, title: str, words: str, code: str = "") -> str:
+    def method(self, oid: str, title: str, words: str) -> str:
         """A derivation in words; gives its id."""
         method = _element("MethodDef", OID=f"MT.{oid}", Name=title, Type="Computation")
         _describe(method, words)
-        if code:
-            _add(method, "FormalExpression", code, Context="Python")
         self.methods.append(method)
         return f"MT.{oid}"
 
@@ -209,43 +224,100 @@ class _Parts:
         """A list of codes, one for all tables that share it; gives its id."""
         known = adam_terms.published(one.name, one.codes)
         shared = f"CL.{known.short if known else one.name}"
-        for oid in (shared, f"{shared}.{name.upper()}"):
-            made = self.codes.setdefault(oid, _codes(oid, one))
-            if ElementTree.tostring(made) == ElementTree.tostring(_codes(oid, one)):
+        title = f"{known.name if known else one.label}, {name.upper()}"
+        for oid, named in ((shared, ""), (f"{shared}.{name.upper()}", title)):
+            mine = _codes(oid, one, named)
+            made = self.codes.setdefault(oid, mine)
+            if ElementTree.tostring(made) == ElementTree.tostring(mine):
                 return oid
         return f"{shared}.{name.upper()}"
 
     def by_value(self, name: str, one: Variable, frame: pd.DataFrame) -> str:
         """What a variable is for each parameter; gives the id of the list, or none for a table without rows."""
         parameters = frame[["PARAMCD", "PARAM"]].drop_duplicates("PARAMCD")
+        if one.name == "AVALCAT1":
+            parameters = parameters.set_index("PARAMCD", drop=False).loc[judged(frame)]
         if parameters.empty:
             return ""
         oid = item_oid(name, one.name)
         values = _element("def:ValueListDef", OID=f"VL.{oid}")
         for order, (code, words) in enumerate(parameters.itertuples(index=False), 1):
             narrow = f"{oid}.{code}"
-            reference = _add(values, "ItemRef", ItemOID=narrow, OrderNumber=str(order), Mandatory="Yes")
-            said, made = parameter(name, str(code))
-            from_where = "Derived" if made else "Predecessor"
-            if made:
-                words_of = f"{said} {_allowed(one)}"
-                reference.set(
-                    "MethodOID",
-                    self.method(
-                        narrow, f"Derivation of {name.upper()}.{one.name} for {code}", words_of, made
-                    ),
-                )
+            mandatory = "No" if one.column.empty else "Yes"
+            reference = _add(values, "ItemRef", ItemOID=narrow, OrderNumber=str(order), Mandatory=mandatory)
+            rows = frame[frame["PARAMCD"] == code]
+            narrowed = variable(name, one.column, rows)
+            if one.name == "AVALCAT1":
+                allowed, said = STATES[endpoint_of(str(code))]
+                codes = {value: narrowed.codes[value] for value in allowed}
+                narrowed = replace(narrowed, codes=codes, length=_bytes(rows[one.name]))
+                said, made = _plain(said), PROGRAM
+            else:
+                said, made = parameter(name, str(code))
+                said = f"{said} {_allowed(one)}"
+            title = f"Derivation of {name.upper()}.{one.name} for {code}"
+            reference.set("MethodOID", self.method(narrow, title, f"{said} Program: {made}."))
             _add(reference, "def:WhereClauseRef", WhereClauseOID=f"WC.{narrow}")
             where = _element("def:WhereClauseDef", OID=f"WC.{narrow}")
             check = _add(where, "RangeCheck", Comparator="EQ", SoftHard="Soft")
             check.set(f"{{{DEF}}}ItemOID", item_oid(name, "PARAMCD"))
             _add(check, "CheckValue", str(code))
             self.wheres.append(where)
-            rows = frame[frame["PARAMCD"] == code]
-            narrowed = variable(name, one.column, rows)
-            self.items.append(self.definition(narrow, narrowed, str(words), from_where, "" if made else said))
+            item = self.definition(narrow, narrowed, str(words), "Derived", "")
+            if narrowed.codes:
+                listed = f"CL.{one.name}.{code}"
+                self.codes[listed] = _codes(listed, narrowed, f"{narrowed.label}, {code}")
+                _insert_codes(item, listed)
+            self.items.append(item)
         self.lists.append(values)
         return f"VL.{oid}"
+
+
+def stored(name: str, frame: pd.DataFrame) -> list[Variable]:
+    """The variables of a table; texts as long as those that it holds, which is what a transport file has room for.
+
+    A closed list may allow longer ones.
+    """
+    found = variables(name, frame)
+    return [
+        replace(one, length=_bytes(frame[one.name])) if one.column.kind == "text" else one for one in found
+    ]
+
+
+def _bytes(values: pd.Series) -> int:
+    """Bytes of the longest text; 1 where there is none."""
+    told = (len(str(one).encode("utf-8", "replace")) for one in values.dropna().unique())
+    return max(told, default=1) or 1
+
+
+def _listed(one: Variable, frame: pd.DataFrame) -> Variable:
+    """A variable; one that says codes in words has these words as its list, in the order of the codes."""
+    code = next((code for code, words in PAIRS.items() if words == one.name), "")
+    if not code or one.codes:
+        return one
+    known = frame[[code, one.name]].dropna().drop_duplicates(one.name)
+    known = known.sort_values(code, kind="stable") if known[code].dtype != object else known
+    return replace(one, codes=dict.fromkeys(known[one.name].astype(str), ""))
+
+
+def judged(frame: pd.DataFrame) -> list[str]:
+    """The parameters of ADLB that an endpoint is judged on in a table."""
+    return list(dict.fromkeys(frame.loc[frame["AVALCAT1"].notna(), "PARAMCD"].astype(str)))
+
+
+def endpoint_of(code: str) -> str:
+    """The endpoint that is judged on a parameter of ADLB under one of the plan's readings.
+
+    >>> [endpoint_of(code) for code in ("PROTCRT", "RBCDYS", "GFRU25AV", "BUN")]
+    ['UPCR', 'HEM', 'GFR', '']
+    """
+    choices = {name: get_args(Parameters.model_fields[name].annotation) for name in READINGS}
+    for values in product(*choices.values()):
+        p = Parameters().model_copy(update=dict(zip(choices, values, strict=True)))
+        for name in adam.ENDPOINTS:
+            if adam.endpoint_paramcd(name, p) == code:
+                return name
+    return ""
 
 
 def origin(dataset: str, column: Column) -> tuple[str, str]:
@@ -275,9 +347,8 @@ def made_from(dataset: str) -> list[str]:
     >>> made_from("adae")
     ['events', 'ADSL']
     """
-    words = " ".join(
-        [TEST * (dataset == "adlb"), *(origin(dataset, one)[1] for one in TABLES[dataset].columns)]
-    )
+    values = [parameter(dataset, code)[0] for code in adam.PARAMS] if dataset == "adlb" else []
+    words = " ".join([*values, *(origin(dataset, one)[1] for one in TABLES[dataset].columns)])
     named = re.findall(r"\b(\w+)\.[A-Za-z_]\w*", words)
     before = DATASETS[: DATASETS.index(dataset)]
     found = [name for name in TABLES if name in named or (name in before and name.upper() in named)]
@@ -292,12 +363,12 @@ def parameter(dataset: str, code: str) -> tuple[str, str]:
         return f"{_plain(TIMES.get(code[-1:], ''))} {said}".strip(), "helpers.analysis.adam.Adam.adtte"
     known = adam.PARAMS.get(code)
     if known is None:
-        return "A parameter that the plan does not name.", "helpers.analysis.adam.Adam.adlb"
+        return "A parameter that the plan does not name.", PROGRAM
     source = known[1]
-    if source in EQUATIONS:
-        words = " ".join(_first_line(function) for function in EQUATIONS[source])
-        return f"eGFR by the method {source}. {words}", "helpers.study.kidney.egfr"
-    return _plain(TEST.format(source)), "helpers.analysis.adam.Adam.adlb"
+    if source in kidney.METHODS:
+        words = f"eGFR by the method {source}, mL/min/1.73m2: {equation(source)}, where {OF_EGFR}"
+        return _plain(words), "helpers.study.kidney.egfr"
+    return _plain(TEST.format(source)), PROGRAM
 
 
 def _where(place: str) -> str:
@@ -320,13 +391,9 @@ def _allowed(one: Variable) -> str:
     return "" if one.codes else f"Allowed: {one.column.allowed}."
 
 
-def _first_line(function: object) -> str:
-    return (inspect.getdoc(function) or "").partition("\n")[0]
-
-
-def _codes(oid: str, one: Variable) -> ElementTree.Element:
+def _codes(oid: str, one: Variable, title: str = "") -> ElementTree.Element:
     known = adam_terms.published(one.name, one.codes)
-    name = known.name if known else one.label
+    name = title or (known.name if known else one.label)
     made = _element("CodeList", OID=oid, Name=name, DataType=TYPES[one.column.kind])
     made.set(f"{{{DEF}}}{'StandardOID' if known else 'IsNonStandard'}", TERMS if known else "Yes")
     said = known is not None or all(one.codes.values())

@@ -28,7 +28,12 @@ SETS = {
     "Remission of haematuria": "HEMFL",
     "Renal function improvement": "GFRFL",
 }
-"""Estimand -> flag of the analysis set that its population is drawn from; `populationSummary` says the rest."""
+"""Estimand -> flag of the analysis set that its population is drawn from; its own analysis population says the rest."""
+SAME = "As the primary"
+"""The population of an estimand that is another one's: that of the first."""
+TITLES = ("Official", "Public")
+"""Titles of the study: the registration gives one, which stands for both."""
+NOT_GIVEN = "not given in the registration"
 WHOLE = "RANDFL"
 """The analysis set of which the others are parts."""
 OUTCOME_OF = {"Remission of haematuria": 1, "Renal function improvement": 2}
@@ -110,20 +115,38 @@ def _version(scenario: str, p: Parameters) -> dict:
             "appliesToIds": ["StudyVersion"],
             "code": code("StudyRole.sponsor.code", "C215480", "Clinical Study Sponsor"),
             "instanceType": "StudyRole"}  # fmt: skip
+    design = next(words for item, words, _ in REGISTERED if item == "Design")
+    blinded = {
+        "id": "StudyRole.subject",
+        "name": "Children of the study",
+        "appliesToIds": ["StudyVersion"],
+        "code": code("StudyRole.subject.code", "C215480", "Study Subject"),
+        "masking": {
+            "id": "StudyRole.subject.masking",
+            "text": f"Registered: {design}. Who is blinded is not registered; single-blind is read as the children and "
+            "their families, physicians not.",
+            "isMasked": True,
+            "instanceType": "Masking",
+        },
+        "instanceType": "StudyRole",
+    }
     return {
         "id": "StudyVersion",
         "versionIdentifier": scenario,
         "rationale": _after("Brief Summary"),
         "studyIdentifiers": [
-            {"id": "StudyIdentifier.registry", "text": TRIAL, "scopeId": "Organization.registry",
+            {"id": f"StudyIdentifier.{scope}", "text": text, "scopeId": f"Organization.{scope}",
              "instanceType": "StudyIdentifier"}
+            for scope, text in (("sponsor", NOT_GIVEN), ("registry", TRIAL))
         ],
         "titles": [
-            {"id": "StudyTitle.registered", "text": registered_text().splitlines()[0],
-             "type": code("StudyTitle.registered.type", "C207419", "Public Study Title"), "instanceType": "StudyTitle"}
+            {"id": f"StudyTitle.{kind.lower()}", "text": registered_text().splitlines()[0],
+             "type": code(f"StudyTitle.{kind.lower()}.type", "C207419", f"{kind} Study Title"),
+             "instanceType": "StudyTitle"}
+            for kind in TITLES
         ],
         "organizations": organisations,
-        "roles": [role],
+        "roles": [role, blinded],
         "abbreviations": [
             {"id": f"Abbreviation.{short}", "abbreviatedText": short, "expandedText": long,
              "instanceType": "Abbreviation"}
@@ -206,7 +229,7 @@ def _design(p: Parameters) -> dict:
              "subsetOfIds": ["StudyDesignPopulation" if flag == WHOLE else f"AnalysisPopulation.{WHOLE}"],
              "instanceType": "AnalysisPopulation"}
             for name, flag, text, use in ANALYSIS_SETS
-        ],
+        ] + [_population_of(one) for one in ESTIMANDS if one.population != SAME],
         "population": _population(p),
         "eligibilityCriteria": _criteria(),
         "extensionAttributes": [_said("InterventionalStudyDesign", "missing data", MISSING_DATA)],
@@ -356,6 +379,17 @@ def _endpoint(one: Estimand) -> dict:
             "level": code(f"{place}.level", "C188726", LEVELS.get(rank, rank)), "instanceType": "Endpoint"}  # fmt: skip
 
 
+def _population_of(one: Estimand) -> dict:
+    """The population of an estimand, in its own words: of which analysis set it is a part."""
+    return {
+        "id": f"AnalysisPopulation.{_slug(one.name)}",
+        "name": f"Population of the estimand {one.name}",
+        "text": one.population,
+        "subsetOfIds": [f"AnalysisPopulation.{SETS[one.name]}"],
+        "instanceType": "AnalysisPopulation",
+    }
+
+
 def _estimand(one: Estimand) -> dict:
     key = _slug(one.name)
     place, events = f"Estimand.{key}", []
@@ -365,13 +399,14 @@ def _estimand(one: Estimand) -> dict:
             {"id": f"IntercurrentEvent.{key}.{k}", "name": event.partition(" (")[0], "text": event, "description": words
              if mine == strategy else mine, "strategy": mine.partition(":")[0], "instanceType": "IntercurrentEvent"}
         )  # fmt: skip
-    beyond = {"population-level summary": one.summary, "missing data": one.missing, "sensitivity": one.sensitivity,
+    beyond = {"missing data": one.missing, "sensitivity": one.sensitivity,
               "supplementary": one.supplementary, "role": one.role}  # fmt: skip
+    population = ESTIMANDS[0] if one.population == SAME else one
     return {
         "id": place,
         "name": one.name,
-        "populationSummary": one.population,
-        "analysisPopulationId": f"AnalysisPopulation.{SETS[one.name]}",
+        "populationSummary": one.summary,
+        "analysisPopulationId": f"AnalysisPopulation.{_slug(population.name)}",
         "interventionIds": [f"StudyIntervention.{key}" for key in ("msc", "placebo", "conventional")],
         "variableOfInterestId": f"Endpoint.{key}",
         "intercurrentEvents": events,
@@ -390,7 +425,7 @@ def _population(p: Parameters) -> dict:
         "name": "Children as selected by the criteria",
         "includesHealthySubjects": False,
         "plannedEnrollmentNumber": {"id": f"{place}.number", "value": p.n_randomised, "instanceType": "Quantity"},
-        "plannedSex": [code(f"{place}.sex", "C66732", "Both")],
+        "plannedSex": [code(f"{place}.sex.{term.lower()}", "C66732", term) for term in ("Male", "Female")],
         "plannedAge": {"id": f"{place}.age", "minValue": ends[0], "maxValue": ends[1], "isApproximate": False,
                        "instanceType": "Range"},
         "criterionIds": [f"EligibilityCriterion.{one.id}" for one in CRITERIA],

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from helpers.analysis import adam
-from helpers.chapters import adam_terms, adam_variables, define
+from helpers.chapters import adam_terms, adam_variables, define, usdm_terms
 from helpers.chapters.acronyms import ACRONYMS
 from helpers.chapters.words import capital
 from helpers.study.codebook import TABLES, Column
@@ -30,6 +30,11 @@ STANDARDS = (
     ),
     ("Results", "CDISC Analysis Results Standard v1", "results{tail}.ars.json"),
     ("Plan", "CDISC Unified Study Definitions Model v4", "protocol.usdm.json"),
+    (
+        "Controlled terms of the plan",
+        f"CDISC DDF and SDTM terminology {usdm_terms.VERSION}",
+        "protocol.usdm.json",
+    ),
 )
 CHECKED = (
     "define.xml and Dataset-JSON are held against the published schema and read back by odmlib, the transport files by "

@@ -1,10 +1,12 @@
 """All named results in the CDISC Analysis Results Standard v1, from what exhibits and estimands say of themselves.
 
-An exhibit is an Output; what it computes by arm, and what it computes across them, are its AnalysisMethods. Named
-results whose keys differ in the arm or in the last word are one Analysis: `remission.primary.msc.share` is the
-operation `share` of the analysis `remission.primary`, of the group `msc`. Ids are made from keys alone, so that they
-stay when values move. Which data set, records, children and estimand an analysis is about stands in
-`chapters.analysed`; for a result that it does not know, in the notes of its exhibit and in the cells that lead there.
+An exhibit is an Output; what it computes by arm, and what it computes across them, are its AnalysisMethods: one for
+each set of statistics, so that each operation of a method has a result in each of its analyses. Named results whose
+keys differ in the arm or in the last word are one Analysis: `remission.primary.msc.share` is the operation `share` of
+the analysis `remission.primary`, of the group `msc`; numbers of simulated trials, which are of no child, have the arm
+in the operation. Ids are made from keys alone, so that they stay when values move. Which data set, records, children
+and estimand an analysis is about stands in `chapters.analysed`; for a result that it does not know, in the notes of
+its exhibit and in the cells that lead there.
 """
 
 import json
@@ -16,7 +18,7 @@ from typing import Any
 from helpers.chapters import analysed
 from helpers.chapters import standard_parts as parts_of
 from helpers.chapters.analysed import PLANNED, Analysed
-from helpers.chapters.standard_keys import operation_label, parts, unregistered
+from helpers.chapters.standard_keys import ALONE, STATISTICS, operation_label, parts, unregistered
 from helpers.chapters.standard_parts import CSV, HTML, OWN_FILES, OWN_PURPOSES, OWN_REASONS, PNG, Part, slug
 from helpers.chapters.words import capital
 from helpers.study.parameters import Parameters
@@ -26,8 +28,12 @@ KEYS = "Keys of its results in results.json, in their order"
 """What leads from an analysis to the named results and back."""
 ACROSS = "across"
 """What ends the id of an analysis, and of its method, whose results are of no arm where others are."""
-FRACTIONS = {"share": ("n", "N")}
-"""An operation, with those that are its numerator and denominator."""
+FRACTIONS = (
+    ("share", "n", "N"),
+    ("share", "values", "planned"),
+    ("share_eligible", "n_eligible", "n_screened"),
+)
+"""Operations, each with those that are its numerator and denominator."""
 
 
 def reporting_event(
@@ -63,6 +69,7 @@ def reporting_event(
         items = event.chapter(chapter, records.get(chapter.stem, {}))
         contents.append(_item(chapter.title, 1, order, sublist={"listItems": items}))
         listed += [{"name": one["name"], "outputId": one["outputId"]} for one in items if "outputId" in one]
+    event.separate()
     return {
         "id": f"{TRIAL}.{scenario}",
         "name": f"{TRIAL}, scenario {scenario}",
@@ -107,13 +114,53 @@ class _Event:
         self.analyses: dict[str, Part] = {}
         self.outputs: list[Part] = []
         self.named: dict[str, list[str]] = {}
+        self.first: dict[str, str] = {}
+        self.again: dict[str, str] = {}
+        self.shown: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
     def whole(self) -> list[Part]:
-        """The analyses, each with the keys that `results.json` has for its results."""
-        return [
-            {**one, "description": f"{one['description']} {KEYS}: {', '.join(self.named[key])}."}
-            for key, one in self.analyses.items()
-        ]
+        """The analyses, each with the keys that `results.json` has for its results, and the one that it repeats."""
+        made = []
+        for key, one in self.analyses.items():
+            end = f".{ACROSS}" if key.endswith(f".{ACROSS}") else ""
+            first = self.first.get(f"{self.again.get(key, '')}{end}") or self.first.get(
+                self.again.get(key, "")
+            )
+            words = f" The same analysis as {first}, shown again." if first else ""
+            told = f"{one['description']}{words} {KEYS}: {', '.join(self.named[key])}."
+            made.append({**one, "description": told})
+        return made
+
+    def separate(self) -> None:
+        """Give each method the operations that its analyses have results of: one method a set of statistics."""
+        sets: dict[str, dict[tuple[str, ...], list[str]]] = {}
+        for key, one in self.analyses.items():
+            names = tuple(dict.fromkeys(each["operationId"] for each in one["results"]))
+            sets.setdefault(one["methodId"], {}).setdefault(tuple(sorted(names)), []).append(key)
+        for whole, found in sets.items():
+            made = self.methods.pop(whole)
+            for number, (names, keys) in enumerate(found.items(), 1):
+                key = whole if number == 1 else f"{whole}.{number}"
+                mine = [one for one in made["operations"] if one["id"] in names]
+                operations = [
+                    self.operation(f"{key}.{one['name']}", order, one["name"], one["id"], keys)
+                    for order, one in enumerate(mine, 1)
+                ]
+                self.methods[key] = {**made, "id": key, "operations": operations}
+                _related(self.methods[key])
+                for one in keys:
+                    self.analyses[one]["methodId"] = key
+                    for each in self.analyses[one]["results"]:
+                        each["operationId"] = f"{key}.{each['operationId'].removeprefix(f'{whole}.')}"
+
+    def operation(self, key: str, order: int, name: str, known: str, analyses: Iterable[str]) -> Part:
+        """An operation of a method; what is not the same of all its results is not said."""
+        shown = [one for analysis in analyses for one in self.shown[analysis, known]]
+        labels, patterns = ({one[k] for one in shown} for k in (0, 1))
+        label = labels.pop() if len(labels) == 1 else STATISTICS.get(name, capital(name.replace("_", " ")))
+        pattern = patterns.pop() if len(patterns) == 1 else ""
+        told = {"id": key, "name": name, "order": order, "label": label}
+        return told | ({"resultPattern": pattern} if pattern else {})
 
     def chapter(self, chapter: Any, record: Mapping[str, Any]) -> list[Part]:
         """Add a chapter's exhibits and results; gives its entries in the list of contents."""
@@ -158,13 +205,16 @@ class _Event:
 
         one: an entry of `build.origins.stated`; told_by: result -> its analysis, to which these are added.
         """
-        read = [(name_of, result, *self.read(name_of, one)) for name_of, result in results.items()]
+        read = [(name_of, result, *self.read(stem, name_of, one)) for name_of, result in results.items()]
         # what no arm has stands apart from what each has, and compares them
         with_arms = {topic for _, _, topic, _, arm, _ in read if arm}
         for name_of, result, topic, operation, arm, of in read:
             end = f".{ACROSS}" if topic in with_arms and not arm else ""
-            method = self.method(f"{place}{end}", name, one, operation, result, of)
+            method = self.method(f"{place}{end}", name, one, operation)
             key = f"Analysis.{place}.{topic}{end}"
+            self.first.setdefault(f"{topic}{end}", key)
+            if of is not None and of.repeats:
+                self.again[key] = of.repeats
             if key not in self.analyses:
                 self.analyses[key] = {
                     "id": key,
@@ -175,6 +225,8 @@ class _Event:
                     "results": [],
                 }
             analysis = self.analyses[key]
+            label = (operation_label(operation, result), _pattern(result))
+            self.shown.setdefault((key, f"{method['id']}.{operation}"), []).append(label)
             told = {"operationId": f"{method['id']}.{operation}", "formattedValue": str(result["shown"])}
             if result["value"] is not None:
                 told["rawValue"] = _raw(result["value"])
@@ -190,21 +242,27 @@ class _Event:
             analysis["results"].append(told)
             self.named.setdefault(key, []).append(name_of)
             told_by[name_of] = key
-        for end in ("", f".{ACROSS}"):
-            _related(self.methods.get(f"Method.{place}{end}"))
 
-    def read(self, key: str, one: Mapping[str, Any]) -> tuple[str, str, str, Analysed | None]:
+    def read(self, stem: str, key: str, one: Mapping[str, Any]) -> tuple[str, str, str, Analysed | None]:
         """(Topic, operation, arm, what it was computed of) of a result's key."""
         topic, operation, arm = parts(key)
         beginning, of = analysed.found(self.known, f"{topic}.{operation}")
         if beginning == "":
             exhibit = one["exhibit"] or {}
-            return topic, operation, arm, unregistered(exhibit.get("method", ""), one.get("tables", ()))
+            of = unregistered(exhibit.get("method", ""), one.get("tables", ()))
+            origin = parts_of.source(stem, of, one.get("tables", ()), one["functions"])
+            if arm and origin in parts_of.WITHOUT_CHILDREN:
+                # no child is in an arm: the arm is what the number is of
+                return topic, arm if operation == ALONE else f"{operation}_{arm}", "", of
+            return topic, operation, arm, of
         if of is not None and of.group[0]:
             # the values of a variable are its groups
             topic = topic.removesuffix(beginning.rpartition(of.group[0].lower())[2])
         elif len(beginning) > len(topic):
-            topic = beginning
+            whole = beginning == f"{topic}.{operation}"
+            topic, operation = beginning, of.statistic if whole and of and of.statistic else operation
+        if operation == ALONE and of is not None:
+            operation = of.statistic or operation
         return topic, operation, arm, of
 
     def grouped(self, of: Analysed | None, by_arm: bool) -> list[Part]:
@@ -217,9 +275,7 @@ class _Event:
             found.append({"order": 2, "groupingId": f"Grouping.{of.group[0]}", "resultsByGroup": True})
         return found
 
-    def method(
-        self, place: str, name: str, one: Mapping[str, Any], operation: str, result: Part, of: Analysed | None
-    ) -> Part:
+    def method(self, place: str, name: str, one: Mapping[str, Any], operation: str) -> Part:
         """What an exhibit does, with an operation added where it is new."""
         exhibit = one["exhibit"] or {}
         described = exhibit.get("method") or one.get("does", "")
@@ -232,19 +288,8 @@ class _Event:
                 "operations": [],
             },
         )
-        known = {each["name"]: each for each in made["operations"]}
-        pattern, label = _pattern(result), operation_label(operation, result, of)
-        if operation not in known:
-            told = {"label": label, **({"resultPattern": pattern} if pattern else {})}
-            made["operations"].append(
-                {"id": f"{made['id']}.{operation}", "name": operation, "order": len(known) + 1, **told}
-            )
-            return made
-        # what is not the same of all its results is not said
-        if known[operation].get("resultPattern", "") != pattern:
-            known[operation].pop("resultPattern", None)
-        if known[operation]["label"] != label:
-            known[operation]["label"] = capital(operation.replace("_", " "))
+        if operation not in {each["name"] for each in made["operations"]}:
+            made["operations"].append({"id": f"{made['id']}.{operation}", "name": operation})
         return made
 
     def about(self, stem: str, one: Mapping[str, Any], of: Analysed | None) -> Part:
@@ -263,10 +308,12 @@ class _Event:
         estimand = of.answers if of else None
         if estimand:
             words.append(f"Estimand: {estimand.name}, {estimand.role}; {estimand.variable}.")
+        if of is not None and of.said:
+            words.append(of.said)
         if population:
             words.append(f"Population: {population}.")
         out["description"] = " ".join(words)
-        label = parts_of.analysis_set(of.flag, of.known) if of else parts_of.named_set(population)
+        label = parts_of.analysis_set(of.flag, of.known, of.limit) if of else parts_of.named_set(population)
         if label and of is not None and of.known:
             # the set that it is a part of
             whole = parts_of.analysis_set(of.flag)
@@ -352,7 +399,7 @@ def _code(stem: str, one: Mapping[str, Any]) -> Part:
 def _related(method: Part | None) -> None:
     """Say of a share which operations are its numerator and its denominator."""
     known = {one["name"]: one for one in (method or {}).get("operations", ())}
-    for share, (above, below) in FRACTIONS.items():
+    for share, above, below in FRACTIONS:
         if {share, above, below} <= set(known):
             known[share]["referencedOperationRelationships"] = [
                 {

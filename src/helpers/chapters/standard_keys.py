@@ -9,6 +9,8 @@ from helpers.chapters.words import capital
 from helpers.study.codebook import TABLES
 from helpers.study.protocol import ARM_KEY
 
+ARM_KEY_WORDS = {key: arm for arm, key in ARM_KEY.items()}
+"""Key of an arm -> the arm."""
 ALONE = "value"
 """The operation of a key that ends with the arm."""
 OPERATIONS = {
@@ -18,8 +20,29 @@ OPERATIONS = {
     "df": "Degrees of freedom",
     "between": "hUC-MSC against placebo",
     "difference": "Difference hUC-MSC - placebo",
+    "month12": "hUC-MSC against placebo at month 12",
+    "average": "hUC-MSC against placebo, average of the visits",
+    "values": "Number of values",
+    "planned": "Number of planned values",
 }
 """Operations whose names are no words yet."""
+STATISTICS = {
+    "count": "Number of children",
+    "years": "Child-years of follow-up",
+    "rate": "Events per child-year",
+    "rate_ratio": "Ratio of first events per child-year, hUC-MSC / placebo (95 % interval)",
+    "median": "Median time in months (95 % interval)",
+    "cumulative": "Percentage with the event by month 12 (95 % interval)",
+    "mean": "Mean, geometric on a ratio scale (95 % interval)",
+    "mean_change": "Mean change, or geometric mean ratio, to baseline (95 % interval)",
+    "slope": "Slope a year (95 % interval)",
+    "agreement": "Share of children on whom both endpoints agree",
+    "kappa": "Cohen's kappa (95 % interval)",
+    "estimate": "Estimate (95 % interval)",
+}
+"""Operations that the register names for keys without one."""
+RAW = {"%": "its percentage", int: "its count", float: "its proportion"}
+"""Of a count with its total and its percentage, what the raw value is: by unit, else by type."""
 WORDS = {
     "upcr": "UPCR",
     "egfr": "eGFR",
@@ -29,6 +52,7 @@ WORDS = {
     "dip": "dipstick",
     "month12": "month 12",
     "rmst": "restricted mean time",
+    **ARM_KEY_WORDS,
 }
 """Parts of names of operations that are short for something."""
 ENDS = {"lower": "lower limit", "upper": "upper limit", "df": "degrees of freedom", "percent": "as percent"}
@@ -57,26 +81,28 @@ def parts(key: str) -> tuple[str, str, str]:
     return topic, operation or ALONE, arm
 
 
-def operation_label(operation: str, result: Mapping[str, Any], of: Analysed | None = None) -> str:
+def operation_label(operation: str, result: Mapping[str, Any]) -> str:
     """The name of an operation in words; of one without a name of its own by how its result is told.
 
     >>> operation_label("difference_lower", {}), operation_label("p", {}), operation_label("month12_df", {})
-    ('Difference hUC-MSC - placebo, lower limit', 'p-value', 'Month 12, degrees of freedom')
-    >>> operation_label("value", {"shown": "3/20 (15.0 %)"}), operation_label("value", {"shown": "7", "value": 7})
-    ('Children with the event, of all (share)', 'Number')
+    ('Difference hUC-MSC - placebo, lower limit', 'p-value', 'hUC-MSC against placebo at month 12, degrees of freedom')
+    >>> operation_label("share", {"shown": "3/20 (15.0 %)", "unit": "%"})
+    'Number, of all (percentage); the raw value is its percentage'
+    >>> operation_label("value", {"shown": "7", "value": 7})
+    'Number'
     """
-    if operation in OPERATIONS:
-        return OPERATIONS[operation]
+    shown = str(result.get("shown", ""))
+    if re.match(r"\d+/\d+ \(", shown):
+        raw = RAW.get(result.get("unit"), RAW.get(type(result.get("value")), "one of them"))
+        words = STATISTICS.get(operation, "Number, of all (percentage)")
+        return f"{words}; the raw value is {raw}"
+    if operation in OPERATIONS or operation in STATISTICS:
+        return (OPERATIONS | STATISTICS)[operation]
     if operation == ALONE:
-        shown = str(result["shown"])
-        if re.match(r"\d+/\d+", shown):
-            return "Children with the event, of all (share)"
         if isinstance(result.get("value"), int):
             return "Number"
         return "Estimate (95 % interval)" if " to " in shown else "Estimate"
     whole, _, end = operation.rpartition("_")
-    if of is not None and of.rows and end.isdigit():
-        return f"Row {int(end) + 1} of the exhibit"
     if end in ENDS:
         return f"{operation_label(whole, result)}, {ENDS[end]}" if whole else capital(ENDS[end])
     return capital(" ".join(WORDS.get(word, word) for word in operation.split("_")))

@@ -14,6 +14,7 @@ from helpers.chapters.analysed import (
     MAIN,
     PLANNED,
     RECEIVED,
+    REPEATED,
     SAFETY,
     SENSITIVITY,
     SUPPLEMENTARY,
@@ -34,6 +35,7 @@ OWN_PURPOSES = {
     "Purpose.supportive": "SUPPORTIVE ANALYSIS",
     "Purpose.sensitivity": "SENSITIVITY ANALYSIS",
     "Purpose.supplementary": "SUPPLEMENTARY ANALYSIS",
+    "Purpose.repeated": "ANALYSIS SHOWN AGAIN",
     "Purpose.safety": "SAFETY OUTCOME MEASURE",
     "Purpose.description": "DESCRIPTION OF CHILDREN, DATA AND CONDUCT",
     "Purpose.plan": "STATEMENT OF THE PLAN",
@@ -66,8 +68,13 @@ BY_CHAPTER = {
     "11-explore": "design",
 }
 """Chapters without children of the trial: the last word of their source, and of their purpose."""
+WITHOUT_CHILDREN = tuple(f"Source.{one}" for one in ("plan", "model", "design", "validation"))
+"""Sources without a data set of the trial, and so without arms of children."""
 MODELLED = ("01-screening", "03-follow-up")
 """Chapters that show the simulation's model beside their children."""
+
+ORDERS = {"LT": "below", "LE": "at most", "GT": "above", "GE": "at least"}
+"""Comparators of numbers in words."""
 
 SCREENED = {
     "id": "Set.screened",
@@ -85,7 +92,7 @@ def condition(one: Condition) -> Part:
     return {
         "dataset": one.dataset,
         "variable": one.variable,
-        "comparator": comparator,
+        "comparator": one.order or comparator,
         "value": list(one.values),
     }
 
@@ -97,11 +104,13 @@ def told(one: Condition) -> str:
     ('ADLB.PARAMCD is A or B', 'ADSL.UPCRBL is not missing')
     """
     words = " or ".join(value or "missing" for value in one.values)
+    if one.order:
+        return f"{one.dataset}.{one.variable} is {ORDERS[one.order]} {words}"
     return f"{one.dataset}.{one.variable} is {'not ' if one.differs else ''}{words}"
 
 
-def analysis_set(flag: str, known: str = "") -> Part:
-    """The children with a flag in ADSL, of whom each has a variable of it; no flag = everyone screened."""
+def analysis_set(flag: str, known: str = "", limit: Condition | None = None) -> Part:
+    """The children with a flag in ADSL, of whom each has a variable of it, within a limit; no flag = all screened."""
     if not flag:
         return dict(SCREENED)
     name, _, definition, _ = next(one for one in ANALYSIS_SETS if one[1] == flag)
@@ -113,10 +122,15 @@ def analysis_set(flag: str, known: str = "") -> Part:
         {"level": 2, "order": 1, "subClauseId": f"Set.{flag}"},
         {"level": 2, "order": 2, "condition": condition(Condition("ADSL", known, ("",), True))},
     ]
+    end, words = "", "known"
+    if limit:
+        clauses.append({"level": 2, "order": 3, "condition": condition(limit)})
+        words = f"{ORDERS[limit.order]} {limit.values[0]}"
+        end = f".{limit.order}-{limit.values[0]}"
     return {
-        "id": f"Set.{flag}.{known}",
-        "name": f"{name}, with {meaning}",
-        "label": f"{definition} Of these, children whose {known} is known.",
+        "id": f"Set.{flag}.{known}{end}",
+        "name": f"{name}, with {meaning}{f' {words}' if limit else ''}",
+        "label": f"{definition} Of these, children whose {known} is {words}.",
         "compoundExpression": {"logicalOperator": "AND", "whereClauses": clauses},
     }
 
@@ -141,7 +155,7 @@ def subset(where: Sequence[Condition]) -> Part | None:
     for one in where:
         values = "-".join(slug(value) if " " in value else value or "missing" for value in one.values)
         name = f"{one.dataset}.{'' if one.variable == 'PARAMCD' else f'{one.variable}.'}"
-        parts.append(f"{name}{'not-' if one.differs else ''}{values}")
+        parts.append(f"{name}{'not-' if one.differs else ''}{f'{one.order}-' if one.order else ''}{values}")
     made: Part = {"id": f"Subset.{'_'.join(parts)}", "name": " and ".join(map(told, where))}
     if len(where) == 1:
         return {**made, "condition": condition(where[0])}
@@ -217,7 +231,7 @@ def purpose(of: Analysed | None, origin: str) -> Part:
         }
     if of.kind == EXPLORATORY:
         return {"controlledTerm": "EXPLORATORY OUTCOME MEASURE"}
-    if of.kind in (SENSITIVITY, SUPPLEMENTARY):
+    if of.kind in (SENSITIVITY, SUPPLEMENTARY, REPEATED):
         return {"sponsorTermId": f"Purpose.{of.kind}"}
     role = re.split(r"\W", of.answers.role)[0] if of.answers and of.kind == MAIN else ""
     return {"controlledTerm": PURPOSES[role]} if role in PURPOSES else {"sponsorTermId": "Purpose.supportive"}
@@ -227,7 +241,7 @@ def reason(of: Analysed | None, origin: str, changed: bool = False) -> Part:
     """When an analysis was planned: changed = after the plan was signed, for a plan that then changed."""
     if changed:
         return {"controlledTerm": "DATA DRIVEN"}
-    if origin in ("Source.plan", "Source.model", "Source.design", "Source.validation"):
+    if origin in WITHOUT_CHILDREN:
         return {"sponsorTermId": "Reason.planning"}
     registered = of is not None and of.registered
     return {"controlledTerm": "SPECIFIED IN PROTOCOL" if registered else "SPECIFIED IN SAP"}

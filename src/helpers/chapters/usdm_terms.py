@@ -25,7 +25,8 @@ PUBLISHED = (
     ("C188726", "C139173", "Secondary Endpoint"),
     ("C66797", "C25532", "Inclusion Criteria"),
     ("C66797", "C25370", "Exclusion Criteria"),
-    ("C66732", "C49636", "Both"),
+    ("C66732", "C20197", "Male"),
+    ("C66732", "C16576", "Female"),
     ("C71620", "C29848", "Year"),
     ("C66735", "C28233", "Single Blind Study"),
     ("C99077", "C98388", "Interventional Study"),
@@ -41,8 +42,10 @@ PUBLISHED = (
     ("C99078", "C1909", "Pharmacologic Substance"),
     ("C188724", "C21541", "Healthcare Facility"),
     ("C188724", "C93453", "Study Registry"),
+    ("C207419", "C207616", "Official Study Title"),
     ("C207419", "C207617", "Public Study Title"),
     ("C215480", "C70793", "Clinical Study Sponsor"),
+    ("C215480", "C41189", "Study Subject"),
 )
 _CODES = {(codelist, term): code for codelist, code, term in PUBLISHED}
 
