@@ -158,7 +158,7 @@ def test_steps_of_an_exact_power_in_words():
 
     def said(*powers, sizes=(58, 60, 62)):
         frame = pd.DataFrame({"n": sizes, "arms": "", "power": powers})
-        return chapter.near_sizes(frame, P).said["steps"]
+        return chapter.near_sizes(frame, P).exhibits[0].caption
 
     assert said(66.2, 62.4, 67.2) == "An exact test's power goes in steps: 60 children find less than 58."
     assert (

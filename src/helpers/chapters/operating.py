@@ -192,9 +192,7 @@ def _odds(power: float) -> str:
 def _better(gain: Any) -> str:
     """Whether the numbers tell more than the categories, in words; {gain} is for `say` to fill."""
     # the plan's sequence opens their test only where the primary succeeded
-    numbers = (
-        "As the primary analysis, in place of the second of the sequence, the same urine samples as numbers"
-    )
+    numbers = "As the primary analysis (the plan tests them second), the same urine samples as numbers"
     if gain.lower > 0:
         return f"{numbers} would do so {{gain}} more often."
     if gain.upper < 0:
@@ -253,11 +251,11 @@ def near_sizes(frame: pd.DataFrame, p: Parameters) -> Finding:
         if less and step == 2
     ]
     told = [f"{n} children find less than {before}" for before, n in drops]
-    said: dict[str, Result | str] = {
-        "steps": f"An exact test's power goes in steps: {joined(told)}."
+    steps = (
+        f"An exact test's power goes in steps: {joined(told)}."
         if drops
-        else "By enumeration the primary's power rises with every two children around these sizes.",
-    }
+        else "By enumeration the primary's power rises with every two children around these sizes."
+    )
     exhibit = Exhibit(
         "power-near-size",
         "Power of the primary by enumeration, around the planned size and others",
@@ -273,8 +271,9 @@ def near_sizes(frame: pd.DataFrame, p: Parameters) -> Finding:
             SIDES,
             "an exact test's chance of a claim moves in steps, so its power need not rise with every child",
         ],
+        caption=steps,
     )
-    return Finding((exhibit,), said)
+    return Finding((exhibit,), {})
 
 
 def by_size(frame: pd.DataFrame, needed: pd.DataFrame, trials: int, p: Parameters) -> Finding:

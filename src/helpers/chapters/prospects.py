@@ -393,8 +393,8 @@ def stopping(limits: pd.DataFrame, chances: pd.DataFrame, p: Parameters) -> Find
         f"{rounded(r.stops)} % if the true share is {rounded(r.rate, 1)} %" for r in chances.itertuples()
     )
     said: dict[str, Result | str] = {
-        "boundary": f"A boundary for serious events, if they may strike {{rate}} of the children, as the register "
-        f"assumes without the cells: stop at {_listed(limits)}. So the trial would be stopped in {told}.",
+        "boundary": f"A boundary for serious events, where {{rate}} of the children are tolerated: stop at "
+        f"{_listed(limits)}. So the trial would be stopped in {told}.",
         "rate": Result("operating.stopping.tolerated", rate, "%", 1),
         "false": Result("operating.stopping.at_tolerated", float(chances["stops"].iloc[0]), "%", 1),
     }
