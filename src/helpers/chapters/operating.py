@@ -118,7 +118,7 @@ def more_text(trials: int) -> str:
         return ""
     return (
         f" These are {grouped(trials)} trials; chapter What this design can show asks {grouped(full)} of a stored "
-        f"scenario and {grouped(quick)} of other settings. The two figures differ by chance; that of more trials "
+        f"scenario and {grouped(quick)} of other settings: the figures differ by chance, and that of more trials "
         "is the more precise."
     )
 
